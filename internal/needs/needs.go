@@ -1,0 +1,46 @@
+// Package needs tells tests what they cannot do without. A test whose needs
+// are not met is skipped with the reason; where the environment has JAY_CI=1
+// it fails instead, so that a check cannot vanish from CI unnoticed.
+package needs
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+)
+
+// Program returns the path of the named program.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		unmet(t, "needs the program "+name+", which is not in PATH")
+	}
+	return path
+}
+
+// Root continues only with the rights of root.
+func Root(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		unmet(t, "needs to run as root")
+	}
+}
+
+// Linux continues only on Linux: worker processes exist nowhere else. It skips
+// elsewhere even in CI.
+func Linux(t testing.TB) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux, this is " + runtime.GOOS)
+	}
+}
+
+func unmet(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("JAY_CI") == "1" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
