@@ -1,0 +1,45 @@
+package supervise
+
+import (
+	"fmt"
+	"time"
+)
+
+// DrainReason says why a worker has to go.
+type DrainReason int
+
+const (
+	Stop       DrainReason = iota + 1 // the whole service stops
+	Reload                            // a new worker has taken over
+	Scale                             // fewer workers are wanted
+	MasterGone                        // the master has died: leave within a second
+)
+
+func (r DrainReason) String() string {
+	switch r {
+	case Stop:
+		return "stop"
+	case Reload:
+		return "reload"
+	case Scale:
+		return "scale"
+	case MasterGone:
+		return "master gone"
+	}
+	return fmt.Sprintf("reason %d", int(r))
+}
+
+// Drain is the cause of a worker's context: context.Cause(ctx) is a *Drain once
+// ctx is done. The worker stops accepting, finishes what it has begun and
+// returns from Run. At the deadline the process is killed.
+type Drain struct {
+	Reason   DrainReason
+	Deadline time.Time // zero: no deadline
+}
+
+func (d *Drain) Error() string {
+	if d.Deadline.IsZero() {
+		return "drain: " + d.Reason.String()
+	}
+	return fmt.Sprintf("drain until %s: %s", d.Deadline.Format(time.TimeOnly), d.Reason)
+}

@@ -1,0 +1,78 @@
+package supervise
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Messages between master and worker are JSON, one a packet of the SEQPACKET
+// pair. A receiver ignores fields and kinds that it does not know, so that a
+// master and a worker of different builds get on; what cannot be ignored needs
+// a new messageVersion.
+const (
+	messageVersion = 1
+	maxMessage     = 64 << 10
+)
+
+type messageKind string
+
+const (
+	// From the worker.
+	msgReady       messageKind = "ready"
+	msgStats       messageKind = "stats"       // answer: Stats, Heap
+	msgConnections messageKind = "connections" // answer, in parts: Connections, More
+
+	// From the master.
+	msgDrain          messageKind = "drain"           // Reason, Timeout, Dump
+	msgReload         messageKind = "reload"          // call OnReload and stay
+	msgAskStats       messageKind = "ask-stats"       // Seq
+	msgAskConnections messageKind = "ask-connections" // Seq, Query
+	msgSockets        messageKind = "sockets"         // the whole new set; new ones come as rights
+)
+
+type message struct {
+	Version     int              `json:"v"`
+	Kind        messageKind      `json:"kind"`
+	Seq         uint64           `json:"seq,omitempty"`
+	Reason      DrainReason      `json:"reason,omitempty"`
+	Timeout     time.Duration    `json:"timeout,omitempty"` // negative: none
+	Dump        bool             `json:"dump,omitempty"`
+	Stats       *Stats           `json:"stats,omitempty"`
+	Heap        int64            `json:"heap,omitempty"`
+	Query       *ConnectionQuery `json:"query,omitempty"`
+	Connections []ConnectionInfo `json:"connections,omitempty"`
+	More        bool             `json:"more,omitempty"`
+	Sockets     []socketRole     `json:"sockets,omitempty"`
+}
+
+// encode gives the packet of m.
+func (m message) encode() ([]byte, error) {
+	m.Version = messageVersion
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode message %s: %w", m.Kind, err)
+	}
+	if len(b) > maxMessage {
+		return nil, fmt.Errorf("encode message %s: %d bytes, at most %d are allowed", m.Kind, len(b), maxMessage)
+	}
+	return b, nil
+}
+
+// decodeMessage reads one packet.
+func decodeMessage(b []byte) (message, error) {
+	var m message
+	if len(b) > maxMessage {
+		return m, fmt.Errorf("message: %d bytes, at most %d are allowed", len(b), maxMessage)
+	}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return message{}, fmt.Errorf("message: %w", err)
+	}
+	if m.Version != messageVersion {
+		return message{}, fmt.Errorf("message: version %d, this build speaks %d", m.Version, messageVersion)
+	}
+	if m.Kind == "" {
+		return message{}, fmt.Errorf("message: it has no kind")
+	}
+	return m, nil
+}

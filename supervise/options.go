@@ -1,0 +1,90 @@
+package supervise
+
+import (
+	"flag"
+	"log/slog"
+	"time"
+)
+
+// Options are a whole service: its programs and how the master runs them. The
+// zero value of every field works; the command line and JAY_… variables win
+// over the fields.
+type Options struct {
+	Programs []Program
+
+	// Version is printed by the version command and in status; empty means
+	// what the build information says.
+	Version string
+
+	// Loop resolves the --loop flag ("" when it is not given) to the name of
+	// what will be used, or says why it cannot be. Nil means that the program
+	// has no loop to choose, and --loop is wrong usage.
+	Loop func(requested string) (name string, err error)
+
+	// Flags registers the program's own flags. Those of package flag's
+	// CommandLine are accepted in any case.
+	Flags func(*flag.FlagSet)
+
+	// RunDir holds the lock, the pid file, the control socket and the daemon's
+	// log. Empty means /run/jay/PROG for root, otherwise a directory of the user's.
+	RunDir string
+
+	// LogFile gets the log; empty means standard error in the foreground and
+	// RunDir/PROG.log for a daemon.
+	LogFile string
+
+	// LogFormat is "text", which is the default, or "json".
+	LogFormat string
+
+	// LogLevel is "debug", "info", which is the default, "warn" or "error".
+	LogLevel string
+
+	// LogFileMaxSize renames the log to NAME.1 when it exceeds this many
+	// bytes. Zero means 100 MiB; negative means never.
+	LogFileMaxSize int64
+
+	// User and Group are whom the workers run as; empty means the master's own.
+	User, Group string
+
+	// Watchdog is handed to the workers: how long a callback may block the
+	// loop before it is reported and the worker replaced.
+	Watchdog time.Duration
+
+	// OnMasterReload runs in the master when a reload has succeeded.
+	OnMasterReload func()
+
+	// OnMasterStop runs in the master when all workers have gone.
+	OnMasterStop func()
+
+	// OnWorkerExit runs in the master, on a goroutine of its own, when a worker
+	// has ended. Exits come in order.
+	OnWorkerExit func(WorkerExit)
+
+	// Commands are added to the command line.
+	Commands []Command
+}
+
+// WorkerExit tells of a worker that has ended.
+type WorkerExit struct {
+	Program    string
+	Slot       int
+	PID        int
+	Generation int
+	Cause      string   // in words: "exit 2: panic: index out of range"
+	Planned    bool     // it drained because it was told to
+	LastLines  []string // of its standard error
+}
+
+// A Command is an addition to the command line, as package admin makes.
+type Command struct {
+	Name  string
+	Usage string // one line for help
+	Run   func(c *Client, args []string) error
+}
+
+// Main runs programs under the command line of the package and exits the
+// process: it is the whole main function of a service.
+func Main(programs ...Program) { (&Options{Programs: programs}).Main() }
+
+// discard is the logger where there is none to use.
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

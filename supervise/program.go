@@ -1,0 +1,166 @@
+package supervise
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/jay-go/jay/internal/addr"
+)
+
+// A Program is what runs in worker processes: Count processes that each call
+// Run with the program's sockets. Every field but Run may be left out.
+type Program struct {
+	// Name tells programs apart; empty means "main".
+	Name string
+
+	// Protocol is shown in the start table and in status: "http".
+	Protocol string
+
+	// Listen are the addresses that the master opens for the workers. A
+	// program without any is a background program.
+	Listen []string
+
+	// Count is the number of worker processes; zero means one a CPU.
+	Count int
+
+	// ReusePort gives every worker slot a socket of its own; false means that
+	// the workers share one. Datagram sockets are always per slot.
+	ReusePort bool
+
+	// Backlog is the length of the accept queue; zero means 1024.
+	Backlog int
+
+	// StartTimeout is how long a worker may take to be Ready. Zero means 10
+	// seconds; negative means no limit.
+	StartTimeout time.Duration
+
+	// StopTimeout is how long a worker may drain before it is killed. Zero
+	// means 10 seconds; negative means no limit.
+	StopTimeout time.Duration
+
+	// NotReloadable keeps the program's workers through reload and upgrade;
+	// they are told by OnReload.
+	NotReloadable bool
+
+	// Run does the work of one worker process. It calls w.Ready when it
+	// serves, and drains and returns when ctx is done: context.Cause(ctx) is
+	// a *Drain. A worker that returns earlier, or panics, is restarted.
+	Run func(ctx context.Context, w *Worker) error
+
+	// OnWorkerStart runs in the worker before Run. An error ends the worker.
+	OnWorkerStart func(w *Worker) error
+
+	// OnWorkerStop runs in the worker after Run, unless it crashed.
+	OnWorkerStop func(w *Worker)
+
+	// OnReload runs in the worker when a reload reaches it: before it drains,
+	// or, when the program is NotReloadable, instead. It runs beside Run, on a
+	// goroutine of its own.
+	OnReload func(w *Worker)
+}
+
+const (
+	defaultBacklog      = 1024
+	defaultStartTimeout = 10 * time.Second
+	defaultStopTimeout  = 10 * time.Second
+
+	// noTimeout stands for "no limit" wherever a duration is computed with.
+	noTimeout time.Duration = -1
+
+	// maxGenerations is how many generations of workers may live at once.
+	maxGenerations = 3
+)
+
+func (p *Program) name() string {
+	if p.Name == "" {
+		return "main"
+	}
+	return p.Name
+}
+
+func (p *Program) count() int {
+	if p.Count == 0 {
+		return runtime.NumCPU()
+	}
+	return p.Count
+}
+
+func (p *Program) backlog() int {
+	if p.Backlog == 0 {
+		return defaultBacklog
+	}
+	return p.Backlog
+}
+
+func (p *Program) startTimeout() time.Duration { return timeoutOr(p.StartTimeout, defaultStartTimeout) }
+func (p *Program) stopTimeout() time.Duration  { return timeoutOr(p.StopTimeout, defaultStopTimeout) }
+
+// timeoutOr applies the rule of the package: zero is the default, negative none.
+func timeoutOr(d, def time.Duration) time.Duration {
+	switch {
+	case d == 0:
+		return def
+	case d < 0:
+		return noTimeout
+	}
+	return d
+}
+
+// maxWorkers bounds the workers of all programs together.
+const maxWorkers = 1024
+
+// validate finds what is wrong with a set of programs before anything starts.
+func validate(programs []Program) error {
+	if len(programs) == 0 {
+		return fmt.Errorf("no program is given; pass at least one to Main")
+	}
+	names := map[string]bool{}
+	users := map[addr.Addr]string{}
+	total := 0
+	for i := range programs {
+		p := &programs[i]
+		if err := p.validate(); err != nil {
+			return fmt.Errorf("program %s: %w", p.name(), err)
+		}
+		if names[p.name()] {
+			return fmt.Errorf("two programs are called %s; give each a Name of its own", p.name())
+		}
+		names[p.name()] = true
+		if total += p.count(); total > maxWorkers {
+			return fmt.Errorf("program %s: %d workers in all, at most %d are possible", p.name(), total, maxWorkers)
+		}
+		for _, text := range p.Listen {
+			a, _ := addr.Parse(text) // validated above
+			if other, taken := users[a]; taken && (a.Scheme == addr.Unix || a.Port != 0) {
+				return fmt.Errorf("program %s: %s is used by program %s already", p.name(), a, other)
+			}
+			users[a] = p.name()
+		}
+	}
+	return nil
+}
+
+func (p *Program) validate() error {
+	if p.Run == nil {
+		return fmt.Errorf("it has no Run function")
+	}
+	for _, r := range p.name() {
+		if r <= ' ' || r == '=' || r == ',' || r == '/' || r == 0x7f {
+			return fmt.Errorf("the name has %q, which the command line needs for itself; use letters, digits and -", r)
+		}
+	}
+	if p.Count < 0 {
+		return fmt.Errorf("count is %d; write a number from 1, or 0 for one worker a CPU", p.Count)
+	}
+	if p.Backlog < 0 {
+		return fmt.Errorf("backlog is %d; write a positive number, or 0 for 1024", p.Backlog)
+	}
+	for _, text := range p.Listen {
+		if _, err := addr.Parse(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package supervise
+
+import (
+	"net"
+	"os"
+	"sync"
+
+	"github.com/jay-go/jay/internal/addr"
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// handle owns one raw descriptor. Any goroutine may use it.
+type handle struct {
+	mu   sync.Mutex
+	n    int    // guarded by mu; -1 once closed
+	path string // of a Unix socket that is removed at close; "" otherwise
+}
+
+// newHandle takes over a descriptor that somebody else opened.
+func newHandle(fd int) *handle { return &handle{n: fd} }
+
+func openHandle(a addr.Addr, backlog int) (*handle, string, error) {
+	network, address := a.Network()
+	if network == "unix" {
+		if err := sys.UnlinkStale(address); err != nil {
+			return nil, "", err
+		}
+	}
+	fd, err := sys.ListenSocket(network, address, sys.ListenOptions{Backlog: backlog, Mode: 0o660, UID: -1, GID: -1})
+	if err != nil {
+		return nil, "", err
+	}
+	bound, err := sys.BoundAddr(fd)
+	if err != nil {
+		sys.Close(fd)
+		return nil, "", err
+	}
+	h := newHandle(fd)
+	if network == "unix" {
+		h.path = address
+	}
+	return h, bound, nil
+}
+
+func (h *handle) fd() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.n
+}
+
+func (h *handle) close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.n < 0 {
+		return net.ErrClosed
+	}
+	fd := h.n
+	h.n = -1
+	if h.path != "" {
+		os.Remove(h.path) // may be gone already, which is what we want
+	}
+	return sys.Close(fd)
+}
+
+// file returns the descriptor's duplicate in a file for package net, which
+// duplicates it once more. Both are non-blocking, as they share their mode
+// with every other holder, and nobody gets to see them.
+func (h *handle) file() (*os.File, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.n < 0 {
+		return nil, net.ErrClosed
+	}
+	fd, err := sys.DupFD(h.n)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "socket"), nil
+}
+
+func (h *handle) listener() (net.Listener, error) {
+	f, err := h.file()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	ln, err := net.FileListener(f)
+	if err != nil {
+		return nil, err
+	}
+	return plainListener{ln}, nil
+}
+
+func (h *handle) packetConn() (net.PacketConn, error) {
+	f, err := h.file()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return net.FilePacketConn(f)
+}
+
+// plainListener hides File, through which a user could change the blocking
+// mode of a socket that other processes share.
+type plainListener struct{ net.Listener }

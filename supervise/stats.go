@@ -1,0 +1,84 @@
+package supervise
+
+import "time"
+
+// Stats are the figures that a worker reports of itself; counters grow from
+// the worker's start. They are the middle part of a worker's row in status.
+type Stats struct {
+	Connections    int64   `json:"connections"`
+	Accepted       int64   `json:"accepted"`
+	Requests       int64   `json:"requests"`
+	BytesIn        int64   `json:"bytes_in"`
+	BytesOut       int64   `json:"bytes_out"`
+	SendFailures   int64   `json:"send_failures"`
+	AcceptErrors   int64   `json:"accept_errors"`
+	Panics         int64   `json:"panics"`
+	Timers         int64   `json:"timers"`
+	LoopSaturation float64 `json:"loop_saturation"` // 0 idle to 1 busy
+	BusySeconds    float64 `json:"busy_s"`          // how long the present callback runs
+	BusyIn         string  `json:"busy_in"`         // which callback that is
+	HandedOverIn   int64   `json:"handed_over_in"`
+	HandedOverOut  int64   `json:"handed_over_out"`
+}
+
+// ConnectionInfo is one row of the connections table.
+type ConnectionInfo struct {
+	ID          uint64  `json:"id"`
+	Transport   string  `json:"transport"`
+	Protocol    string  `json:"protocol"`
+	Local       string  `json:"local"`
+	Remote      string  `json:"remote"`
+	State       string  `json:"state"`
+	AgeSeconds  float64 `json:"age_s"`
+	IdleSeconds float64 `json:"idle_s"`
+	RecvQueue   int64   `json:"recv_queue"`
+	SendQueue   int64   `json:"send_queue"`
+	BytesIn     int64   `json:"bytes_in"`
+	BytesOut    int64   `json:"bytes_out"`
+}
+
+// A ConnectionQuery asks for connections in the order of their ids, which are
+// unique within a worker and never reused.
+type ConnectionQuery struct {
+	After uint64 // ids greater than this one
+	Limit int    // at most this many
+}
+
+// ProgramStatus is a program's row in status.
+type ProgramStatus struct {
+	Name      string   `json:"name"`
+	Addresses []string `json:"addresses"`
+	Protocol  string   `json:"protocol"`
+	Want      int      `json:"want"`
+	Ready     int      `json:"ready"`
+	Restarts  int      `json:"restarts"`
+	LastExit  string   `json:"last_exit"`
+}
+
+// WorkerStatus is a worker's row in status.
+type WorkerStatus struct {
+	Program    string    `json:"program"`
+	Slot       int       `json:"slot"`
+	PID        int       `json:"pid"`
+	Generation int       `json:"generation"`
+	State      string    `json:"state"` // starting, ready, draining, backoff, failed, silent
+	Started    time.Time `json:"started"`
+	AgeSeconds float64   `json:"age_s"`
+	RSSBytes   int64     `json:"rss_bytes"`
+	HeapBytes  int64     `json:"heap_bytes"`
+	CPUPercent float64   `json:"cpu_percent"`
+	Stats
+	RequestsPerSecond float64 `json:"requests_per_s"`
+}
+
+// Status is the body of GET /v1/status.
+type Status struct {
+	Version    string          `json:"version"`
+	PID        int             `json:"pid"`
+	Started    time.Time       `json:"started"`
+	Generation int             `json:"generation"`
+	State      string          `json:"state"` // running, degraded, reloading, stopping
+	Loop       string          `json:"loop"`
+	Programs   []ProgramStatus `json:"programs"`
+	Workers    []WorkerStatus  `json:"workers"`
+}

@@ -1,0 +1,150 @@
+package supervise
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Worker is a worker process as its program sees it. Its methods may be
+// called from any goroutine.
+type Worker struct {
+	role   workerRole
+	logger *slog.Logger
+	cell   *cell
+	master uplink // where messages go; nil in a process without a master
+
+	mu          sync.Mutex
+	ready       bool                                   // guarded by mu
+	sockets     []Socket                               // guarded by mu
+	stats       func() Stats                           // guarded by mu
+	connections func(ConnectionQuery) []ConnectionInfo // guarded by mu
+}
+
+// workerRole is what the master tells a worker of itself, once, at its start.
+type workerRole struct {
+	Program     string        `json:"program"`
+	Slot        int           `json:"slot"`
+	Generation  int           `json:"generation"`
+	Incarnation uint32        `json:"incarnation"`
+	Loop        string        `json:"loop"`
+	Watchdog    time.Duration `json:"watchdog"`
+	Sockets     []socketRole  `json:"sockets"`
+	Cell        int           `json:"cell"`
+}
+
+// socketRole names an inherited descriptor.
+type socketRole struct {
+	ID         int    `json:"id"`
+	FD         int    `json:"fd"`
+	Addr       string `json:"addr"`
+	Configured string `json:"configured"`
+}
+
+// uplink sends messages to the master.
+type uplink interface {
+	send(message) error
+}
+
+// Name is the program's name.
+func (w *Worker) Name() string { return w.role.Program }
+
+// Slot is the worker's place among its program's, from 0; the next worker of
+// the slot has the same.
+func (w *Worker) Slot() int { return w.role.Slot }
+
+// Generation is the generation of code that the worker runs.
+func (w *Worker) Generation() int { return w.role.Generation }
+
+// Incarnation differs between any two worker processes of an installation, also
+// across upgrades and restarts of the master.
+func (w *Worker) Incarnation() uint32 { return w.role.Incarnation }
+
+// Loop is what --loop was resolved to by Options.Loop.
+func (w *Worker) Loop() string { return w.role.Loop }
+
+// Watchdog is the value of --watchdog; zero where it is not set.
+func (w *Worker) Watchdog() time.Duration { return w.role.Watchdog }
+
+// Logger writes to the worker's standard error, which the master collects.
+func (w *Worker) Logger() *slog.Logger { return w.logger }
+
+// Sockets are the bound sockets of the program, in the order of its addresses.
+func (w *Worker) Sockets() []Socket {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]Socket(nil), w.sockets...)
+}
+
+// Socket finds a socket by its configured or its bound address; "" names the
+// only one.
+func (w *Worker) Socket(address string) (Socket, error) {
+	sockets := w.Sockets()
+	if address == "" && len(sockets) == 1 {
+		return sockets[0], nil
+	}
+	var names []string
+	for _, s := range sockets {
+		if s.is(address) {
+			return s, nil
+		}
+		names = append(names, s.Configured)
+	}
+	if len(names) == 0 {
+		return Socket{}, fmt.Errorf("socket %q: program %s has no addresses; name them in Listen", address, w.Name())
+	}
+	return Socket{}, fmt.Errorf("socket %q: program %s has %s", address, w.Name(), strings.Join(names, ", "))
+}
+
+// Listener is a net.Listener on the socket of an address, for net/http and
+// its like.
+func (w *Worker) Listener(address string) (net.Listener, error) {
+	s, err := w.Socket(address)
+	if err != nil {
+		return nil, err
+	}
+	return s.Listener()
+}
+
+// Ready tells the master that the worker serves. Only the first call counts.
+func (w *Worker) Ready() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ready {
+		return nil
+	}
+	w.cell.setReady(true)
+	if w.master != nil {
+		if err := w.master.send(message{Kind: msgReady}); err != nil {
+			return fmt.Errorf("tell the master that %s/%d is ready: %w", w.Name(), w.Slot(), err)
+		}
+	}
+	w.ready = true
+	return nil
+}
+
+// ReportStats sets the function that gives the worker's figures. It is called
+// from a goroutine of the package whenever the master asks, and must not block.
+func (w *Worker) ReportStats(fn func() Stats) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stats = fn
+}
+
+// ReportConnections sets the function that lists the worker's connections. It
+// is called as that of ReportStats is.
+func (w *Worker) ReportConnections(fn func(ConnectionQuery) []ConnectionInfo) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.connections = fn
+}
+
+// SetLoad publishes the number of connections that the worker holds.
+func (w *Worker) SetLoad(connections int) { w.cell.setLoad(int64(connections)) }
+
+// PeerLoad is the sum of the loads, and the number, of the ready workers of
+// this program, this one included.
+func (w *Worker) PeerLoad() (total, workers int) { return w.cell.peers() }
