@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// A figure is one thing that is measured, of several servers, with jay's goal.
+type figure struct {
+	name    string
+	what    string // what was done to get it, for the reader of the report
+	servers []server
+	goal    float64 // jay's value must not exceed it; 0: no goal
+	unit    string
+	measure func(context.Context, *bench, figure, options) (result, error)
+	load    load // of CPU figures
+}
+
+func (f figure) goalText() string {
+	if f.goal == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("≤ %g %s", f.goal, f.unit)
+}
+
+// A value is a server's figure: the number that is held against the goal and
+// the text that the report shows.
+type value struct {
+	server string
+	value  float64
+	text   string
+}
+
+type result struct {
+	figure figure
+	values []value
+}
+
+func (r result) jay() value {
+	for _, v := range r.values {
+		if v.server == jay.name {
+			return v
+		}
+	}
+	return value{text: "not measured"}
+}
+
+// figures is the table of all there is to measure.
+var figures = []figure{
+	{
+		name:    "CPU per request",
+		what:    "64 keep-alive connections, one request at a time on each",
+		servers: []server{floorEachRead, jay, netHTTP, fastHTTP, nginx},
+		goal:    1.25, unit: "× floor",
+		measure: cpuPerRequest,
+		load:    load{connections: 64, pipeline: 1},
+	},
+	{
+		name:    "CPU per request, pipelined",
+		what:    "64 keep-alive connections, 16 requests in each segment",
+		servers: []server{floorEachRequest, jay, netHTTP, fastHTTP, nginx},
+		goal:    2.0, unit: "× floor",
+		measure: cpuPerRequest,
+		load:    load{connections: 64, pipeline: 16},
+	},
+	{
+		name:    "Memory in use per idle connection",
+		what:    "heap and stacks in use after a GC, after one request on each connection; slope from 3,000 to 9,000 connections",
+		servers: []server{jay, netHTTP, fastHTTP},
+		goal:    600, unit: "bytes",
+		measure: memoryInUse,
+	},
+	{
+		name:    "Anonymous memory per idle connection",
+		what:    "the worker process's RssAnon at the same two moments; it depends on the collector's history",
+		servers: []server{jay, netHTTP, fastHTTP, nginx, floorEachRead},
+		unit:    "bytes",
+		measure: memoryAnonymous,
+	},
+}

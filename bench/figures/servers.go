@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jay-go/jay/bench/internal/inuse"
+)
+
+// A server is one of those that are measured.
+type server struct {
+	name  string
+	start func(context.Context, *bench) (*process, error)
+	inUse bool // answers inuse.Path
+}
+
+var (
+	jay              = server{"jay", startJay, true}
+	netHTTP          = server{"net/http", program("nethttp"), true}
+	fastHTTP         = server{"fasthttp", program("fasthttp"), true}
+	nginx            = server{"nginx", startNginx, false}
+	floorEachRead    = server{"floor", startFloor("each-read"), false}
+	floorEachRequest = server{"floor", startFloor("each-request"), false}
+)
+
+//go:embed floor/floor.c
+var floorSource []byte
+
+// A bench is the folder with everything that was built for measuring.
+type bench struct {
+	dir string
+}
+
+func newBench(ctx context.Context) (*bench, error) {
+	dir, err := os.MkdirTemp("", "jay-bench-")
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{dir}
+	if err := b.build(ctx); err != nil {
+		b.remove()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *bench) remove() { os.RemoveAll(b.dir) }
+
+func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
+
+func (b *bench) build(ctx context.Context) error {
+	if err := os.WriteFile(b.path("floor.c"), floorSource, 0o600); err != nil {
+		return err
+	}
+	for _, argv := range [][]string{
+		{"gcc", "-O2", "-o", b.path("floor"), b.path("floor.c")},
+		{"go", "build", "-o", b.dir + "/", "./servers/..."},
+	} {
+		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", cmd, err, out)
+		}
+	}
+	return b.recordAnswer(ctx)
+}
+
+// recordAnswer keeps jay's answer byte for byte: the floor sends the same.
+func (b *bench) recordAnswer(ctx context.Context) error {
+	p, err := startJay(ctx, b)
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	conn, err := net.Dial("tcp", p.addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	answer, err := exchange(conn, "/")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(b.path("answer"), answer, 0o600)
+}
+
+func startFloor(mode string) func(context.Context, *bench) (*process, error) {
+	return func(ctx context.Context, b *bench) (*process, error) {
+		return startTelling(ctx, b.path("floor"), b.path("answer"), mode)
+	}
+}
+
+func program(name string) func(context.Context, *bench) (*process, error) {
+	return func(ctx context.Context, b *bench) (*process, error) {
+		return startTelling(ctx, b.path(name))
+	}
+}
+
+// startJay runs one worker under its master, as a user would.
+func startJay(ctx context.Context, b *bench) (*process, error) {
+	runDir, err := os.MkdirTemp(b.dir, "run-")
+	if err != nil {
+		return nil, err
+	}
+	argv := []string{b.path("jay"), "start", "-q", "--listen", "tcp://127.0.0.1:0", "--workers", "1", "--run-dir", runDir}
+	p, err := startPinned(ctx, os.Stderr, argv...)
+	if err != nil {
+		return nil, err
+	}
+	if p.addr, err = jayAddress(ctx, b.path("jay"), runDir); err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+// jayAddress asks until every worker is ready.
+func jayAddress(ctx context.Context, binary, runDir string) (string, error) {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
+		out, err := exec.CommandContext(ctx, binary, "status", "--json", "--run-dir", runDir).Output()
+		if err != nil {
+			continue // not running yet, or not yet ready
+		}
+		var status struct {
+			Programs []struct{ Addresses []string }
+		}
+		if err := json.Unmarshal(out, &status); err != nil {
+			return "", fmt.Errorf("status --json of jay: %w\n%s", err, out)
+		}
+		return strings.TrimPrefix(status.Programs[0].Addresses[0], "tcp://"), nil
+	}
+	return "", errors.New("jay was not ready within 10 s")
+}
+
+const nginxConfig = `
+daemon off; worker_processes 1; pid %[1]s/nginx.pid; error_log stderr crit; worker_rlimit_nofile 20000;
+events { worker_connections 15000; }
+http {
+	access_log off; keepalive_requests 1000000000; keepalive_timeout 3600; default_type text/plain;
+	client_body_temp_path %[1]s; proxy_temp_path %[1]s; fastcgi_temp_path %[1]s; uwsgi_temp_path %[1]s; scgi_temp_path %[1]s;
+	server { listen %[2]s backlog=1024; location / { return 200 "Hello, World!"; } }
+}`
+
+// startNginx picks a free port itself, since nginx cannot say which one it got.
+func startNginx(ctx context.Context, b *bench) (*process, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	addr := ln.Addr().String()
+	ln.Close()
+	config := b.path("nginx.conf")
+	if err := os.WriteFile(config, fmt.Appendf(nil, nginxConfig, b.dir, addr), 0o600); err != nil {
+		return nil, err
+	}
+	p, err := startPinned(ctx, os.Stderr, "nginx", "-p", b.dir, "-e", "stderr", "-c", config)
+	if err != nil {
+		return nil, err
+	}
+	p.addr = addr
+	for range 500 {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			conn.Close()
+			return p, nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	p.stop()
+	return nil, fmt.Errorf("nginx does not accept connections at %s", addr)
+}
+
+// readInUse asks a server for its memory over a connection of its own.
+func readInUse(addr string) (float64, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	answer, err := exchange(conn, inuse.Path)
+	if err != nil {
+		return 0, err
+	}
+	_, body, _ := strings.Cut(string(answer), "\r\n\r\n")
+	var bytes float64
+	if _, err := fmt.Sscan(body, &bytes); err != nil {
+		return 0, fmt.Errorf("answer to %s: %w\n%s", inuse.Path, err, answer)
+	}
+	return bytes, nil
+}
