@@ -1,0 +1,51 @@
+# The commands of daily work. `.ci/run` runs the same ones.
+
+FUZZTIME ?= 1m
+SYSTEMS  := linux darwin freebsd windows
+ARCHS    := amd64 arm64
+MODULES  := . $(patsubst %/go.mod,%,$(wildcard */go.mod))
+
+.PHONY: fmt lint fmt-check vet vet-modules staticcheck test race test-modules fuzz bench figures
+
+fmt:
+	gofmt -w .
+
+lint: fmt-check vet vet-modules staticcheck
+
+fmt-check:
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt'd (make fmt does it):"; echo "$$unformatted"; exit 1; }
+
+vet:
+	@for os in $(SYSTEMS); do for arch in $(ARCHS); do \
+		GOOS=$$os GOARCH=$$arch go vet ./... || { echo "go vet failed for $$os/$$arch"; exit 1; }; done; done
+
+vet-modules:
+	@for m in $(filter-out . tools,$(MODULES)); do (cd $$m && go vet ./...) || exit 1; done
+
+staticcheck:
+	go tool -modfile=tools/go.mod staticcheck ./...
+
+test:
+	go test ./...
+
+race:
+	go test -race ./...
+
+# The modules beside the main one: their dependencies reach no user.
+test-modules:
+	@for m in $(filter-out . tools,$(MODULES)); do (cd $$m && go test ./...) || exit 1; done
+
+# Every fuzz target of the module, one after the other.
+fuzz:
+	@grep -rlE --include='*_test.go' $(addprefix --exclude-dir=,$(filter-out .,$(MODULES))) '^func Fuzz' . | xargs -r -n1 dirname | sort -u | while read -r dir; do \
+		grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | sed 's/^func //' | while read -r name; do \
+			echo "$$dir $$name"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || exit 1; \
+		done || exit 1; \
+	done
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+figures:
+	cd bench && go run ./figures -out ../docs/figures.md
