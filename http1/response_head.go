@@ -1,0 +1,222 @@
+package http1
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// ResponseHead collects the head of an answer. The zero value is ready and
+// stands for 200 without fields; Reset makes a used one ready again and
+// keeps its memory.
+type ResponseHead struct {
+	status int
+	lines  []byte // the program's fields as they will be sent, in the order they were set
+	marks  []lineMark
+	seen   fieldSet
+	length int64 // of the program's Content-Length
+}
+
+// lineMark is one line of ResponseHead.lines.
+type lineMark struct {
+	from, to uint32
+	nameLen  uint16
+	id       fieldID
+}
+
+// Framing is what the protocol decides about an answer, after the program
+// has set its fields. Where the program has set Content-Length, Date or
+// Connection itself, its line stands and nothing is added, with one
+// exception: Close turns any Connection field into "close".
+type Framing struct {
+	Length    int64 // Content-Length; negative: none
+	Chunked   bool  // Transfer-Encoding: chunked
+	Close     bool  // Connection: close
+	KeepAlive bool  // Connection: keep-alive, for an HTTP/1.0 client
+}
+
+// Reset forgets everything but the memory.
+func (h *ResponseHead) Reset() {
+	*h = ResponseHead{lines: h.lines[:0], marks: h.marks[:0]}
+}
+
+// Status returns the status code.
+func (h *ResponseHead) Status() int {
+	if h.status == 0 {
+		return 200
+	}
+	return h.status
+}
+
+// SetStatus sets the status code. It must be 101 or 200 to 999: other
+// interim answers are not heads of an answer.
+func (h *ResponseHead) SetStatus(code int) error {
+	if code != 101 && (code < 200 || code > 999) {
+		return fmt.Errorf("set status %d: not 101 or 200 to 999", code)
+	}
+	h.status = code
+	return nil
+}
+
+// Set sets a field and removes what was set under its name before.
+func (h *ResponseHead) Set(name, value string) error {
+	id := identifyString(name)
+	if id == idOther || h.seen.has(id) {
+		h.remove(name)
+	}
+	return h.add(id, name, value)
+}
+
+// Add adds a field line beside others of its name.
+func (h *ResponseHead) Add(name, value string) error {
+	return h.add(identifyString(name), name, value)
+}
+
+// Get returns the first value set under name, or "".
+func (h *ResponseHead) Get(name string) string {
+	for _, m := range h.marks {
+		if h.isNamed(m, name) {
+			return string(h.value(m))
+		}
+	}
+	return ""
+}
+
+// Del removes every line called name.
+func (h *ResponseHead) Del(name string) { h.remove(name) }
+
+// single are the fields that an answer cannot have twice.
+var single = setOf(idContentLength, idConnection, idDate, idServer, idContentType, idContentRange)
+
+// add checks and appends a line. Nothing is ever repaired: a program that
+// passes on a CR or LF is about to be used for response splitting.
+func (h *ResponseHead) add(id fieldID, name, value string) error {
+	if name == "" || !all(name, token) || len(name) > maxFieldName {
+		return fmt.Errorf("set field %q: the name is not a token", name)
+	}
+	if !all(value, text) {
+		return fmt.Errorf("set field %s: the value %q holds a control character", name, value)
+	}
+	if single.has(id) && h.seen.has(id) {
+		return fmt.Errorf("add field %s: it is set already, and an answer has one", name)
+	}
+	switch id {
+	case idTransferEncoding:
+		return fmt.Errorf("set field %s: the framing of an answer is the protocol's; Flush makes it chunked", name)
+	case idContentLength:
+		n, err := parseLength([]byte(value))
+		if err != nil || n == lengthTooLarge {
+			return fmt.Errorf("set field %s: %q is not a length in decimal digits", name, value)
+		}
+		h.length = n
+	}
+	from := len(h.lines)
+	h.lines = append(h.lines, name...)
+	h.lines = append(h.lines, ": "...)
+	h.lines = append(h.lines, value...)
+	h.lines = append(h.lines, "\r\n"...)
+	h.marks = append(h.marks, lineMark{uint32(from), uint32(len(h.lines)), uint16(len(name)), id})
+	h.seen |= 1 << id
+	return nil
+}
+
+func (h *ResponseHead) isNamed(m lineMark, name string) bool {
+	return int(m.nameLen) == len(name) && sameFold(h.lines[m.from:m.from+uint32(m.nameLen)], name)
+}
+
+func (h *ResponseHead) value(m lineMark) []byte {
+	return h.lines[m.from+uint32(m.nameLen)+2 : m.to-2]
+}
+
+func (h *ResponseHead) remove(name string) {
+	for i := 0; i < len(h.marks); {
+		m := h.marks[i]
+		if !h.isNamed(m, name) {
+			i++
+			continue
+		}
+		h.lines = slices.Delete(h.lines, int(m.from), int(m.to))
+		h.marks = slices.Delete(h.marks, i, i+1)
+		for j := i; j < len(h.marks); j++ {
+			h.marks[j].from -= m.to - m.from
+			h.marks[j].to -= m.to - m.from
+		}
+		h.seen &^= 1 << m.id
+	}
+}
+
+// connection returns the program's Connection line and whether there is one.
+func (h *ResponseHead) connection() (m lineMark, ok bool) {
+	if !h.seen.has(idConnection) {
+		return m, false
+	}
+	for _, m := range h.marks {
+		if m.id == idConnection {
+			return m, true
+		}
+	}
+	return m, false
+}
+
+// wantsClose reports whether the program has set Connection: close.
+func (h *ResponseHead) wantsClose() bool {
+	m, ok := h.connection()
+	return ok && foldEqual(h.value(m), "close")
+}
+
+// Append appends the head: status line, the program's fields in the order
+// they were set, then what it has not set of Content-Length or
+// Transfer-Encoding, Date and Connection, then the empty line. date is as
+// AppendDate writes it; when it is empty no Date is added.
+func (h *ResponseHead) Append(dst []byte, f Framing, date []byte) []byte {
+	dst = appendStatusLine(dst, h.Status())
+	if m, ok := h.connection(); ok && f.Close {
+		dst = append(dst, h.lines[:m.from]...)
+		dst = append(dst, "Connection: close\r\n"...)
+		dst = append(dst, h.lines[m.to:]...)
+	} else {
+		dst = append(dst, h.lines...)
+	}
+	switch {
+	case f.Chunked:
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	case f.Length >= 0 && !h.seen.has(idContentLength):
+		dst = append(dst, "Content-Length: "...)
+		dst = strconv.AppendInt(dst, f.Length, 10)
+		dst = append(dst, '\r', '\n')
+	}
+	if len(date) > 0 && !h.seen.has(idDate) {
+		dst = append(dst, "Date: "...)
+		dst = append(dst, date...)
+		dst = append(dst, '\r', '\n')
+	}
+	if !h.seen.has(idConnection) {
+		switch {
+		case f.Close:
+			dst = append(dst, "Connection: close\r\n"...)
+		case f.KeepAlive:
+			dst = append(dst, "Connection: keep-alive\r\n"...)
+		}
+	}
+	return append(dst, '\r', '\n')
+}
+
+// AppendDate appends t as an HTTP date (RFC 9110 section 5.6.7).
+func AppendDate(dst []byte, t time.Time) []byte {
+	return t.UTC().AppendFormat(dst, "Mon, 02 Jan 2006 15:04:05 GMT")
+}
+
+// dateCache holds the text of the current second.
+type dateCache struct {
+	second int64
+	text   [len("Mon, 02 Jan 2006 15:04:05 GMT")]byte
+}
+
+func (d *dateCache) at(now time.Time) []byte {
+	if s := now.Unix(); s != d.second {
+		AppendDate(d.text[:0], now)
+		d.second = s
+	}
+	return d.text[:]
+}
