@@ -1,0 +1,134 @@
+package jay
+
+import (
+	"errors"
+	"syscall"
+	"time"
+
+	"github.com/jay-go/jay/loop"
+)
+
+// acceptor takes the connections of one listening socket.
+type acceptor struct {
+	worker  *Worker
+	ln      *loop.Listener
+	via     *endpoint
+	backoff time.Duration // how long the last failure paused it; 0: none
+	rest    time.Duration // how long the share rule paused it last
+	peeking bool          // the queue is looked at in spite of the share rule
+}
+
+const (
+	firstBackoff = 10 * time.Millisecond
+	maxBackoff   = time.Second
+
+	// A worker with more than its share looks at the queue this often, less
+	// and less, and takes what nobody else has taken.
+	firstRest = 5 * time.Millisecond
+	maxRest   = 40 * time.Millisecond
+)
+
+// Accepted is the loop's call for a new connection.
+func (a *acceptor) Accepted(sock loop.Socket) {
+	w := a.worker
+	w.stats.accepted++
+	a.backoff = 0
+	c := w.newConn(a.via, sock)
+	if err := w.loop.Attach(&c.stream, sock, (*events)(c)); err != nil {
+		a.refuse(sock, err)
+		return
+	}
+	w.add(c)
+	if !a.peeking && w.overShare() {
+		a.restFor(firstRest)
+	}
+	w.enter(c)
+	c.open()
+	w.leave()
+}
+
+func (w *Worker) newConn(via *endpoint, sock loop.Socket) *Conn {
+	w.nextID++
+	now := w.loop.TickNow()
+	c := &Conn{worker: w, via: via, handler: w.server.Handler, id: w.nextID, remote: sock.Peer, opened: now, active: now}
+	if w.server.Filter != nil {
+		c.filter = w.server.Filter()
+	}
+	return c
+}
+
+// open starts the connection's life.
+func (c *Conn) open() {
+	c.stream.StartRecv()
+	c.handler.Open(c)
+	if c.state != stateClosed {
+		c.flags |= flagConnected
+		if on := c.worker.server.OnConnect; on != nil {
+			on(c)
+		}
+	}
+	c.arm()
+}
+
+// refuse closes a connection that the loop could not take on.
+func (a *acceptor) refuse(sock loop.Socket, err error) {
+	if sock.Conn != nil {
+		_ = sock.Conn.Close()
+	} else {
+		closeFD(sock.FD)
+	}
+	a.AcceptFailed(err)
+}
+
+// AcceptFailed is the loop's call for an error of accept. A connection that
+// its client gave up is only counted. Whatever else it is (no descriptors, no
+// buffers), accepting pauses, longer each time, and goes on: connections wait
+// in the queue, and nothing spins.
+func (a *acceptor) AcceptFailed(err error) {
+	w := a.worker
+	w.stats.acceptErrors++
+	if errors.Is(err, syscall.ECONNABORTED) {
+		return
+	}
+	if a.backoff == 0 {
+		w.host.logger.Warn("accept failed; accepting pauses", "addr", a.via.addr, "err", err)
+	}
+	a.backoff = min(max(2*a.backoff, firstBackoff), maxBackoff)
+	a.ln.Pause()
+	w.loop.AfterFunc(a.backoff, a.ln.Resume)
+}
+
+// overShare reports whether the worker holds so many more connections than its
+// peers do that it should leave new ones to them.
+func (w *Worker) overShare() bool {
+	total, workers := w.host.peers()
+	return workers > 1 && w.live*workers > total+total/8+2*workers
+}
+
+// restFor pauses for d, then looks at the queue for one turn: what is there
+// has waited that long, so the others are hung or just as full.
+func (a *acceptor) restFor(d time.Duration) {
+	a.rest = d
+	a.ln.Pause()
+	a.worker.loop.AfterFunc(d, a.peek)
+}
+
+func (a *acceptor) peek() {
+	if a.worker.drain != nil {
+		return
+	}
+	before := a.worker.stats.accepted
+	a.peeking = true
+	a.ln.Resume()
+	a.worker.loop.AfterFunc(0, func() { // in the next turn, after its completions
+		a.peeking = false
+		switch {
+		case !a.ln.Accepting():
+		case !a.worker.overShare():
+		case a.worker.stats.accepted > before:
+			a.restFor(firstRest)
+		default:
+			a.restFor(min(2*a.rest, maxRest))
+		}
+	})
+}

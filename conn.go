@@ -1,0 +1,188 @@
+package jay
+
+import (
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/jay-go/jay/loop"
+)
+
+// Conn is one connection. It belongs to its loop: its methods may be called
+// only from callbacks that run there. Other goroutines use a [Ref].
+type Conn struct {
+	stream  loop.Stream
+	wheel   loop.Deadline // fires at the earliest of the ticks below
+	worker  *Worker
+	via     *endpoint
+	handler Handler
+	filter  Filter
+	value   any
+
+	next, prev *Conn // the worker's list of live connections
+	nextDue    *Conn // the worker's list of connections to settle
+
+	out  queue
+	in   *chunk // bytes that the handler has not used; nil when there are none
+	need int    // Data is not called before this many bytes are there
+
+	id      uint64
+	remote  netip.AddrPort
+	opened  uint32 // ticks of the loop; 0 in those below: not set
+	active  uint32 // when bytes last came or went
+	proto   uint32 // deadline of the handler
+	stalled uint32 // deadline for the peer to take output
+	closing uint32 // deadline of Close
+
+	bytesIn, bytesOut uint64
+
+	err   error // why the connection ends
+	state state
+	flags flags
+	holds int16
+	gone  atomic.Bool // the socket is closed; for Ref
+}
+
+// state is where a connection is in its life. setState is the only function
+// that changes it.
+type state uint8
+
+const (
+	// stateOpen: bytes come and go.
+	stateOpen state = iota
+	// stateFlushing: Close was called; what was written still goes out, what
+	// comes is discarded.
+	stateFlushing
+	// stateLingering: FIN was sent; the peer's rest is discarded until its
+	// FIN, so that no reset destroys the last answer.
+	stateLingering
+	// stateClosed: the socket is gone; Handler.Close is due or was called.
+	stateClosed
+)
+
+func (s state) String() string {
+	return [...]string{"open", "flushing", "lingering", "closed"}[s]
+}
+
+// flags are facts about a connection that are independent of its state.
+type flags uint16
+
+const (
+	flagListed    flags = 1 << iota // in the list of connections to settle
+	flagPaused                      // PauseRead
+	flagFull                        // above the high-water mark
+	flagEOF                         // the peer's FIN was seen
+	flagEOFDue                      // and the handler has to be told
+	flagFullDue                     // OnBufferFull has to be called
+	flagDrainDue                    // OnBufferDrain has to be called
+	flagDataDue                     // unused bytes have to be delivered again
+	flagDrainTell                   // the handler has to be told of the drain
+	flagDetach                      // Detach was called
+	flagPanicked                    // a callback panicked
+	flagConnected                   // OnConnect was called
+	flagFinished                    // Handler.Close was called
+	flagAbort                       // close with RST
+)
+
+func (c *Conn) has(f flags) bool { return c.flags&f != 0 }
+
+// take clears f and reports whether it was set.
+func (c *Conn) take(f flags) bool {
+	was := c.flags&f != 0
+	c.flags &^= f
+	return was
+}
+
+func (c *Conn) setState(s state) { c.state = s }
+
+// ID is unique among the connections of all workers, also across restarts.
+func (c *Conn) ID() uint64 { return c.id }
+
+// Worker returns the worker that the connection belongs to.
+func (c *Conn) Worker() *Worker { return c.worker }
+
+// Loop returns the loop that the connection belongs to.
+func (c *Conn) Loop() *loop.Loop { return c.worker.loop }
+
+// Now returns the time at which the loop's present turn began.
+func (c *Conn) Now() time.Time { return c.worker.loop.Now() }
+
+// RemoteAddr returns the peer's address.
+func (c *Conn) RemoteAddr() net.Addr {
+	if c.via.unix {
+		return &net.UnixAddr{Net: "unix"}
+	}
+	return net.TCPAddrFromAddrPort(c.remote)
+}
+
+// Remote returns the peer's IP address and port without allocating; it is not
+// valid for a Unix socket.
+func (c *Conn) Remote() netip.AddrPort { return c.remote }
+
+// LocalAddr returns the address of the listener that accepted the connection.
+func (c *Conn) LocalAddr() net.Addr { return c.via.addr }
+
+// Transport returns "tcp" or "unix".
+func (c *Conn) Transport() string { return c.via.addr.Network() }
+
+// Value returns what SetValue stored: the user's own state.
+func (c *Conn) Value() any { return c.value }
+
+// SetValue stores the user's own state.
+func (c *Conn) SetValue(v any) { c.value = v }
+
+// BytesIn and BytesOut count what came from and went to the socket.
+func (c *Conn) BytesIn() uint64  { return c.bytesIn }
+func (c *Conn) BytesOut() uint64 { return c.bytesOut }
+
+// Buffered returns the number of bytes written and not yet sent.
+func (c *Conn) Buffered() int { return c.out.size }
+
+// Handler returns the handler that speaks the connection's protocol now.
+func (c *Conn) Handler() Handler { return c.handler }
+
+// SetHandler gives the connection to another handler: an upgrade, or state of
+// its own. h.Open is called at once, bytes not yet used go to h.
+func (c *Conn) SetHandler(h Handler) {
+	c.handler, c.need = h, 0
+	h.Open(c)
+}
+
+// SetFilter puts f below the handler; nil removes the filter. Bytes that were
+// written before are not transformed.
+func (c *Conn) SetFilter(f Filter) { c.filter = f }
+
+// CountRequest counts one message for the figures of status.
+func (c *Conn) CountRequest() { c.worker.stats.requests++ }
+
+// Draining returns why the worker wants to end, or nil when it does not.
+func (c *Conn) Draining() *Drain { return c.worker.drain }
+
+// Hold keeps the connection, after the peer has finished sending, until
+// Release: an answer is still to come. Meanwhile the idle timeout rests.
+func (c *Conn) Hold() { c.holds++ }
+
+// Release takes back one Hold.
+func (c *Conn) Release() {
+	if c.holds == 0 {
+		panic("jay: Conn.Release without Hold")
+	}
+	c.holds--
+	c.touch()
+	if c.holds == 0 && (c.has(flagEOF) || c.worker.drain != nil) {
+		c.flags |= flagEOFDue
+		c.later()
+	}
+}
+
+// Ref returns the handle of this connection for other goroutines.
+func (c *Conn) Ref() Ref { return Ref{c} }
+
+// later lists the connection to be settled at the end of the turn.
+func (c *Conn) later() {
+	if !c.has(flagListed) {
+		c.flags |= flagListed
+		c.worker.list(c)
+	}
+}

@@ -1,0 +1,179 @@
+package jay
+
+import (
+	"fmt"
+	"net"
+)
+
+// Close ends the connection in order: what was written is sent, then FIN, then
+// the peer's rest is discarded until its FIN, so that no reset destroys the
+// last bytes on their way. Server.CloseTimeout bounds both waits. Later writes
+// fail. Calling it again is harmless.
+func (c *Conn) Close() {
+	if c.state != stateOpen {
+		return
+	}
+	c.setState(stateFlushing)
+	c.dropInput()
+	if !c.has(flagEOF) {
+		c.stream.StartRecv() // to discard
+	}
+	if c.stream.Sending() {
+		c.setStall()
+	}
+	c.later()
+}
+
+// CloseWith is Write, then Close.
+func (c *Conn) CloseWith(p []byte) error {
+	_, err := c.Write(p)
+	c.Close()
+	return err
+}
+
+// Abort ends the connection now: the peer is sent RST and what is unsent is
+// lost. Handler.Close gets ErrAborted.
+func (c *Conn) Abort() { c.abort(ErrAborted) }
+
+// Fail reports err to OnError and closes the connection in order; Handler.Close
+// gets err.
+func (c *Conn) Fail(err error) { c.misbehaved(err) }
+
+func (c *Conn) abort(err error) {
+	if c.state != stateClosed {
+		c.flags |= flagAbort
+		c.end(err)
+	}
+}
+
+// misbehaved closes, after the last answer, a connection on which something
+// went wrong in or through user code and protocol.
+func (c *Conn) misbehaved(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+	c.worker.onError(c, err)
+	c.Close()
+}
+
+// fail ends a connection whose socket or peer has failed.
+func (c *Conn) fail(err error) {
+	if c.state == stateLingering {
+		err = nil // everything was sent; how the peer leaves does not matter
+	}
+	c.end(err)
+}
+
+// closeWrite sends FIN once everything is sent, and lingers.
+func (c *Conn) closeWrite() {
+	c.setState(stateLingering)
+	if c.has(flagEOF) {
+		c.end(nil)
+		return
+	}
+	if err := c.stream.CloseWrite(); err != nil {
+		c.end(nil) // no half-close on this transport: the peer sees the end all the same
+		return
+	}
+	c.stalled = 0
+	c.closing = c.worker.tickIn(c.worker.server.closeTimeout())
+	c.arm()
+}
+
+// end closes the socket. Handler.Close follows at the end of the turn, so that
+// it is never called from inside another callback.
+func (c *Conn) end(err error) {
+	if c.state == stateClosed {
+		return
+	}
+	c.setState(stateClosed)
+	if c.err == nil {
+		c.err = err
+	}
+	c.gone.Store(true)
+	c.dropInput()
+	pending := c.stream.Sending()
+	c.stream.Close(c.has(flagAbort))
+	c.out.drop(&c.worker.pool, !pending)
+	c.worker.loop.StopDeadline(&c.wheel)
+	c.worker.remove(c)
+	c.later()
+}
+
+// finish makes the last callbacks, each once, also when one of them panics.
+func (c *Conn) finish() {
+	if !c.has(flagFinished) {
+		c.flags |= flagFinished
+		c.prev, c.next = nil, nil
+		c.handler.Close(c, c.err)
+	}
+	if on := c.worker.server.OnClose; c.take(flagConnected) && on != nil {
+		on(c, c.err)
+	}
+}
+
+func (c *Conn) dropInput() {
+	if c.in != nil {
+		c.worker.pool.put(c.in)
+		c.in = nil
+	}
+}
+
+// Detach gives the connection away, to net/http say: once the present callback
+// has returned, fn gets it with all unused bytes before those still to come.
+// The framework forgets it: Handler.Close is called with nil, before fn.
+// It returns ErrHeld when output is unsent; fn gets a net.Conn that is its to
+// close and to read on any goroutine.
+func (c *Conn) Detach(fn func(conn net.Conn, unused []byte)) error {
+	switch {
+	case c.state != stateOpen:
+		return ErrClosed
+	case c.out.size > 0 || c.filter != nil:
+		return ErrHeld
+	}
+	c.flags |= flagDetach
+	c.stream.StopRecv()
+	c.worker.detaching(c, fn)
+	c.later()
+	return nil
+}
+
+// detach carries out what Detach asked for.
+func (c *Conn) detach(fn func(net.Conn, []byte)) {
+	var unused []byte
+	if c.in != nil {
+		unused = append(unused, c.in.b[c.in.off:]...)
+	}
+	conn, err := c.stream.Detach()
+	if err != nil {
+		c.take(flagDetach)
+		c.misbehaved(fmt.Errorf("detach: %w", err))
+		return
+	}
+	c.end(nil)
+	c.finish()
+	fn(conn, unused)
+}
+
+// panicked closes a connection after one of its callbacks has panicked. What
+// panics on the way to that is logged.
+func (c *Conn) panicked(err *PanicError) {
+	again := c.has(flagPanicked)
+	c.flags |= flagPanicked
+	c.later()
+	if c.err == nil {
+		c.err = err
+	}
+	if again || c.state != stateOpen {
+		c.worker.logPanic(c, err)
+		if c.state == stateOpen {
+			c.abort(err)
+		}
+		return
+	}
+	if h, ok := c.handler.(PanicHandler); ok {
+		h.Panic(c, err)
+	}
+	c.Close()
+	c.worker.onError(c, err)
+}

@@ -1,0 +1,165 @@
+package jay
+
+import (
+	"fmt"
+	"io"
+)
+
+// events is a Conn as its loop sees it; the type keeps the completions out of
+// Conn's exported methods.
+type events Conn
+
+// Received takes bytes, or the end, from the loop.
+func (e *events) Received(b []byte, err error) {
+	c := (*Conn)(e)
+	c.worker.enter(c)
+	switch {
+	case err == io.EOF:
+		c.receivedEOF()
+	case err != nil:
+		c.fail(fmt.Errorf("receive: %w", err))
+	default:
+		c.received(b)
+	}
+	c.worker.leave()
+}
+
+func (c *Conn) received(b []byte) {
+	c.bytesIn += uint64(len(b))
+	c.worker.stats.bytesIn += uint64(len(b))
+	if c.state != stateOpen {
+		return // discarded: see stateFlushing
+	}
+	c.touch()
+	if c.filter == nil {
+		c.deliver(b)
+		return
+	}
+	plain, err := c.filter.Decode(c.worker.plain[:0], b)
+	c.worker.plain = plain
+	if err == nil {
+		err = c.encode(nil)
+	}
+	if err != nil {
+		c.misbehaved(err)
+		return
+	}
+	c.deliver(plain)
+}
+
+// deliver gives the handler what it left last time and b, and keeps what it
+// leaves now.
+func (c *Conn) deliver(b []byte) {
+	kept := c.in
+	c.in = nil
+	if kept != nil {
+		kept.b = append(kept.b, b...)
+		b = kept.b[kept.off:]
+	}
+	for again := true; again && c.Reading() && len(b) > 0 && len(b) >= c.need; {
+		c.need = 0
+		h := c.handler
+		n, err := h.Data(c, b)
+		if n < 0 || n > len(b) {
+			panic(fmt.Sprintf("jay: %T.Data says it used %d of %d bytes", h, n, len(b)))
+		}
+		b = b[n:]
+		if err != nil {
+			c.misbehaved(err)
+		}
+		again = c.handler != h // an upgrade: the rest belongs to the next
+	}
+	c.keep(kept, b)
+}
+
+// keep stores the unused bytes b, which lie in kept where there is one.
+func (c *Conn) keep(kept *chunk, b []byte) {
+	switch {
+	case c.state != stateOpen && !c.has(flagDetach):
+		b = nil
+	case len(b) > c.worker.server.maxInput():
+		c.misbehaved(ErrInputLimit)
+		b = nil
+	}
+	if len(b) == 0 {
+		if kept != nil {
+			c.worker.pool.put(kept)
+		}
+		return
+	}
+	if kept == nil {
+		kept = c.worker.pool.get(len(b))
+		kept.b = append(kept.b, b...)
+	} else {
+		kept.off = len(kept.b) - len(b)
+		if kept.off > len(kept.b)/2 {
+			kept.b = kept.b[:copy(kept.b, b)]
+			kept.off = 0
+		}
+	}
+	c.in = kept
+}
+
+func (c *Conn) receivedEOF() {
+	c.flags |= flagEOF
+	if c.state == stateLingering {
+		c.end(nil)
+		return
+	}
+	c.flags |= flagEOFDue
+	c.later()
+}
+
+// tellEOF tells the handler that the peer is done, or asks again for the end
+// when the last Hold was released.
+func (c *Conn) tellEOF() {
+	if h, ok := c.handler.(EOFHandler); ok {
+		h.EOF(c)
+	} else if c.holds == 0 {
+		c.Close()
+	}
+}
+
+// Reading reports whether the next message may be read: the connection is
+// open, not paused and not above the high-water mark.
+func (c *Conn) Reading() bool {
+	return c.state == stateOpen && c.flags&(flagPaused|flagFull|flagDetach) == 0
+}
+
+// PauseRead stops the reading: Data is not called until ResumeRead. Bytes wait
+// in the kernel, and in the end at the peer. It costs nothing as long as none
+// arrive.
+func (c *Conn) PauseRead() {
+	c.flags |= flagPaused
+	c.stream.StopRecv()
+}
+
+// ResumeRead ends PauseRead. Bytes that Data has not used are delivered again
+// at the end of the turn.
+func (c *Conn) ResumeRead() {
+	c.flags &^= flagPaused
+	c.readOn()
+}
+
+// readOn goes on reading if nothing stands against it any more.
+func (c *Conn) readOn() {
+	if !c.Reading() {
+		return
+	}
+	if !c.has(flagEOF) {
+		c.stream.StartRecv()
+	}
+	c.flags |= flagDataDue
+	c.later()
+}
+
+// Need says, from inside Data, that it should not be called again before n
+// unused bytes are there: for a message whose length is known. n above
+// Server.MaxInput fails the connection.
+func (c *Conn) Need(n int) {
+	if n > c.worker.server.maxInput() {
+		c.misbehaved(ErrInputLimit)
+		return
+	}
+	c.need = n
+}

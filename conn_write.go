@@ -1,0 +1,145 @@
+package jay
+
+import (
+	"fmt"
+)
+
+// Write queues a copy of p; the queue is sent once, at the end of the loop's
+// turn. It never blocks and never takes only a part: it returns len(p) and
+// nil, or 0 and ErrClosed or ErrOutputLimit. After ErrOutputLimit the
+// connection fails, unless Server.DropNewest is set.
+func (c *Conn) Write(p []byte) (int, error) {
+	if c.state != stateOpen {
+		return 0, ErrClosed
+	}
+	if c.out.size+len(p) > c.worker.server.maxOutput() {
+		c.worker.stats.sendFailures++
+		if !c.worker.server.DropNewest {
+			c.misbehaved(fmt.Errorf("%w: %d bytes are unsent, %d more were written", ErrOutputLimit, c.out.size, len(p)))
+			c.abort(ErrOutputLimit)
+		}
+		return 0, ErrOutputLimit
+	}
+	if c.filter == nil {
+		c.push(p)
+	} else if err := c.encode(p); err != nil {
+		c.misbehaved(err)
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// WriteString is Write for a string.
+func (c *Conn) WriteString(s string) (int, error) {
+	return c.Write(append(c.AvailableBuffer(), s...))
+}
+
+// AvailableBuffer returns an empty slice with some capacity. What is appended
+// to it and passed to the very next Write is not copied.
+func (c *Conn) AvailableBuffer() []byte {
+	if c.state != stateOpen || c.filter != nil {
+		return c.worker.scratch[:0]
+	}
+	c.later() // even if nothing is written, the buffer must go back
+	return c.out.free(&c.worker.pool)
+}
+
+// encode queues what the filter makes of p.
+func (c *Conn) encode(p []byte) error {
+	wire, err := c.filter.Encode(c.worker.wire[:0], p)
+	c.worker.wire = wire
+	if err != nil {
+		return err
+	}
+	c.push(wire)
+	return nil
+}
+
+func (c *Conn) push(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	c.out.push(&c.worker.pool, p)
+	if c.out.size > c.worker.server.highWater() && !c.has(flagFull) {
+		c.flags = c.flags&^flagDrainDue | flagFull | flagFullDue
+		c.stream.StopRecv()
+	}
+	c.later()
+}
+
+// flush hands the queue to the kernel, once a turn.
+func (c *Conn) flush() {
+	if c.stream.Sending() || c.state > stateFlushing {
+		return
+	}
+	if c.out.head != nil {
+		bufs := c.out.gather(c.worker.bufs[:0])
+		n, err := 0, error(nil)
+		if len(bufs) > 0 {
+			n, err = c.stream.Send(bufs)
+			clear(bufs)
+		}
+		c.sent(n)
+		if err != nil {
+			c.fail(fmt.Errorf("send: %w", err))
+			return
+		}
+		switch {
+		case c.stream.Sending():
+			if n > 0 || c.stalled == 0 {
+				c.setStall()
+			}
+		case c.out.size > 0: // more pieces than one call takes
+			c.later()
+		}
+	}
+	if c.state == stateFlushing && c.out.size == 0 {
+		c.closeWrite()
+	}
+}
+
+// Sent takes the completion of a Send that the kernel did not take whole.
+func (e *events) Sent(n int, err error) {
+	c := (*Conn)(e)
+	c.worker.enter(c)
+	if n > 0 {
+		c.setStall()
+	}
+	c.sent(n)
+	if err != nil {
+		c.fail(fmt.Errorf("send: %w", err))
+	} else {
+		c.later()
+	}
+	c.worker.leave()
+}
+
+// sent forgets n bytes that have gone and notices the low-water mark.
+func (c *Conn) sent(n int) {
+	c.bytesOut += uint64(n)
+	c.worker.stats.bytesOut += uint64(n)
+	c.out.advance(&c.worker.pool, n)
+	if n > 0 {
+		c.touch()
+	}
+	if c.out.size == 0 {
+		c.stalled = 0
+	}
+	if c.has(flagFull) && c.out.size <= c.worker.server.lowWater() {
+		c.flags = c.flags&^(flagFull|flagFullDue) | flagDrainDue
+		c.readOn()
+		c.later()
+	}
+}
+
+// setStall gives the peer WriteTimeout, when closing CloseTimeout, to take
+// more of the output.
+func (c *Conn) setStall() {
+	s := c.worker.server
+	d := s.writeTimeout()
+	if c.state == stateFlushing {
+		d = s.closeTimeout()
+	}
+	c.stalled = c.worker.tickIn(d)
+	c.arm()
+}

@@ -1,0 +1,104 @@
+package jay
+
+import (
+	"time"
+
+	"github.com/jay-go/jay/supervise"
+)
+
+// Drain says why and until when a worker drains.
+type Drain = supervise.Drain
+
+// startDrain stops the accepting and tells the connections. When the whole
+// service stops, nobody else will serve what waits in the accept queue, so it
+// is emptied first.
+func (w *Worker) startDrain(d *Drain) {
+	w.drain = d
+	if d.Reason == supervise.Reload || d.Reason == supervise.Scale {
+		w.closeListeners()
+		w.tellDrain()
+		return
+	}
+	w.emptying = true
+	for _, a := range w.acceptors {
+		a.peeking = true
+		a.ln.Resume()
+	}
+	w.emptyQueue(w.stats.accepted)
+}
+
+// emptyQueue looks once a turn whether the last turn has accepted anything.
+// The turn after that reads what the newcomers had sent already.
+func (w *Worker) emptyQueue(before uint64) {
+	w.loop.AfterFunc(0, func() {
+		if now := w.stats.accepted; now != before {
+			w.emptyQueue(now)
+			return
+		}
+		w.closeListeners()
+		w.loop.AfterFunc(0, func() {
+			w.emptying = false
+			w.tellDrain()
+		})
+	})
+}
+
+func (w *Worker) closeListeners() {
+	for _, a := range w.acceptors {
+		a.ln.Close()
+	}
+}
+
+func (w *Worker) tellDrain() {
+	for c := range w.Conns {
+		c.flags |= flagDrainTell
+		c.later()
+	}
+}
+
+func (c *Conn) tellDrain() {
+	if h, ok := c.handler.(DrainHandler); ok {
+		h.Drain(c)
+		return
+	}
+	stop := c.worker.drain.Reason
+	if c.holds == 0 && (stop == supervise.Stop || stop == supervise.MasterGone) {
+		c.Close()
+	}
+}
+
+// lastCall closes in order, shortly before the deadline, what has nothing
+// pending.
+func (w *Worker) lastCall() {
+	for c := range w.Conns {
+		if c.holds == 0 {
+			c.Close()
+		}
+	}
+}
+
+// abortAll ends what is left at the deadline.
+func (w *Worker) abortAll() {
+	w.closeListeners()
+	w.emptying = false
+	for c := range w.Conns {
+		c.abort(ErrStopped)
+	}
+}
+
+// checkDrained notices the end of the drain. Only the turn's end calls it, when
+// the last callbacks have been made.
+func (w *Worker) checkDrained() {
+	if w.drain == nil || w.emptying || w.live > 0 || w.due != nil {
+		return
+	}
+	select {
+	case <-w.drained:
+	default:
+		close(w.drained)
+	}
+}
+
+// lastCallBefore is how long before the deadline lastCall comes: long enough
+// for a FIN to be answered, short against the drain.
+func lastCallBefore(left time.Duration) time.Duration { return min(left/5, time.Second) }

@@ -1,0 +1,35 @@
+package jay
+
+import (
+	"errors"
+
+	"github.com/jay-go/jay/loop"
+)
+
+// PanicError is a callback that panicked or called runtime.Goexit, with the
+// stack. OnError gets it.
+type PanicError = loop.PanicError
+
+// Why a connection ended, or a call on it failed.
+var (
+	// ErrClosed: the connection is closed, or Close was called.
+	ErrClosed = errors.New("the connection is closed")
+	// ErrAborted: Abort was called.
+	ErrAborted = errors.New("the connection was aborted")
+	// ErrIdle: nothing came or went for Server.IdleTimeout.
+	ErrIdle = errors.New("idle timeout")
+	// ErrDeadline: the time given to Conn.SetDeadline passed.
+	ErrDeadline = errors.New("protocol deadline passed")
+	// ErrWriteStall: the peer took nothing for Server.WriteTimeout.
+	ErrWriteStall = errors.New("write stalled: the peer does not read")
+	// ErrCloseTimeout: Close could not finish within Server.CloseTimeout.
+	ErrCloseTimeout = errors.New("close timed out: the peer does not read or does not close")
+	// ErrOutputLimit: more is unsent than Server.MaxOutput allows.
+	ErrOutputLimit = errors.New("output limit reached")
+	// ErrInputLimit: the handler left more unused than Server.MaxInput allows.
+	ErrInputLimit = errors.New("input limit reached: a message is longer than allowed")
+	// ErrStopped: the worker stopped before the connection was done.
+	ErrStopped = errors.New("the worker stopped")
+	// ErrHeld: the connection cannot be detached while something is unsent.
+	ErrHeld = errors.New("bytes are still unsent")
+)

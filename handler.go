@@ -1,0 +1,75 @@
+package jay
+
+// Handler turns the bytes of connections into whatever their protocol is made
+// of. One value serves many connections; Open may call [Conn.SetHandler] to
+// give each its own state. All methods run on the connection's loop, one at a
+// time, and must not block.
+type Handler interface {
+	// Open is called once, when the connection has been accepted or has been
+	// given this handler by SetHandler.
+	Open(c *Conn)
+
+	// Data gets the bytes that have arrived and not been used yet, and
+	// returns how many it used now; the rest comes again when there is more.
+	// b is valid only inside Data. Between two messages Data should return
+	// when c.Reading reports false. An error closes the connection after
+	// what was written so far has been sent, and goes to OnError.
+	Data(c *Conn, b []byte) (n int, err error)
+
+	// Close is called once, last. err is nil when the connection ended in
+	// order: it was closed here, or the peer was done.
+	Close(c *Conn, err error)
+}
+
+// The interfaces below are optional for a [Handler].
+
+// EOFHandler is told that the peer has finished sending, which is not yet the
+// end of the connection: an answer still reaches it. Without this method the
+// connection is closed, once what was written has been sent and every
+// [Conn.Hold] is released.
+type EOFHandler interface{ EOF(c *Conn) }
+
+// DeadlineHandler is told that the time given to [Conn.SetDeadline] has
+// passed. Without this method the connection fails with [ErrDeadline].
+type DeadlineHandler interface{ Deadline(c *Conn) }
+
+// DrainHandler is told that the worker wants to end; [Conn.Draining] has the
+// reason. Without this method a connection is closed when the service stops,
+// as after EOF, and kept until the deadline when it reloads.
+type DrainHandler interface{ Drain(c *Conn) }
+
+// PanicHandler may write a last answer after a callback of the connection has
+// panicked. The connection is then closed.
+type PanicHandler interface {
+	Panic(c *Conn, err *PanicError)
+}
+
+// WritableHandler is told that so much of the output is gone that the
+// connection is below its low-water mark again.
+type WritableHandler interface{ Writable(c *Conn) }
+
+// Freezer hands a live connection over to another process: Freeze is called
+// between two messages and returns what Adopt needs to go on. An error means
+// that the connection cannot move now and drains here instead.
+type Freezer interface {
+	Freeze(c *Conn) (state []byte, err error)
+}
+
+// Adopter goes on with a connection that a Freezer of another process let go.
+// It is called in the place of Open.
+type Adopter interface {
+	Adopt(c *Conn, state []byte) error
+}
+
+// Filter transforms the byte stream below a [Handler]: TLS, compression, a
+// header in front of everything. It does no I/O.
+type Filter interface {
+	// Decode takes all of wire, bytes as they arrived, and appends to plain
+	// what the handler is to see.
+	Decode(plain, wire []byte) ([]byte, error)
+
+	// Encode appends to wire what the peer is to see for plain. It is also
+	// called with empty plain after each Decode, so that a filter can send
+	// something of its own.
+	Encode(wire, plain []byte) ([]byte, error)
+}

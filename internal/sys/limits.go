@@ -1,0 +1,4 @@
+package sys
+
+// MaxIovecs is the most buffers one Writev takes.
+const MaxIovecs = 64

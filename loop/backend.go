@@ -1,0 +1,97 @@
+package loop
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Socket is one open connection as a backend knows it: a raw, non-blocking
+// descriptor, or a net.Conn.
+type Socket struct {
+	FD   int            // -1 when Conn is set
+	Conn net.Conn       // nil when FD is set
+	Peer netip.AddrPort // zero for a Unix socket
+}
+
+// ListenSocket is one listening socket. A backend uses the form it knows:
+// epoll the raw descriptor, goroutine the net.Listener.
+type ListenSocket struct {
+	FD       int // -1 where there are no raw descriptors
+	Listener func() (net.Listener, error)
+}
+
+// backend turns what a platform offers into completions. poll and deliver are
+// two steps so that a callback that never returns (panic, Goexit) loses only
+// itself: deliver takes each completion off its queue before it runs it, and
+// may be called again.
+//
+// All methods but wake belong to the loop's goroutine. A source is registered
+// under the slot it got from the loop's table; a completion whose generation
+// is not that of the slot's present owner is dropped.
+type backend interface {
+	// name is the word that selects the backend: "epoll", "goroutine".
+	name() string
+	// poll waits for completions, at most timeout; negative means for ever,
+	// zero not at all.
+	poll(timeout time.Duration) error
+	// deliver runs the callbacks of what poll collected.
+	deliver()
+	// wake ends a poll of now or the next one. Any goroutine may call it.
+	wake()
+	// close frees the backend. Nothing is registered any more.
+	close() error
+
+	addStream(s *Stream, sock Socket) error
+	// startRecv and stopRecv switch the multishot receive. Stopping may be
+	// lazy: at most one completion's worth of bytes is held back and
+	// delivered by the next startRecv.
+	startRecv(s *Stream)
+	stopRecv(s *Stream)
+	// send: see Stream.Send.
+	send(s *Stream, bufs [][]byte) (int, error)
+	closeWrite(s *Stream) error
+	// closeStream ends the registration and the socket; reset sends RST.
+	closeStream(s *Stream, reset bool)
+	// detachStream ends the registration and returns the socket. The receive
+	// must have been stopped before the last completion returned.
+	detachStream(s *Stream) (net.Conn, error)
+
+	addListener(ln *Listener, sock ListenSocket) error
+	startAccept(ln *Listener)
+	stopAccept(ln *Listener)
+	closeListener(ln *Listener)
+
+	addWatch(w *Watch) error
+	setWatch(w *Watch) error
+	removeWatch(w *Watch)
+}
+
+// backendKind is one backend of this platform; the table of them, backends,
+// has the best first.
+type backendKind struct {
+	name string
+	open func(*Loop) (backend, error)
+}
+
+// Resolve returns the name of the backend that [Config.Backend] selects here.
+func Resolve(name string) (string, error) {
+	kind, err := findBackend(name)
+	return kind.name, err
+}
+
+func findBackend(name string) (backendKind, error) {
+	if name == "" || name == "auto" {
+		return backends[0], nil
+	}
+	names := []string{"auto"}
+	for _, k := range backends {
+		if k.name == name {
+			return k, nil
+		}
+		names = append(names, k.name)
+	}
+	return backendKind{}, fmt.Errorf("loop backend %q: there is none of this name here; use %s", name, strings.Join(names, ", "))
+}

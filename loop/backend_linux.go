@@ -1,0 +1,6 @@
+package loop
+
+var backends = []backendKind{
+	{"epoll", newEpoll},
+	{"goroutine", newGoroutine},
+}

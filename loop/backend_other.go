@@ -1,0 +1,7 @@
+//go:build !linux
+
+package loop
+
+var backends = []backendKind{
+	{"goroutine", newGoroutine},
+}

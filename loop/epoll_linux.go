@@ -1,0 +1,293 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/jay-go/jay/internal/sys"
+	"golang.org/x/sys/unix"
+)
+
+// epollBackend is the Linux backend: level-triggered epoll, one receive
+// buffer for the whole loop.
+type epollBackend struct {
+	l      *Loop
+	ep     *sys.Epoll
+	waker  int
+	buf    []byte
+	events []sys.Event
+	next   int // events[next:ready] are not yet delivered
+	ready  int
+	hot    bool // the last poll found something: the next one asks before it blocks
+}
+
+// wakerSlot tags the waker's events; it is never a slot of the table.
+const wakerSlot = ^uint32(0)
+
+func newEpoll(l *Loop) (backend, error) {
+	ep, err := sys.NewEpoll()
+	if err != nil {
+		return nil, fmt.Errorf("epoll_create1: %w", err)
+	}
+	waker, err := sys.NewWaker()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("eventfd: %w", err), ep.Close())
+	}
+	b := &epollBackend{l: l, ep: ep, waker: waker,
+		buf:    make([]byte, l.cfg.readBudget()),
+		events: make([]sys.Event, 256),
+	}
+	if err := ep.Add(waker, unix.EPOLLIN|unix.EPOLLET, wakerSlot, 0); err != nil {
+		return nil, errors.Join(fmt.Errorf("epoll_ctl: %w", err), b.close())
+	}
+	return b, nil
+}
+
+func (b *epollBackend) name() string { return "epoll" }
+
+func (b *epollBackend) wake() { _ = sys.Signal(b.waker) }
+
+func (b *epollBackend) close() error {
+	return errors.Join(sys.Close(b.waker), b.ep.Close())
+}
+
+// poll asks without blocking while the loop is hot, which spares the
+// scheduler's bookkeeping around a blocking call.
+func (b *epollBackend) poll(timeout time.Duration) error {
+	b.next, b.ready = 0, 0
+	if b.hot || timeout == 0 {
+		n, err := b.ep.Poll(b.events)
+		b.ready, b.hot = n, n > 0
+		if err != nil || n > 0 || timeout == 0 {
+			return err
+		}
+	}
+	n, err := b.ep.Wait(b.events, milliseconds(timeout))
+	b.ready, b.hot = n, n > 0
+	return err
+}
+
+// milliseconds rounds up, so that a wait does not end just before its timer.
+func milliseconds(d time.Duration) int {
+	if d < 0 {
+		return -1
+	}
+	return int(min((d+time.Millisecond-1)/time.Millisecond, 1<<30))
+}
+
+func (b *epollBackend) deliver() {
+	for b.next < b.ready {
+		ev := &b.events[b.next]
+		b.next++
+		switch owner := b.l.slots.get(uint32(ev.Fd), uint32(ev.Pad)).(type) {
+		case *Stream:
+			b.streamReady(owner, ev.Events)
+		case *Listener:
+			b.accept(owner)
+		case *Watch:
+			owner.fn(eventsOf(ev.Events, owner.want))
+		default:
+			continue // the waker, or a registration that is gone
+		}
+		b.l.lap()
+	}
+}
+
+// Streams
+
+func (b *epollBackend) addStream(s *Stream, sock Socket) error {
+	if sock.Conn != nil {
+		return errors.New("the epoll backend takes raw descriptors, not net.Conn")
+	}
+	s.mask = unix.EPOLLIN // ahead of StartRecv, which then costs nothing
+	return b.ep.Add(sock.FD, s.mask, s.slot, s.gen)
+}
+
+// startRecv tells epoll only if a stop went that far.
+func (b *epollBackend) startRecv(s *Stream) { b.want(s, s.mask|unix.EPOLLIN) }
+
+// stopRecv does nothing yet: streamReady stops for real when bytes arrive
+// that nobody wants, which between two requests they do not.
+func (b *epollBackend) stopRecv(*Stream) {}
+
+// want tells epoll what a stream waits for. A descriptor that waits for
+// nothing is not taken off: epoll then still reports that it has failed.
+func (b *epollBackend) want(s *Stream, mask uint32) {
+	if mask == s.mask {
+		return
+	}
+	parked := s.mask == parkedMask
+	s.mask = mask
+	switch {
+	case mask == parkedMask:
+		_ = b.ep.Del(int(s.fd))
+	case parked:
+		s.mask &^= parkedMask
+		_ = b.ep.Add(int(s.fd), s.mask, s.slot, s.gen)
+	default:
+		_ = b.ep.Mod(int(s.fd), mask, s.slot, s.gen)
+	}
+}
+
+// parkedMask marks a stream that epoll has been told to forget: hung up, and
+// nobody wants to know yet. EPOLLHUP cannot be masked, so staying registered
+// would spin.
+const parkedMask = unix.EPOLLHUP
+
+func (b *epollBackend) streamReady(s *Stream, ev uint32) {
+	gen := s.gen
+	if s.send && ev&(unix.EPOLLOUT|unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+		s.send = false
+		b.want(s, s.mask&^unix.EPOLLOUT)
+		s.h.Sent(0, nil)
+		if !s.open || s.gen != gen {
+			return
+		}
+	}
+	switch {
+	case s.recv:
+		if ev&^unix.EPOLLOUT != 0 {
+			b.receive(s)
+		}
+	case ev&unix.EPOLLERR != 0:
+		b.want(s, parkedMask)
+		s.h.Received(nil, socketError(int(s.fd)))
+	case ev&unix.EPOLLHUP != 0:
+		b.want(s, parkedMask)
+	case ev&unix.EPOLLIN != 0:
+		b.want(s, s.mask&^unix.EPOLLIN)
+	}
+}
+
+func (b *epollBackend) receive(s *Stream) {
+	n, err := sys.Read(int(s.fd), b.buf)
+	switch err {
+	case nil:
+		s.h.Received(b.buf[:n], nil)
+	case unix.EAGAIN:
+	default:
+		s.recv = false // level-triggered: the end of a stream stays readable
+		s.h.Received(nil, readError(err))
+	}
+}
+
+func (b *epollBackend) send(s *Stream, bufs [][]byte) (n int, err error) {
+	total := 0
+	for _, p := range bufs {
+		total += len(p)
+	}
+	if len(bufs) == 1 {
+		n, err = sys.Write(int(s.fd), bufs[0])
+	} else {
+		n, err = sys.Writev(int(s.fd), bufs)
+	}
+	if err != nil && err != unix.EAGAIN && err != unix.ENOBUFS {
+		return n, writeError(err)
+	}
+	if n < total {
+		s.send = true
+		b.want(s, s.mask|unix.EPOLLOUT)
+	}
+	return n, nil
+}
+
+func (b *epollBackend) closeWrite(s *Stream) error { return sys.CloseWrite(int(s.fd)) }
+
+func (b *epollBackend) closeStream(s *Stream, reset bool) {
+	if reset {
+		_ = sys.Reset(int(s.fd))
+	}
+	_ = sys.Close(int(s.fd))
+}
+
+func (b *epollBackend) detachStream(s *Stream) (net.Conn, error) {
+	mask := s.mask
+	b.want(s, parkedMask)
+	c, err := connOf(int(s.fd))
+	if err != nil {
+		b.want(s, mask)
+	}
+	return c, err
+}
+
+// Listeners
+
+func (b *epollBackend) addListener(ln *Listener, sock ListenSocket) error {
+	if sock.FD < 0 {
+		return errors.New("the epoll backend takes raw descriptors, not net.Listener")
+	}
+	return nil
+}
+
+func (b *epollBackend) startAccept(ln *Listener) {
+	if err := b.ep.Add(ln.fd, unix.EPOLLIN, ln.slot, ln.gen); err != nil {
+		ln.on = false
+		ln.h.AcceptFailed(fmt.Errorf("epoll_ctl: %w", err))
+	}
+}
+
+func (b *epollBackend) stopAccept(ln *Listener) { _ = b.ep.Del(ln.fd) }
+
+func (b *epollBackend) closeListener(ln *Listener) {
+	if ln.on {
+		_ = b.ep.Del(ln.fd)
+	}
+}
+
+// accept takes connections until the budget is spent, the queue is empty or
+// the handler pauses.
+func (b *epollBackend) accept(ln *Listener) {
+	for k := b.l.cfg.acceptBudget(); k > 0 && ln.on; k-- {
+		fd, peer, err := sys.Accept(ln.fd)
+		switch err {
+		case nil:
+			ln.h.Accepted(Socket{FD: fd, Peer: peer})
+		case unix.EAGAIN:
+			return
+		default:
+			ln.h.AcceptFailed(os.NewSyscallError("accept4", err))
+		}
+	}
+}
+
+// Watches
+
+func (b *epollBackend) addWatch(w *Watch) error {
+	err := b.ep.Add(w.fd, maskOf(w.want), w.slot, w.gen)
+	if err == unix.EPERM {
+		return fmt.Errorf("%w: it is always ready (a regular file?); read it directly", err)
+	}
+	return err
+}
+
+func (b *epollBackend) setWatch(w *Watch) error {
+	return b.ep.Mod(w.fd, maskOf(w.want), w.slot, w.gen)
+}
+
+func (b *epollBackend) removeWatch(w *Watch) { _ = b.ep.Del(w.fd) }
+
+func maskOf(want Events) (m uint32) {
+	if want&Readable != 0 {
+		m |= unix.EPOLLIN
+	}
+	if want&Writable != 0 {
+		m |= unix.EPOLLOUT
+	}
+	return m
+}
+
+func eventsOf(m uint32, want Events) (e Events) {
+	if m&unix.EPOLLIN != 0 {
+		e |= Readable
+	}
+	if m&unix.EPOLLOUT != 0 {
+		e |= Writable
+	}
+	if m&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		e |= HangUp
+	}
+	return e & (want | HangUp)
+}

@@ -1,0 +1,31 @@
+package loop
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// readError and writeError give a system call's error the name of the call,
+// so that a log line says what was tried. io.EOF stays itself.
+func readError(err error) error {
+	if err == io.EOF {
+		return err
+	}
+	return os.NewSyscallError("read", err)
+}
+
+func writeError(err error) error { return os.NewSyscallError("write", err) }
+
+// socketError takes the pending error off a socket.
+func socketError(fd int) error {
+	code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && code == 0 {
+		err = unix.ECONNRESET
+	}
+	if err == nil {
+		err = unix.Errno(code)
+	}
+	return os.NewSyscallError("read", err)
+}

@@ -1,0 +1,320 @@
+package loop
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// goroutineBackend is the portable backend: each stream and listener has
+// goroutines that block in package net and hand their results to the loop. It
+// is for development on systems without a backend of their own.
+type goroutineBackend struct {
+	l    *Loop
+	bell chan struct{} // capacity 1: something to look at
+	wg   sync.WaitGroup
+
+	mu    sync.Mutex
+	queue []arrival // guarded by mu
+
+	batch []arrival // loop only
+	next  int       // loop only
+}
+
+// arrival is one result of a helper goroutine for the owner of a slot.
+type arrival struct {
+	slot, gen uint32
+	run       func()
+}
+
+func newGoroutine(l *Loop) (backend, error) {
+	return &goroutineBackend{l: l, bell: make(chan struct{}, 1)}, nil
+}
+
+func (b *goroutineBackend) name() string { return "goroutine" }
+
+func (b *goroutineBackend) wake() {
+	select {
+	case b.bell <- struct{}{}:
+	default:
+	}
+}
+
+// close waits for the helper goroutines, whose sockets are closed by now.
+func (b *goroutineBackend) close() error {
+	b.wg.Wait()
+	return nil
+}
+
+func (b *goroutineBackend) arrive(a arrival) {
+	b.mu.Lock()
+	b.queue = append(b.queue, a)
+	b.mu.Unlock()
+	b.wake()
+}
+
+func (b *goroutineBackend) poll(timeout time.Duration) error {
+	if b.refill() {
+		return nil
+	}
+	switch {
+	case timeout < 0:
+		<-b.bell
+	case timeout > 0:
+		t := time.NewTimer(timeout)
+		select {
+		case <-b.bell:
+		case <-t.C:
+		}
+		t.Stop()
+	}
+	b.refill()
+	return nil
+}
+
+func (b *goroutineBackend) refill() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.batch)
+	b.batch, b.queue, b.next = b.queue, b.batch[:0], 0
+	return len(b.batch) > 0
+}
+
+func (b *goroutineBackend) deliver() {
+	for b.next < len(b.batch) {
+		a := b.batch[b.next]
+		b.next++
+		if b.l.slots.get(a.slot, a.gen) != nil {
+			a.run()
+			b.l.lap()
+		}
+	}
+}
+
+// goStream is what a stream has here beside its fields. Its reader goroutine
+// reads one chunk, then waits until the loop has taken it.
+type goStream struct {
+	conn   net.Conn
+	taken  chan struct{} // capacity 1: the reader may read on; closed: it must end
+	exited chan struct{} // closed by the reader
+	held   bool          // the loop owes the reader a step: receiving was off
+
+	// Written by the reader before it hands over, then by the loop.
+	chunk []byte
+	err   error
+}
+
+func (b *goroutineBackend) addStream(s *Stream, sock Socket) error {
+	conn := sock.Conn
+	if conn == nil {
+		var err error
+		if conn, err = connOf(sock.FD); err != nil {
+			return err
+		}
+	}
+	g := &goStream{conn: conn, taken: make(chan struct{}, 1), exited: make(chan struct{})}
+	s.impl, s.fd = g, -1
+	slot, gen := s.slot, s.gen
+	b.wg.Go(func() { b.read(s, g, slot, gen) })
+	return nil
+}
+
+// read is the reader goroutine; it ends at the first error, or when the
+// stream is closed or detached.
+func (b *goroutineBackend) read(s *Stream, g *goStream, slot, gen uint32) {
+	defer close(g.exited)
+	buf := make([]byte, b.l.cfg.readBudget())
+	for {
+		n, err := g.conn.Read(buf)
+		g.chunk, g.err = buf[:n], err
+		b.arrive(arrival{slot, gen, func() { b.received(s, g) }})
+		if _, more := <-g.taken; err != nil || !more {
+			return
+		}
+	}
+}
+
+// received takes the reader's chunk, then its error, as far as receiving is
+// wanted; startRecv takes the rest.
+func (b *goroutineBackend) received(s *Stream, g *goStream) {
+	if p := g.chunk; s.recv && len(p) > 0 {
+		g.chunk = nil
+		s.h.Received(p, nil)
+		if !s.open || s.impl != any(g) {
+			return
+		}
+	}
+	switch err := g.err; {
+	case !s.recv && (err == nil || err == io.EOF):
+		g.held = true
+	case err == nil:
+		g.taken <- struct{}{}
+	default:
+		s.recv = false
+		s.h.Received(nil, err)
+	}
+}
+
+func (b *goroutineBackend) startRecv(s *Stream) {
+	if g := s.impl.(*goStream); g.held {
+		g.held = false
+		b.arrive(arrival{s.slot, s.gen, func() { b.received(s, g) }})
+	}
+}
+
+func (b *goroutineBackend) stopRecv(*Stream) {}
+
+// send writes on a goroutine of its own; the loop hears of it through Sent.
+func (b *goroutineBackend) send(s *Stream, bufs [][]byte) (int, error) {
+	s.send = true
+	conn, slot, gen := s.impl.(*goStream).conn, s.slot, s.gen
+	rest := append(net.Buffers(nil), bufs...)
+	b.wg.Go(func() {
+		n, err := rest.WriteTo(conn)
+		b.arrive(arrival{slot, gen, func() {
+			s.send = false
+			s.h.Sent(int(n), err)
+		}})
+	})
+	return 0, nil
+}
+
+func (b *goroutineBackend) closeWrite(s *Stream) error {
+	return closeWrite(s.impl.(*goStream).conn)
+}
+
+func closeWrite(c net.Conn) error {
+	if h, ok := c.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+func (b *goroutineBackend) closeStream(s *Stream, reset bool) {
+	g := s.impl.(*goStream)
+	if c, ok := g.conn.(*net.TCPConn); ok && reset {
+		_ = c.SetLinger(0)
+	}
+	_ = g.conn.Close()
+	close(g.taken)
+}
+
+// detachStream interrupts the reader and gives what it had read ahead along
+// with the connection.
+func (b *goroutineBackend) detachStream(s *Stream) (net.Conn, error) {
+	g := s.impl.(*goStream)
+	close(g.taken)
+	if err := g.conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		return nil, err
+	}
+	<-g.exited
+	if err := g.conn.SetReadDeadline(time.Time{}); err != nil {
+		return nil, err
+	}
+	if len(g.chunk) == 0 {
+		return g.conn, nil
+	}
+	return &prefixedConn{Conn: g.conn, prefix: g.chunk}, nil
+}
+
+// prefixedConn reads what was read ahead before the connection itself.
+type prefixedConn struct {
+	net.Conn
+	prefix []byte
+}
+
+func (c *prefixedConn) Read(p []byte) (int, error) {
+	if len(c.prefix) == 0 {
+		return c.Conn.Read(p)
+	}
+	n := copy(p, c.prefix)
+	c.prefix = c.prefix[n:]
+	return n, nil
+}
+
+// CloseWrite passes on, as callers look for it by type.
+func (c *prefixedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// goListener is what a listener has here. Its goroutine accepts one
+// connection ahead.
+type goListener struct {
+	ln    net.Listener
+	taken chan struct{} // capacity 1: the goroutine may go on; closed: it must end
+	held  bool          // the loop owes it a step: accepting was off
+
+	// Written by the goroutine before it hands over, then by the loop.
+	conn net.Conn
+	err  error
+}
+
+func (b *goroutineBackend) addListener(ln *Listener, sock ListenSocket) error {
+	if sock.Listener == nil {
+		return errors.New("the goroutine backend needs a net.Listener")
+	}
+	nl, err := sock.Listener()
+	if err != nil {
+		return err
+	}
+	g := &goListener{ln: nl, taken: make(chan struct{}, 1)}
+	ln.impl = g
+	slot, gen := ln.slot, ln.gen
+	b.wg.Go(func() { b.accept(ln, g, slot, gen) })
+	return nil
+}
+
+// accept ends when the listener is closed, and closes a connection that the
+// loop then no longer takes.
+func (b *goroutineBackend) accept(ln *Listener, g *goListener, slot, gen uint32) {
+	for {
+		g.conn, g.err = g.ln.Accept()
+		b.arrive(arrival{slot, gen, func() { b.accepted(ln, g) }})
+		if _, more := <-g.taken; !more {
+			break
+		}
+	}
+	if g.conn != nil {
+		_ = g.conn.Close()
+	}
+}
+
+func (b *goroutineBackend) accepted(ln *Listener, g *goListener) {
+	if !ln.on {
+		g.held = true
+		return
+	}
+	if c := g.conn; c != nil {
+		g.conn = nil
+		ln.h.Accepted(Socket{FD: -1, Conn: c, Peer: peerOf(c)})
+	} else {
+		ln.h.AcceptFailed(g.err)
+	}
+	if ln.open {
+		g.taken <- struct{}{}
+	}
+}
+
+func peerOf(c net.Conn) netip.AddrPort {
+	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		p := a.AddrPort()
+		return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+	}
+	return netip.AddrPort{}
+}
+
+func (b *goroutineBackend) startAccept(ln *Listener) {
+	if g := ln.impl.(*goListener); g.held {
+		g.held = false
+		b.arrive(arrival{ln.slot, ln.gen, func() { b.accepted(ln, g) }})
+	}
+}
+
+func (b *goroutineBackend) stopAccept(*Listener) {}
+
+func (b *goroutineBackend) closeListener(ln *Listener) {
+	g := ln.impl.(*goListener)
+	_ = g.ln.Close()
+	close(g.taken)
+}

@@ -1,0 +1,103 @@
+package loop
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Doing says what kind of callback the loop is in.
+type Doing uint32
+
+const (
+	doingEvent Doing = iota
+	doingDeadline
+	doingTimer
+	doingPosted
+	doingFlush
+)
+
+func (d Doing) String() string {
+	return [...]string{"event", "deadline", "timer", "posted func", "end of turn"}[d]
+}
+
+// Stats are figures of a loop at one moment.
+type Stats struct {
+	// Saturation is the share of time, 0 to 1, that the loop spent in
+	// callbacks during about the last second.
+	Saturation float64
+	// Longest is the longest callback so far.
+	Longest time.Duration
+	// Busy is how long the callback that runs now has been running; 0 when
+	// the loop waits. BusyIn names its kind.
+	Busy   time.Duration
+	BusyIn string
+	// Panics counts callbacks that did not return.
+	Panics uint64
+}
+
+// meter collects the figures of Stats. The loop writes, anyone reads.
+type meter struct {
+	busySince atomic.Int64 // since the epoch, plus one; 0: waiting
+	doing     atomic.Uint32
+	longest   atomic.Int64
+	panics    atomic.Uint64
+	share     atomic.Uint64 // of the last full window, in millionths
+
+	windowAt atomic.Int64  // when the present window began
+	busy     time.Duration // loop only: time in callbacks since then
+}
+
+const meterWindow = time.Second
+
+// Stats returns the figures of this moment. Any goroutine may call it, also
+// while a callback blocks the loop.
+func (l *Loop) Stats() Stats {
+	m := &l.meter
+	now := l.since()
+	st := Stats{
+		Saturation: float64(m.share.Load()) / 1e6,
+		Longest:    time.Duration(m.longest.Load()),
+		Panics:     m.panics.Load(),
+	}
+	if since := m.busySince.Load(); since != 0 {
+		st.Busy = max(now-time.Duration(since-1), 0)
+		st.BusyIn = Doing(m.doing.Load()).String()
+	}
+	if stale := now - time.Duration(m.windowAt.Load()); stale > 2*meterWindow {
+		st.Saturation = min(float64(st.Busy)/float64(stale), 1)
+	}
+	return st
+}
+
+// Timers returns the number of live timers. Loop only.
+func (l *Loop) Timers() int { return len(l.timers) }
+
+// begin marks the start of a turn.
+func (m *meter) begin(l *Loop, now time.Duration) {
+	l.lapAt = now
+	if d := now - time.Duration(m.windowAt.Load()); d >= meterWindow {
+		m.share.Store(uint64(float64(m.busy) / float64(d) * 1e6))
+		m.windowAt.Store(int64(now))
+		m.busy = 0
+	}
+	m.busySince.Store(int64(now) + 1)
+}
+
+// rest marks the end of a turn whose callbacks took busy.
+func (m *meter) rest(busy time.Duration) {
+	m.busy += busy
+	m.busySince.Store(0)
+}
+
+// stage says what kind the next callbacks are of.
+func (l *Loop) stage(what Doing) { l.meter.doing.Store(uint32(what)) }
+
+// lap marks the end of one callback and the start of the next.
+func (l *Loop) lap() {
+	now := l.since()
+	if d := now - l.lapAt; d > time.Duration(l.meter.longest.Load()) {
+		l.meter.longest.Store(int64(d))
+	}
+	l.lapAt = now
+	l.meter.busySince.Store(int64(now) + 1)
+}

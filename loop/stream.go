@@ -1,0 +1,115 @@
+package loop
+
+import "net"
+
+// StreamHandler gets the completions of one [Stream].
+type StreamHandler interface {
+	// Received hands over bytes that arrived; b is valid until Received
+	// returns. At the end of the stream err is io.EOF and b is empty; any
+	// other err says that the connection has failed. After an error nothing
+	// more is received.
+	Received(b []byte, err error)
+	// Sent reports that n more bytes of the pending [Stream.Send] are gone,
+	// perhaps none, and that the next Send may come.
+	Sent(n int, err error)
+}
+
+// Stream is the loop's side of one connection. It is meant to be a field of
+// the connection, so that it costs no allocation. The zero value is closed.
+type Stream struct {
+	loop *Loop
+	h    StreamHandler
+	impl any // the goroutine backend's half
+	slot uint32
+	gen  uint32
+	fd   int32
+	mask uint32 // what the backend was last told
+	recv bool   // receiving is wanted
+	send bool   // a Send is pending
+	open bool
+}
+
+// Attach registers a connected socket. Nothing is received before StartRecv.
+// On error the socket still belongs to the caller.
+func (l *Loop) Attach(s *Stream, sock Socket, h StreamHandler) error {
+	*s = Stream{loop: l, h: h, fd: int32(sock.FD), open: true}
+	s.slot, s.gen = l.slots.add(s)
+	if err := l.be.addStream(s, sock); err != nil {
+		l.slots.remove(s.slot)
+		s.open = false
+		return err
+	}
+	return nil
+}
+
+// Loop returns the loop that the stream is attached to.
+func (s *Stream) Loop() *Loop { return s.loop }
+
+// FD returns the raw descriptor, or -1 where the backend has none.
+func (s *Stream) FD() int { return int(s.fd) }
+
+// StartRecv asks for Received until StopRecv. Bytes that a lazy stop held
+// back are delivered by a later turn.
+func (s *Stream) StartRecv() {
+	if s.open && !s.recv {
+		s.recv = true
+		s.loop.be.startRecv(s)
+	}
+}
+
+// StopRecv ends the receiving. It may be called from Received.
+func (s *Stream) StopRecv() {
+	if s.open && s.recv {
+		s.recv = false
+		s.loop.be.stopRecv(s)
+	}
+}
+
+// Send sends bufs in order and returns how many bytes were taken at once.
+// When that is not all of them, a Sent follows: until then the bytes belong
+// to the stream and must not change, and Send must not be called again.
+// After Sent the caller sends what remains.
+func (s *Stream) Send(bufs [][]byte) (int, error) {
+	if !s.open {
+		return 0, net.ErrClosed
+	}
+	return s.loop.be.send(s, bufs)
+}
+
+// Sending tells whether a Sent is still to come.
+func (s *Stream) Sending() bool { return s.send }
+
+// CloseWrite sends FIN: the peer reads the end of the stream.
+func (s *Stream) CloseWrite() error {
+	if !s.open {
+		return net.ErrClosed
+	}
+	return s.loop.be.closeWrite(s)
+}
+
+// Close ends the registration and closes the socket; with reset the peer is
+// sent RST. No completion follows.
+func (s *Stream) Close(reset bool) {
+	if s.open {
+		s.loop.be.closeStream(s, reset)
+		s.forget()
+	}
+}
+
+// Detach ends the registration and gives the socket away. Receiving must have
+// been stopped and no Send may be pending.
+func (s *Stream) Detach() (net.Conn, error) {
+	if !s.open {
+		return nil, net.ErrClosed
+	}
+	c, err := s.loop.be.detachStream(s)
+	if err == nil {
+		s.forget()
+	}
+	return c, err
+}
+
+func (s *Stream) forget() {
+	s.open, s.recv, s.send = false, false, false
+	s.loop.slots.remove(s.slot)
+}

@@ -1,0 +1,148 @@
+package jay
+
+import (
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// chunk is a piece of buffer. Chunks come from the worker's pool and return to
+// it as soon as they are empty, so a connection at rest holds none.
+type chunk struct {
+	next *chunk
+	b    []byte // len: filled; cap: smallChunk, largeChunk or other
+	off  int    // b[:off] has been sent
+}
+
+const (
+	smallChunk = 4 << 10
+	largeChunk = 64 << 10
+
+	// What the pool keeps of each size when nothing is in use: about 1 MiB
+	// and 2 MiB.
+	keepSmall = 256
+	keepLarge = 32
+)
+
+// chunkPool is a free list. It belongs to one loop.
+type chunkPool struct {
+	small, large   *chunk
+	nSmall, nLarge int
+}
+
+// get returns an empty chunk with room for n bytes, as far as the sizes go.
+func (p *chunkPool) get(n int) *chunk {
+	if n <= smallChunk {
+		if k := p.small; k != nil {
+			p.small, k.next = k.next, nil
+			p.nSmall--
+			return k
+		}
+		return &chunk{b: make([]byte, 0, smallChunk)}
+	}
+	if k := p.large; k != nil {
+		p.large, k.next = k.next, nil
+		p.nLarge--
+		return k
+	}
+	return &chunk{b: make([]byte, 0, largeChunk)}
+}
+
+func (p *chunkPool) put(k *chunk) {
+	k.b, k.off = k.b[:0], 0
+	switch {
+	case cap(k.b) == smallChunk && p.nSmall < keepSmall:
+		k.next, p.small = p.small, k
+		p.nSmall++
+	case cap(k.b) == largeChunk && p.nLarge < keepLarge:
+		k.next, p.large = p.large, k
+		p.nLarge++
+	}
+}
+
+// queue is a connection's unsent output, in order.
+type queue struct {
+	head, tail *chunk
+	size       int
+}
+
+// free returns the room behind what is queued, making some if there is
+// little. Bytes appended to it are queued by push without being copied.
+func (q *queue) free(p *chunkPool) []byte {
+	const little = 512
+	if q.tail == nil || cap(q.tail.b)-len(q.tail.b) < little {
+		q.link(p.get(smallChunk))
+	}
+	return q.tail.b[len(q.tail.b):]
+}
+
+// push queues a copy of b, or b itself where it was appended to free.
+func (q *queue) push(p *chunkPool, b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	q.size += len(b)
+	if t := q.tail; t != nil && len(t.b) < cap(t.b) {
+		room := t.b[len(t.b):cap(t.b)]
+		if len(b) <= len(room) && &room[0] == &b[0] {
+			t.b = t.b[:len(t.b)+len(b)]
+			return
+		}
+		n := copy(room, b)
+		t.b = t.b[:len(t.b)+n]
+		b = b[n:]
+	}
+	for len(b) > 0 {
+		k := p.get(len(b))
+		n := copy(k.b[:cap(k.b)], b)
+		k.b = k.b[:n]
+		b = b[n:]
+		q.link(k)
+	}
+}
+
+func (q *queue) link(k *chunk) {
+	if q.tail == nil {
+		q.head = k
+	} else {
+		q.tail.next = k
+	}
+	q.tail = k
+}
+
+// gather appends the queued pieces to bufs, as many as one call can send.
+func (q *queue) gather(bufs [][]byte) [][]byte {
+	for k := q.head; k != nil && len(bufs) < sys.MaxIovecs; k = k.next {
+		if b := k.b[k.off:]; len(b) > 0 {
+			bufs = append(bufs, b)
+		}
+	}
+	return bufs
+}
+
+// advance forgets n bytes that were sent.
+func (q *queue) advance(p *chunkPool, n int) {
+	q.size -= n
+	for k := q.head; k != nil; k = q.head {
+		if rest := len(k.b) - k.off; n < rest {
+			k.off += n
+			return
+		} else {
+			n -= rest
+		}
+		q.head = k.next
+		k.next = nil
+		p.put(k)
+	}
+	q.tail = nil
+}
+
+// drop forgets everything. With keep the chunks go back to the pool; without,
+// somebody may still read them and the garbage collector has them.
+func (q *queue) drop(p *chunkPool, keep bool) {
+	for k := q.head; keep && k != nil; {
+		next := k.next
+		k.next = nil
+		p.put(k)
+		k = next
+	}
+	*q = queue{}
+}

@@ -1,0 +1,230 @@
+package jay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/jay-go/jay/internal/addr"
+	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/supervise"
+)
+
+// host is what surrounds a Worker: a supervised worker process, or just this
+// process.
+type host struct {
+	slot        int
+	incarnation uint32
+	backend     string
+	logger      *slog.Logger
+	sockets     []supervise.Socket
+	setLoad     func(connections int)
+	peers       func() (connections, workers int)
+	ready       func() error
+	report      func(func() supervise.Stats)
+}
+
+// Serve runs the server in this process, without a master: for tests,
+// debuggers and programs that want it so. It listens, serves until ctx is
+// done, drains for at most StopTimeout, and returns nil; or it returns why it
+// could not start.
+func (s *Server) Serve(ctx context.Context) error {
+	return s.ServeReady(ctx, nil)
+}
+
+// ServeReady is Serve that calls ready, once connections are accepted, with
+// the addresses as bound: where port 0 was asked for, they have the real one.
+func (s *Server) ServeReady(ctx context.Context, ready func(addrs []net.Addr)) error {
+	sockets, err := supervise.Listen(s.addrs(), s.Backlog)
+	if err != nil {
+		return err
+	}
+	h := host{
+		incarnation: uint32(time.Now().Unix()),
+		backend:     s.Loop,
+		logger:      slog.Default(),
+		sockets:     sockets,
+		setLoad:     func(int) {},
+		peers:       func() (int, int) { return 0, 1 },
+		report:      func(func() supervise.Stats) {},
+		ready: func() error {
+			if ready != nil {
+				ready(addrsOf(sockets))
+			}
+			return nil
+		},
+	}
+	err = s.run(ctx, h)
+	for _, sock := range sockets {
+		err = errors.Join(err, sock.Close())
+	}
+	return err
+}
+
+// program describes the server to package supervise.
+func (s *Server) program() supervise.Program {
+	return supervise.Program{
+		Name: s.name(), Protocol: s.protocol(), Listen: s.addrs(),
+		Count: s.Workers, ReusePort: s.ReusePort, Backlog: s.Backlog,
+		StartTimeout: s.StartTimeout, StopTimeout: s.StopTimeout,
+		Run: s.runWorker,
+	}
+}
+
+func (s *Server) runWorker(ctx context.Context, w *supervise.Worker) error {
+	return s.run(ctx, host{
+		slot: w.Slot(), incarnation: w.Incarnation(), backend: w.Loop(), logger: w.Logger(),
+		sockets: w.Sockets(), setLoad: w.SetLoad, peers: w.PeerLoad, ready: w.Ready, report: w.ReportStats,
+	})
+}
+
+// run serves until ctx is done and the connections have drained.
+func (s *Server) run(ctx context.Context, h host) error {
+	w, err := s.newWorker(h)
+	if err != nil {
+		return err
+	}
+	w.loop.Post(w.start)
+	ended := make(chan error, 1)
+	go func() { ended <- w.loop.Run() }()
+	select {
+	case err := <-ended:
+		return errors.Join(w.startErr, err)
+	case <-ctx.Done():
+	}
+	w.awaitDrain(drainOf(ctx, s))
+	w.loop.Post(w.stop)
+	w.loop.Stop()
+	return errors.Join(w.startErr, <-ended)
+}
+
+func (s *Server) newWorker(h host) (*Worker, error) {
+	if s.Handler == nil {
+		return nil, fmt.Errorf("server %s: Handler is nil; set it to http1.HandlerFunc(…), say", s.name())
+	}
+	w := &Worker{server: s, host: h, name: s.name(), drained: make(chan struct{})}
+	w.conns.next, w.conns.prev = &w.conns, &w.conns
+	w.nextID = uint64(h.incarnation&(1<<28-1)) << 36
+	if d := s.idleTimeout(); d != none {
+		w.idleTicks = uint32((d+loop.Tick-1)/loop.Tick) + 1
+	}
+	var err error
+	w.loop, err = loop.New(loop.Config{Backend: h.backend, TurnEnd: w.turnEnd, Recover: w.recovered, Logger: h.logger})
+	if err != nil {
+		return nil, fmt.Errorf("server %s: %w", s.name(), err)
+	}
+	h.report(w.report)
+	return w, nil
+}
+
+// start is the first thing that runs on the loop.
+func (w *Worker) start() {
+	w.starting = true
+	if on := w.server.OnWorkerStart; on != nil {
+		if err := on(w); err != nil {
+			w.startFailed(fmt.Errorf("OnWorkerStart: %w", err))
+			return
+		}
+	}
+	w.starting = false
+	for _, sock := range w.host.sockets {
+		if err := w.listen(sock); err != nil {
+			w.startFailed(err)
+			return
+		}
+	}
+	if err := w.host.ready(); err != nil {
+		w.startFailed(err)
+	}
+}
+
+func (w *Worker) listen(sock supervise.Socket) error {
+	addr := addrOf(sock)
+	a := &acceptor{worker: w, via: &endpoint{addr: addr, unix: addr.Network() == "unix"}}
+	tuneListener(sock.FD(), a.via)
+	ln, err := w.loop.Listen(loop.ListenSocket{FD: sock.FD(), Listener: sock.Listener}, a)
+	if err != nil {
+		return fmt.Errorf("accept on %s: %w", sock.Addr, err)
+	}
+	a.ln = ln
+	w.acceptors = append(w.acceptors, a)
+	ln.Resume()
+	return nil
+}
+
+func (w *Worker) startFailed(err error) {
+	w.starting = false
+	w.startErr = err
+	w.closeListeners()
+	w.loop.Stop()
+}
+
+// awaitDrain drains the worker and returns when nothing is left of it. It runs
+// outside the loop.
+func (w *Worker) awaitDrain(d *Drain) {
+	w.loop.Post(func() { w.startDrain(d) })
+	var last, end <-chan time.Time
+	if !d.Deadline.IsZero() {
+		left := time.Until(d.Deadline)
+		last, end = time.After(left-lastCallBefore(left)), time.After(left)
+	}
+	for {
+		select {
+		case <-w.drained:
+			return
+		case <-w.loop.Done():
+			return
+		case <-last:
+			w.loop.Post(w.lastCall)
+		case <-end:
+			w.loop.Post(w.abortAll)
+		}
+	}
+}
+
+// stop is the last thing that runs on the loop.
+func (w *Worker) stop() {
+	if on := w.server.OnWorkerStop; on != nil {
+		on(w)
+	}
+}
+
+// drainOf returns why ctx is done: what the supervisor says, or a plain stop.
+func drainOf(ctx context.Context, s *Server) *Drain {
+	if d, ok := errors.AsType[*Drain](context.Cause(ctx)); ok {
+		return d
+	}
+	d := &Drain{Reason: supervise.Stop}
+	if t := timeout(s.StopTimeout, 10*time.Second); t != none {
+		d.Deadline = time.Now().Add(t)
+	}
+	return d
+}
+
+func addrsOf(sockets []supervise.Socket) (addrs []net.Addr) {
+	for _, s := range sockets {
+		addrs = append(addrs, addrOf(s))
+	}
+	return addrs
+}
+
+// addrOf returns a socket's bound address.
+func addrOf(s supervise.Socket) net.Addr {
+	a, err := addr.Parse(s.Addr)
+	if err != nil {
+		return &net.UnixAddr{Net: "unix", Name: s.Addr}
+	}
+	network, address := a.Network()
+	if network == "unix" {
+		return &net.UnixAddr{Net: network, Name: address}
+	}
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return &net.TCPAddr{}
+	}
+	return net.TCPAddrFromAddrPort(ap)
+}

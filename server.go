@@ -1,0 +1,178 @@
+// Package jay is a framework for long-lived network services: a master
+// process supervises worker processes, each worker runs an event loop, each
+// connection speaks a protocol, and user code is a few callbacks.
+//
+// A [Server] describes a service. [Main] runs servers under a master with the
+// command line of package supervise; [Server.Serve] runs one in this process.
+//
+// A [Conn] belongs to its loop: use it only inside callbacks. Other goroutines
+// use its [Ref].
+package jay
+
+import (
+	"time"
+)
+
+// Server describes one service: where it listens, what its connections speak
+// and which callbacks see them. Only Handler is required. It must not be
+// changed once it runs.
+//
+// For durations and sizes zero means the default and negative means none.
+type Server struct {
+	// Name tells the servers of a program apart. Empty means "main".
+	Name string
+
+	// Addr is the address to listen on: "tcp://127.0.0.1:9999",
+	// "127.0.0.1:9999", "[::1]:80", "unix:///run/x.sock". Port 0 picks one.
+	Addr string
+
+	// Addrs are further addresses.
+	Addrs []string
+
+	// Protocol is the word for status. Empty means what Handler says of
+	// itself by a method Protocol() string, or else "tcp".
+	Protocol string
+
+	// Handler speaks the protocol. It is used by every connection.
+	Handler Handler
+
+	// Filter, if set, makes the byte filter of a new connection.
+	Filter func() Filter
+
+	// OnConnect is called when a connection has been accepted.
+	OnConnect func(c *Conn)
+
+	// OnClose is called once, last, for each connection that OnConnect was
+	// called for. err is nil when the connection ended in order.
+	OnClose func(c *Conn, err error)
+
+	// OnError is called for what went wrong in or through user code and
+	// protocol: a panic (*PanicError, with the stack), a message that breaks
+	// the protocol, a limit reached. c is nil where no connection is to blame.
+	// A peer that goes away is no error; see OnClose. Nil logs panics.
+	OnError func(c *Conn, err error)
+
+	// OnBufferFull is called when unsent output exceeds HighWater; until
+	// OnBufferDrain no further message of the connection is read.
+	OnBufferFull func(c *Conn)
+
+	// OnBufferDrain is called when it has then fallen below LowWater.
+	OnBufferDrain func(c *Conn)
+
+	// OnWorkerStart is called on the loop before anything is accepted. An
+	// error ends the worker.
+	OnWorkerStart func(w *Worker) error
+
+	// OnWorkerStop is called on the loop after the last connection.
+	OnWorkerStop func(w *Worker)
+
+	// Workers is the number of worker processes; zero means one a CPU.
+	Workers int
+
+	// ReusePort gives each worker a listening socket of its own; otherwise
+	// they share one.
+	ReusePort bool
+
+	// Backlog is the length of the accept queue. Zero means 1024.
+	Backlog int
+
+	// IdleTimeout closes a connection on which nothing has come or gone for
+	// this long. It rests while the handler's own deadline or a Hold is set.
+	// Zero means 75 seconds.
+	IdleTimeout time.Duration
+
+	// WriteTimeout closes a connection whose peer has taken none of the
+	// waiting output for this long. Zero means 30 seconds.
+	WriteTimeout time.Duration
+
+	// CloseTimeout is how long Close waits: for the peer to take more of the
+	// output, then for its FIN. Zero means 10 seconds.
+	CloseTimeout time.Duration
+
+	// HighWater and LowWater are the marks of OnBufferFull and OnBufferDrain
+	// in bytes. Zero means 1 MiB and a quarter of HighWater.
+	HighWater, LowWater int
+
+	// MaxOutput is how many unsent bytes a connection may hold. Zero means
+	// 64 MiB.
+	MaxOutput int
+
+	// DropNewest makes a Write that would exceed MaxOutput fail and keep the
+	// connection; otherwise it fails and the connection is closed.
+	DropNewest bool
+
+	// MaxInput is how many bytes Handler.Data may leave unused, and so the
+	// longest message of handlers that take messages whole. Zero means 10 MiB.
+	MaxInput int
+
+	// StartTimeout and StopTimeout bound a worker's start and its draining.
+	// Zero means 10 seconds.
+	StartTimeout, StopTimeout time.Duration
+
+	// Loop is the backend: "auto" (also ""), "epoll", "goroutine". Under Main
+	// the flag --loop wins.
+	Loop string
+}
+
+const none = time.Duration(0) // of a duration that went through timeout: no limit
+
+func (s *Server) name() string {
+	if s.Name == "" {
+		return "main"
+	}
+	return s.Name
+}
+
+func (s *Server) protocol() string {
+	if s.Protocol != "" {
+		return s.Protocol
+	}
+	if p, ok := s.Handler.(interface{ Protocol() string }); ok {
+		return p.Protocol()
+	}
+	return "tcp"
+}
+
+func (s *Server) addrs() []string {
+	if s.Addr == "" {
+		return s.Addrs
+	}
+	return append([]string{s.Addr}, s.Addrs...)
+}
+
+func (s *Server) idleTimeout() time.Duration  { return timeout(s.IdleTimeout, 75*time.Second) }
+func (s *Server) writeTimeout() time.Duration { return timeout(s.WriteTimeout, 30*time.Second) }
+func (s *Server) closeTimeout() time.Duration { return timeout(s.CloseTimeout, 10*time.Second) }
+
+func (s *Server) highWater() int { return limit(s.HighWater, 1<<20) }
+func (s *Server) maxOutput() int { return limit(s.MaxOutput, 64<<20) }
+func (s *Server) maxInput() int  { return limit(s.MaxInput, 10<<20) }
+
+func (s *Server) lowWater() int {
+	if s.LowWater > 0 {
+		return s.LowWater
+	}
+	return s.highWater() / 4
+}
+
+// timeout applies the rule of the package: zero is the default, negative none.
+func timeout(d, def time.Duration) time.Duration {
+	switch {
+	case d == 0:
+		return def
+	case d < 0:
+		return none
+	}
+	return d
+}
+
+func limit(n, def int) int {
+	const unlimited = int(^uint(0) >> 1)
+	switch {
+	case n == 0:
+		return def
+	case n < 0:
+		return unlimited
+	}
+	return n
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package jay
+
+// tuneListener has nothing to do: package net tunes what it accepts.
+func tuneListener(int, *endpoint) {}
+
+func closeFD(int) {}

@@ -1,0 +1,215 @@
+package jay
+
+import (
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/jay-go/jay/loop"
+)
+
+// Worker is a server at work in this process: one loop and its connections.
+// Its methods belong to the loop, except where they say otherwise.
+type Worker struct {
+	server *Server
+	host   host
+	loop   *loop.Loop
+	name   string
+
+	acceptors []*acceptor
+	conns     Conn  // head of the circular list of live connections
+	live      int   // its length
+	due       *Conn // connections to settle, first to last
+	lastDue   *Conn
+	current   *Conn // whose callback is running
+	nextID    uint64
+	idleTicks uint32
+	drain     *Drain
+	detached  map[*Conn]func(net.Conn, []byte)
+	starting  bool          // OnWorkerStart is running
+	startErr  error         // why it did not start
+	emptying  bool          // the accept queue is being emptied before the drain
+	drained   chan struct{} // closed when no connection is left
+	stats     counters
+
+	pool    chunkPool
+	bufs    [][]byte // scratch of flush
+	plain   []byte   // scratch of Filter.Decode
+	wire    []byte   // scratch of Filter.Encode
+	scratch []byte   // what AvailableBuffer gives out where it cannot save a copy
+}
+
+// endpoint is where a connection came in.
+type endpoint struct {
+	addr net.Addr
+	unix bool
+}
+
+// Name returns the server's name.
+func (w *Worker) Name() string { return w.name }
+
+// Slot returns the worker's place among those of the server, from 0.
+func (w *Worker) Slot() int { return w.host.slot }
+
+// Loop returns the loop, for timers and watched descriptors.
+func (w *Worker) Loop() *loop.Loop { return w.loop }
+
+// Logger returns the log of this worker. Any goroutine may call it.
+func (w *Worker) Logger() *slog.Logger { return w.host.logger }
+
+// Post runs fn on the loop; see [loop.Loop.Post]. Any goroutine may call it.
+func (w *Worker) Post(fn func()) bool { return w.loop.Post(fn) }
+
+// Len returns the number of live connections.
+func (w *Worker) Len() int { return w.live }
+
+// Conns calls yield for each live connection until it returns false. Meanwhile
+// connections may be closed.
+func (w *Worker) Conns(yield func(c *Conn) bool) {
+	for c := w.conns.next; c != &w.conns; {
+		next := c.next
+		if c.state != stateClosed && !yield(c) {
+			return
+		}
+		c = next
+	}
+}
+
+func (w *Worker) add(c *Conn) {
+	head := &w.conns
+	c.prev, c.next = head.prev, head
+	head.prev.next, head.prev = c, c
+	w.live++
+	w.host.setLoad(w.live)
+}
+
+// remove leaves c's own links to finish, for an iteration that stands on it.
+func (w *Worker) remove(c *Conn) {
+	c.prev.next, c.next.prev = c.next, c.prev
+	w.live--
+	w.host.setLoad(w.live)
+}
+
+// enter and leave frame every callback of a connection, so that a panic in it
+// has an owner.
+func (w *Worker) enter(c *Conn) { w.current = c }
+func (w *Worker) leave()        { w.current = nil }
+
+// list puts c at the end of those to settle.
+func (w *Worker) list(c *Conn) {
+	if w.due == nil {
+		w.due = c
+	} else {
+		w.lastDue.nextDue = c
+	}
+	w.lastDue = c
+}
+
+// turnEnd settles the connections that were listed before it began. What they
+// list meanwhile waits for the next turn, which follows without a pause.
+func (w *Worker) turnEnd() (more bool) {
+	for last := w.lastDue; w.due != nil; {
+		c := w.due
+		w.due, c.nextDue = c.nextDue, nil
+		c.flags &^= flagListed
+		w.enter(c)
+		c.settle()
+		w.leave()
+		if c == last {
+			break
+		}
+	}
+	w.checkDrained()
+	return w.due != nil
+}
+
+// settle makes the callbacks that are due and sends what was written.
+func (c *Conn) settle() {
+	w := c.worker
+	if on := w.server.OnBufferFull; c.take(flagFullDue) && on != nil {
+		on(c)
+	}
+	if c.has(flagDetach) && c.state == stateOpen {
+		fn := w.detached[c]
+		delete(w.detached, c)
+		c.detach(fn)
+		return
+	}
+	if c.take(flagDrainTell) && c.state == stateOpen {
+		c.tellDrain()
+	}
+	if c.take(flagDataDue) && c.in != nil && c.Reading() {
+		c.deliver(nil)
+	}
+	if c.has(flagEOFDue) && c.state == stateOpen && !c.has(flagPaused|flagFull) {
+		c.take(flagEOFDue)
+		c.tellEOF()
+	}
+	c.flush()
+	if c.take(flagDrainDue) {
+		c.tellWritable()
+	}
+	if c.state == stateClosed {
+		c.finish()
+	}
+}
+
+func (c *Conn) tellWritable() {
+	if h, ok := c.handler.(WritableHandler); ok {
+		h.Writable(c)
+	}
+	if on := c.worker.server.OnBufferDrain; on != nil {
+		on(c)
+	}
+}
+
+// recovered is told by the loop of a callback that did not return.
+func (w *Worker) recovered(err *PanicError) {
+	c := w.current
+	w.leave()
+	w.stats.panics++
+	if w.starting {
+		w.startFailed(err)
+		return
+	}
+	if c == nil {
+		w.onError(nil, err)
+		return
+	}
+	w.enter(c)
+	c.panicked(err)
+	w.leave()
+}
+
+func (w *Worker) onError(c *Conn, err error) {
+	if on := w.server.OnError; on != nil {
+		on(c, err)
+		return
+	}
+	if p, ok := err.(*PanicError); ok {
+		w.logPanic(c, p)
+	}
+}
+
+func (w *Worker) logPanic(c *Conn, err *PanicError) {
+	var id uint64
+	if c != nil {
+		id = c.id
+	}
+	w.host.logger.Error("a callback panicked", "conn", id, "err", err, "stack", string(err.Stack))
+}
+
+func (w *Worker) detaching(c *Conn, fn func(net.Conn, []byte)) {
+	if w.detached == nil {
+		w.detached = map[*Conn]func(net.Conn, []byte){}
+	}
+	w.detached[c] = fn
+}
+
+// tickIn returns the tick by which d has passed, 0 when d is none.
+func (w *Worker) tickIn(d time.Duration) uint32 {
+	if d == none {
+		return 0
+	}
+	return w.loop.TickIn(d)
+}
