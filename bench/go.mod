@@ -8,6 +8,7 @@ require (
 )
 
 require (
+	github.com/jay-go/jay v0.0.0
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/molecule-man/go-brrr v1.3.0 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect

@@ -77,4 +77,11 @@ var figures = []figure{
 		unit:    "bytes",
 		measure: memoryAnonymous,
 	},
+	{
+		name:    "Time to the replacement of a killed worker",
+		what:    "from kill -9 of the only worker to the first answer of the next; median of 20",
+		servers: []server{jay, nginx},
+		goal:    100, unit: "ms",
+		measure: replacement,
+	},
 }
