@@ -39,7 +39,9 @@ const (
 )
 
 const (
-	// maxChunkLine bounds one size line: leading zeros, extensions.
+	// maxChunkDigits bounds the digits of a size, leading zeros included.
+	maxChunkDigits = 16
+	// maxChunkLine bounds one size line with its extensions.
 	maxChunkLine = 256
 	// maxChunkOverhead bounds the extensions of all chunks of a body: nobody
 	// uses them but to make a server read for nothing.
@@ -115,6 +117,9 @@ func (d *Chunked) step(c byte, maxBody int64) (chunkState, error) {
 	switch d.state {
 	case chunkStart, chunkSize:
 		if is(c, hexDig) {
+			if d.line > maxChunkDigits {
+				return 0, errChunkLong
+			}
 			if d.size > 1<<56 {
 				return 0, errBodyTooLarge
 			}
@@ -266,7 +271,10 @@ func (d *Chunked) takeTrailer(b []byte, limits Limits) (n int, err error) {
 // Trailer fields are complete once the body is Done, never mixed with those
 // of the head, and valid for as long as the bytes that were given to Next.
 func (d *Chunked) Trailer(name string) string {
-	if i := d.trailer.find(d.buf, name, 0); i >= 0 && d.Done() {
+	if !d.Done() {
+		return ""
+	}
+	if i := d.trailer.find(d.buf, name, 0); i >= 0 {
 		return string(d.trailer.valueView(d.buf, i))
 	}
 	return ""

@@ -17,6 +17,7 @@ func (e *Error) Error() string {
 // flood of bad requests must not allocate.
 var (
 	errMethod        = &Error{400, "the method is not a token followed by one space"}
+	errMethodTooLong = &Error{501, "no method is that long"}
 	errTarget        = &Error{400, "the request target holds a byte that must be percent-encoded"}
 	errNoVersion     = &Error{400, "the request line has no HTTP-version: METHOD SP target SP HTTP/1.1 CRLF"}
 	errVersion       = &Error{400, "the version is not HTTP/1.1 followed by CRLF"}

@@ -21,8 +21,6 @@ func (h *Head) frame() error {
 		return errHostMissing
 	case seen.has(idTransferEncoding) && seen.has(idContentLength):
 		return errBothFramings
-	case seen.has(idTransferEncoding) && h.flags&flag10 != 0:
-		return errCoding10
 	case !seen.has(idUpgrade) || h.flags&flag10 != 0:
 		h.flags &^= flagUpgrade
 	}
@@ -50,6 +48,9 @@ func (h *Head) frameField(l *field) (err error) {
 	case idContentLength:
 		h.length, err = parseLength(value)
 	case idTransferEncoding:
+		if h.flags&flag10 != 0 {
+			return errCoding10
+		}
 		h.flags |= flagChunked
 		err = checkCoding(value)
 	case idConnection:

@@ -14,6 +14,9 @@ const (
 	defaultMaxFields = 100
 	defaultMaxBody   = 10 << 20
 
+	// maxMethod is longer than every method registered.
+	maxMethod = 64
+
 	// maxEmptyLines may precede a request line (RFC 9112 section 2.2 asks
 	// for at least one).
 	maxEmptyLines = 4
@@ -82,6 +85,7 @@ const (
 	flagUpgrade                         // Connection: upgrade, and an Upgrade field
 	flagContinue                        // Expect: 100-continue
 	flagPercent                         // the target holds a "%"
+	flagHEAD                            // the method is HEAD
 )
 
 // Reset forgets everything but the memory.
@@ -167,11 +171,14 @@ func (h *Head) skipEmptyLines(b []byte) (bool, error) {
 }
 
 func (h *Head) parseMethod(b []byte) (bool, error) {
-	i := h.pos
-	for i < len(b) && classes[b[i]]&token != 0 {
+	i, limit := h.pos, min(len(b), h.begin+maxMethod+1)
+	for i < limit && classes[b[i]]&token != 0 {
 		i++
 	}
 	h.pos = i
+	if i > h.begin+maxMethod {
+		return false, errMethodTooLong
+	}
 	if i == len(b) {
 		return false, nil
 	}
@@ -179,6 +186,9 @@ func (h *Head) parseMethod(b []byte) (bool, error) {
 		return false, errMethod
 	}
 	h.sp1, h.pos = i, i+1
+	if string(b[h.begin:i]) == "HEAD" {
+		h.flags |= flagHEAD
+	}
 	return true, nil
 }
 

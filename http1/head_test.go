@@ -15,6 +15,7 @@ type testCase struct {
 	Name                       string     `json:"name"`
 	Group                      string     `json:"group"`
 	Level                      string     `json:"level"`
+	Why                        string     `json:"why"`
 	Raw                        string     `json:"raw"`
 	Expect                     []string   `json:"expect"`
 	RFCOK                      []string   `json:"rfc_ok"`
@@ -268,7 +269,9 @@ func TestHeadLimits(t *testing.T) {
 		"exactly the limit":        {line + fields + "\r\n", Limits{Head: whole}, 0},
 		"one byte less":            {line + fields + "\r\n", Limits{Head: whole - 1}, 431},
 		"target":                   {"GET /" + strings.Repeat("a", 100), Limits{Head: 50}, 414},
-		"method":                   {strings.Repeat("A", 100), Limits{Head: 50}, 414},
+		"method":                   {strings.Repeat("A", 60), Limits{Head: 50}, 414},
+		"method, exactly":          {strings.Repeat("A", maxMethod) + " / HTTP/1.1\r\n" + fields + "\r\n", Limits{}, 0},
+		"method, one byte more":    {strings.Repeat("A", maxMethod+1), Limits{}, 501},
 		"fields, exactly":          {line + fields + "X: y\r\n\r\n", Limits{Fields: 2}, 0},
 		"fields, one more":         {line + fields + "X: y\r\nZ: y\r\n\r\n", Limits{Fields: 2}, 431},
 		"default head":             {line + fields + "X: " + strings.Repeat("a", defaultMaxHead), Limits{}, 431},

@@ -1,0 +1,309 @@
+package http1
+
+import "github.com/jay-go/jay"
+
+// serverConn is HTTP/1.1 on one connection. It belongs to the connection's
+// loop and is all that an idle connection costs this package.
+type serverConn struct {
+	p       *Protocol
+	handler HandlerFunc
+	x       *exchange // nil at rest
+	gen     uint32    // grows with each exchange, so that handles of an earlier one are known
+	state   connState
+	held    bool // jay.Conn.Hold is in force
+	asked   bool // Release will make the worker, which drains, ask for the end as EOF does
+}
+
+// connState is where a connection is; there is one exchange at a time, so
+// that answers are in the order of their requests whoever finishes them.
+type connState uint8
+
+const (
+	// atRest: between two requests; no exchange.
+	atRest connState = iota
+	// inHead: bytes of a head have arrived.
+	inHead
+	// inBody: the head is parsed, the body is arriving.
+	inBody
+	// handling: the handler is running.
+	handling
+	// answering: the handler has returned and the answer is to come; reading
+	// is paused.
+	answering
+	// discarding: the answer was sent before the body had arrived, of which
+	// so little is left that the connection can be used again after it.
+	discarding
+	// ended: the connection is closing, or belongs to another handler.
+	ended
+)
+
+// Open begins the wait for the first request.
+func (s *serverConn) Open(c *jay.Conn) { c.SetDeadline(s.p.idleTimeout()) }
+
+// Data reads requests and answers them for as long as there are any and the
+// connection takes more.
+func (s *serverConn) Data(c *jay.Conn, b []byte) (n int, err error) {
+	for n < len(b) && s.state != ended && c.Reading() {
+		used := 0
+		switch s.state {
+		case atRest, inHead:
+			used = s.readHead(c, b[n:])
+		case inBody:
+			used = s.readBody(c, b[n:])
+		case discarding:
+			used = s.discard(b[n:])
+		}
+		if used == 0 {
+			break
+		}
+		n += used
+	}
+	s.settle(c)
+	return n, nil
+}
+
+// settle prepares for the wait for more bytes: the deadline that belongs to
+// it, no exchange at rest, no view of bytes that go.
+func (s *serverConn) settle(c *jay.Conn) {
+	switch s.state {
+	case atRest:
+		s.drop()
+		c.SetDeadline(s.p.idleTimeout())
+	case inBody:
+		s.x.keepHead()
+		s.setBodyDeadline(c)
+	case discarding:
+		s.setBodyDeadline(c)
+	}
+}
+
+// readHead parses a head and returns how much of b it and what was done about
+// it have used.
+func (s *serverConn) readHead(c *jay.Conn, b []byte) int {
+	if s.x == nil {
+		s.x = s.p.newExchange(s, c)
+	}
+	x := s.x
+	n, err := x.req.Parse(b, x.limits)
+	switch {
+	case err != nil:
+		s.refuse(c, err)
+		return len(b)
+	case n == 0:
+		if s.state == atRest {
+			s.state = inHead
+			c.SetDeadline(s.p.headerTimeout())
+		}
+		return 0
+	}
+	c.CountRequest()
+	s.state = inBody
+	if s.p.OnHead != nil && !s.askOnHead(c) {
+		return n
+	}
+	return n + s.beginBody(c, b[n:])
+}
+
+// askOnHead calls Protocol.OnHead and reports whether the request goes on.
+func (s *serverConn) askOnHead(c *jay.Conn) bool {
+	x := s.x
+	s.state = handling
+	proceed := s.p.OnHead(&x.w, &x.req)
+	if proceed {
+		s.state = inBody
+		return true
+	}
+	x.left = x.req.ContentLength()
+	x.w.early = x.left != 0
+	s.returned(c)
+	return false
+}
+
+// run calls the handler for a complete request.
+func (s *serverConn) run(c *jay.Conn) {
+	x := s.x
+	s.state = handling
+	s.handler(&x.w, &x.req)
+	s.returned(c)
+}
+
+// returned goes on after the handler: the answer is complete, unless it is
+// given later.
+func (s *serverConn) returned(c *jay.Conn) {
+	x := s.x
+	if x.w.later && !x.w.finished {
+		s.state = answering
+		x.keep()
+		c.PauseRead()
+		c.SetDeadline(0)
+		s.hold(c)
+		return
+	}
+	s.finish(c)
+}
+
+// finishLater finishes an answer outside of Data.
+func (s *serverConn) finishLater(c *jay.Conn) {
+	s.unhold(c)
+	s.finish(c)
+	s.settle(c)
+	c.ResumeRead()
+}
+
+// finish sends what of the answer is not sent, and decides what becomes of
+// the connection.
+func (s *serverConn) finish(c *jay.Conn) {
+	x := s.x
+	reuse, err := x.w.end(c)
+	switch {
+	case err != nil:
+		s.end()
+		c.Fail(err)
+	case x.next != nil:
+		next := x.next
+		s.end()
+		c.SetDeadline(0)
+		c.SetHandler(next)
+	case !reuse, stopping(c):
+		s.end()
+		c.Close()
+	case x.w.early:
+		s.state = discarding
+		left := x.left
+		s.nextExchange()
+		x.left, x.since = left, c.Now()
+	default:
+		s.state = atRest
+		s.nextExchange()
+	}
+}
+
+// nextExchange makes handles of the present exchange void and its memory
+// ready for the next.
+func (s *serverConn) nextExchange() {
+	s.gen++
+	s.x.reset()
+}
+
+// refuse answers a request that cannot be served and closes.
+func (s *serverConn) refuse(c *jay.Conn, err error) {
+	s.x.w.refuse(c, asError(err))
+	s.end()
+	c.Fail(err)
+}
+
+// end is the end of HTTP on the connection.
+func (s *serverConn) end() {
+	s.state = ended
+	s.drop()
+}
+
+// drop returns the exchange to the pool; handles of it are void from here on.
+func (s *serverConn) drop() {
+	s.gen++
+	if s.x != nil {
+		s.p.release(s.x)
+		s.x = nil
+	}
+}
+
+func (s *serverConn) hold(c *jay.Conn) {
+	if !s.held {
+		s.held = true
+		c.Hold()
+	}
+}
+
+func (s *serverConn) unhold(c *jay.Conn) {
+	if s.held {
+		s.held = false
+		s.asked = c.Draining() != nil
+		c.Release()
+	}
+}
+
+// Close ends what was going on.
+func (s *serverConn) Close(c *jay.Conn, err error) {
+	if x := s.x; x != nil && x.w.onGone != nil {
+		x.w.onGone()
+	}
+	s.end()
+}
+
+// EOF: the peer is done sending. What it has sent in full has been answered;
+// what is incomplete will stay so.
+func (s *serverConn) EOF(c *jay.Conn) {
+	switch s.state {
+	case inHead, inBody:
+		s.refuse(c, errIncomplete)
+	case atRest, discarding:
+		if s.asked && !stopping(c) {
+			s.asked = false // see Drain: a connection at rest stays
+			return
+		}
+		c.Close()
+	}
+}
+
+// Deadline: the client took too long for whatever it was doing.
+func (s *serverConn) Deadline(c *jay.Conn) {
+	switch s.state {
+	case atRest, discarding:
+		s.end()
+		c.Close()
+	case inHead:
+		s.refuse(c, errHeadTimeout)
+	case inBody:
+		s.refuse(c, errBodyTimeout)
+	}
+}
+
+// Drain: the worker wants to end. A connection at rest is closed when the
+// service stops; when its code is merely replaced it stays, for its client
+// may be sending the next request right now, whose answer says close. A
+// request of which a byte has been read is answered in either case.
+func (s *serverConn) Drain(c *jay.Conn) {
+	if s.state == atRest && stopping(c) {
+		c.Close()
+	}
+}
+
+// stopping reports whether nobody will serve this connection's next request.
+func stopping(c *jay.Conn) bool {
+	d := c.Draining()
+	if d == nil {
+		return false
+	}
+	switch d.Reason.String() {
+	case "reload", "scale":
+		return false
+	}
+	return true
+}
+
+// Panic answers 500 if nothing of the answer has been sent yet.
+func (s *serverConn) Panic(c *jay.Conn, err *jay.PanicError) {
+	if s.x == nil {
+		return
+	}
+	if !s.x.w.started {
+		s.x.w.refuse(c, errPanic)
+	} else if !s.x.w.delimited() {
+		c.Abort() // FIN would pass for the end of the answer
+	}
+	s.end()
+}
+
+// Writable: the client has taken so much that a streamed answer may go on.
+func (s *serverConn) Writable(*jay.Conn) {
+	if s.x != nil && s.x.w.onWritable != nil {
+		s.x.w.onWritable()
+	}
+}
+
+var (
+	errIncomplete  = &Error{400, "the client stopped sending in the middle of a request"}
+	errHeadTimeout = &Error{408, "the request's head did not arrive in time"}
+	errBodyTimeout = &Error{408, "the request's body did not arrive in time"}
+	errPanic       = &Error{500, "the handler failed"}
+)

@@ -1,0 +1,158 @@
+package http1
+
+import (
+	"errors"
+	"time"
+
+	"github.com/jay-go/jay"
+)
+
+// maxDiscard is how much of a body nobody wanted is read so that the
+// connection can be used again; above it the connection is closed instead.
+const maxDiscard = 64 << 10
+
+// beginBody decides how the body of the complete head is read. b is what
+// follows the head; it returns how much of it was used.
+func (s *serverConn) beginBody(c *jay.Conn, b []byte) int {
+	x := s.x
+	length := x.req.ContentLength()
+	switch {
+	case length == 0:
+		s.run(c)
+		return 0
+	case length > x.limits.body():
+		s.refuse(c, errBodyTooLarge)
+		return len(b)
+	case length > 0 && length <= int64(len(b)) && x.req.sink == nil:
+		x.req.body = b[:length:length]
+		s.run(c)
+		return int(length)
+	}
+	x.left, x.since = length, c.Now()
+	if x.req.flags&flagContinue != 0 && len(b) == 0 {
+		_, _ = c.WriteString("HTTP/1.1 100 Continue\r\n\r\n")
+	}
+	return 0
+}
+
+// readBody takes what b has of the body.
+func (s *serverConn) readBody(c *jay.Conn, b []byte) int {
+	x := s.x
+	n, piece, done := 0, b, false
+	if x.req.Chunked() {
+		var err error
+		if piece, n, err = x.chunks.Next(b, x.limits); err != nil {
+			s.refuse(c, err)
+			return len(b)
+		}
+		if s.p.RawBody {
+			piece = b[:n]
+		}
+		done = x.chunks.Done()
+	} else {
+		n = int(min(x.left, int64(len(b))))
+		piece = b[:n]
+		x.left -= int64(n)
+		done = x.left == 0
+	}
+	if err := s.takeBody(piece); err != nil {
+		s.refuse(c, err)
+		return len(b)
+	}
+	if done && x.paused {
+		x.bodyDone = true
+	} else if done {
+		s.bodyComplete(c)
+	}
+	return n
+}
+
+// takeBody keeps a piece of the body, or passes it on.
+func (s *serverConn) takeBody(piece []byte) error {
+	x := s.x
+	if len(piece) == 0 {
+		return nil
+	}
+	x.received += int64(len(piece))
+	if x.req.sink != nil {
+		return x.req.sink(&x.w, &x.req, piece)
+	}
+	if x.received > x.limits.body() { // with RawBody: more than the chunks' data
+		return errBodyTooLarge
+	}
+	x.body = append(x.body, piece...)
+	return nil
+}
+
+// bodyComplete hands the complete request to the handler.
+func (s *serverConn) bodyComplete(c *jay.Conn) {
+	s.x.req.body, s.x.req.bodyKept = s.x.body, true
+	s.run(c)
+}
+
+// discard passes over the body of a request that was answered without it.
+func (s *serverConn) discard(b []byte) int {
+	x := s.x
+	n := int(min(x.left, int64(len(b))))
+	if x.left -= int64(n); x.left == 0 {
+		s.state = atRest
+	}
+	return n
+}
+
+func (s *serverConn) pauseBody(c *jay.Conn) {
+	if s.state != inBody || s.x.paused {
+		return
+	}
+	s.x.paused = true
+	c.PauseRead()
+	c.SetDeadline(0)
+	s.hold(c)
+}
+
+func (s *serverConn) resumeBody(c *jay.Conn) {
+	if s.x == nil || !s.x.paused {
+		return
+	}
+	s.x.paused = false
+	s.unhold(c)
+	if s.x.bodyDone {
+		s.bodyComplete(c)
+	}
+	s.settle(c)
+	if s.state != answering {
+		c.ResumeRead()
+	}
+}
+
+// setBodyDeadline limits the wait for the body's next bytes by all that
+// bounds it: silence, the whole time, the least rate.
+func (s *serverConn) setBodyDeadline(c *jay.Conn) {
+	x := s.x
+	if x.paused {
+		return
+	}
+	elapsed := c.Now().Sub(x.since)
+	wait := s.p.idleTimeout()
+	shorten := func(d time.Duration) {
+		if d = max(d, time.Millisecond); wait == 0 || d < wait {
+			wait = d
+		}
+	}
+	if whole := s.p.bodyTimeout(); whole > 0 {
+		shorten(whole - elapsed)
+	}
+	if rate := s.p.MinBodyRate; rate > 0 {
+		seconds := float64(x.received) / float64(rate)
+		shorten(rateGrace + time.Duration(seconds*float64(time.Second)) - elapsed)
+	}
+	c.SetDeadline(wait)
+}
+
+// asError returns what to answer for an error of the program or the parser.
+func asError(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return errPanic
+}

@@ -1,0 +1,93 @@
+package http1
+
+import (
+	"time"
+
+	"github.com/jay-go/jay"
+)
+
+// exchange is one request and its answer, with all the memory they need. It
+// comes from the Protocol's pool at the first byte of a request and goes back
+// when the answer has been written, so that a connection at rest has none.
+type exchange struct {
+	req Request
+	w   ResponseWriter
+
+	conn  *jay.Conn
+	owner *serverConn
+
+	chunks   Chunked
+	limits   Limits
+	body     []byte // what has arrived of a body that was not there at once
+	received int64  // bytes of the body so far, decoded
+	left     int64  // of a body with a length: bytes still to come
+	head     []byte // copy of the head, when it outlives the bytes it came in
+	kept     bool   // the request's head is that copy
+	paused   bool   // by PauseBody
+	bodyDone bool   // the body was complete while it was paused
+	since    time.Time
+	next     jay.Handler // takes the connection over after the answer
+	date     dateCache
+}
+
+// keepBuffer is how much of a buffer's memory an exchange in the pool keeps.
+const keepBuffer = 64 << 10
+
+func (p *Protocol) newExchange(s *serverConn, c *jay.Conn) *exchange {
+	x, _ := p.exchanges.Get().(*exchange)
+	if x == nil {
+		x = new(exchange)
+		x.req.x, x.w.x = x, x
+	}
+	x.conn, x.owner = c, s
+	x.limits = p.limits()
+	return x
+}
+
+// reset makes x ready for the next request of its connection.
+func (x *exchange) reset() {
+	x.req.reset()
+	x.w.reset()
+	x.chunks.Reset()
+	x.limits = x.owner.p.limits()
+	if cap(x.body) > keepBuffer {
+		x.body = nil
+	}
+	x.body = x.body[:0]
+	if cap(x.head) > keepBuffer {
+		x.head = nil
+	}
+	x.received, x.left = 0, 0
+	x.kept, x.paused, x.bodyDone = false, false, false
+	x.since = time.Time{}
+	x.next = nil
+}
+
+func (p *Protocol) release(x *exchange) {
+	x.reset()
+	x.conn, x.owner = nil, nil
+	p.exchanges.Put(x)
+}
+
+// keepHead copies the head, before the bytes that it was parsed from go.
+func (x *exchange) keepHead() {
+	if x.kept {
+		return
+	}
+	x.kept = true
+	x.head = append(x.head[:0], x.req.Head.buf...)
+	x.req.Head.buf = x.head
+}
+
+// keep makes every view of the request the exchange's own, for an answer that
+// is given later. The trailer section goes behind the body.
+func (x *exchange) keep() {
+	x.keepHead()
+	if !x.req.bodyKept {
+		x.req.bodyKept = true
+		x.body = append(x.body[:0], x.req.body...)
+	}
+	n := len(x.body)
+	x.body = append(x.body, x.chunks.buf...)
+	x.req.body, x.chunks.buf = x.body[:n:n], x.body[n:]
+}

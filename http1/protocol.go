@@ -1,0 +1,114 @@
+package http1
+
+import (
+	"sync"
+	"time"
+
+	"github.com/jay-go/jay"
+)
+
+// HandlerFunc answers a request. It runs on the connection's loop and must
+// not block; an answer that takes time is given later (see
+// [ResponseWriter.Later]). w and r are valid until it returns.
+//
+// A HandlerFunc is a jay.Handler: HTTP/1.1 with the defaults of [Protocol].
+type HandlerFunc func(w *ResponseWriter, r *Request)
+
+// Protocol is HTTP/1.1 as a jay.Handler, with its limits. Handler is
+// required. It must not be changed once it serves.
+//
+// For durations and sizes zero means the default and negative means none.
+type Protocol struct {
+	// Handler answers each request, once its body is complete.
+	Handler HandlerFunc
+
+	// OnHead, if set, is called when a request's head is complete and its
+	// body is not yet asked for. It may change the limit of the body
+	// ([Request.SetMaxBody]), take the body as it arrives
+	// ([Request.OnBody]), or return false: then the answer in w is sent at
+	// once, without reading the body and without calling Handler.
+	OnHead func(w *ResponseWriter, r *Request) (proceed bool)
+
+	// HeaderTimeout is how long a request's head may take from its first
+	// byte. It is absolute: bytes that trickle in do not extend it. Then the
+	// client is answered 408. Zero means 10 seconds.
+	HeaderTimeout time.Duration
+
+	// BodyTimeout is how long a request's body may take, absolute like
+	// HeaderTimeout. Zero means 5 minutes.
+	BodyTimeout time.Duration
+
+	// MinBodyRate is the least average rate of a body in bytes a second,
+	// after a grace of 5 seconds. Zero means none.
+	MinBodyRate int
+
+	// IdleTimeout closes a connection that has been silent for this long
+	// between two requests; a body in which nothing moves for this long is
+	// answered 408. With a negative value Server.IdleTimeout remains. Zero
+	// means 75 seconds.
+	IdleTimeout time.Duration
+
+	// MaxHeader bounds request line and fields in bytes, and a trailer
+	// section as well. Zero means 16 KiB.
+	MaxHeader int
+
+	// MaxFields bounds the number of field lines. Zero means 100.
+	MaxFields int
+
+	// MaxBody bounds a request's body in bytes, after the chunks have been
+	// taken out. Zero means 10 MiB.
+	MaxBody int64
+
+	// RawBody keeps a chunked body as it arrived, framing and trailers
+	// included, for a program that reflects or records requests.
+	RawBody bool
+
+	exchanges sync.Pool // of *exchange
+}
+
+// defaults is the Protocol of every HandlerFunc.
+var defaults Protocol
+
+// rateGrace is for how long MinBodyRate asks for nothing.
+const rateGrace = 5 * time.Second
+
+func (p *Protocol) headerTimeout() time.Duration { return timeout(p.HeaderTimeout, 10*time.Second) }
+func (p *Protocol) bodyTimeout() time.Duration   { return timeout(p.BodyTimeout, 5*time.Minute) }
+func (p *Protocol) idleTimeout() time.Duration   { return timeout(p.IdleTimeout, 75*time.Second) }
+
+func (p *Protocol) limits() Limits {
+	return Limits{Head: p.MaxHeader, Fields: p.MaxFields, Body: p.MaxBody}
+}
+
+// timeout applies the rule of the package; 0 of the result is no limit, as
+// jay.Conn.SetDeadline has it.
+func timeout(d, zero time.Duration) time.Duration {
+	if d == 0 {
+		return zero
+	}
+	return max(d, 0)
+}
+
+// Protocol is the word for status.
+func (p *Protocol) Protocol() string { return "http" }
+
+// Open gives the connection its state.
+func (p *Protocol) Open(c *jay.Conn) { c.SetHandler(&serverConn{p: p, handler: p.Handler}) }
+
+// Data is never called: Open has given the connection to another handler.
+func (p *Protocol) Data(*jay.Conn, []byte) (int, error) { panic("http1: Data of a shared handler") }
+
+// Close is never called; see Data.
+func (p *Protocol) Close(*jay.Conn, error) {}
+
+// Protocol is the word for status.
+func (f HandlerFunc) Protocol() string { return "http" }
+
+// Open gives the connection its state.
+func (f HandlerFunc) Open(c *jay.Conn) { c.SetHandler(&serverConn{p: &defaults, handler: f}) }
+
+// Data is never called: Open has given the connection to another handler.
+func (f HandlerFunc) Data(*jay.Conn, []byte) (int, error) { panic("http1: Data of a shared handler") }
+
+// Close is never called; see Data.
+func (f HandlerFunc) Close(*jay.Conn, error) {}

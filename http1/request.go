@@ -1,0 +1,61 @@
+package http1
+
+import (
+	"iter"
+	"net"
+
+	"github.com/jay-go/jay"
+)
+
+// Request is a request with its body. It and its views are valid until the
+// handler returns, or until the answer is finished when that is given later.
+type Request struct {
+	Head
+
+	x        *exchange
+	body     []byte
+	bodyKept bool // body is of the exchange's own memory
+	sink     func(w *ResponseWriter, r *Request, b []byte) error
+}
+
+func (r *Request) reset() {
+	r.Head.Reset()
+	r.body, r.bodyKept, r.sink = nil, false, nil
+}
+
+// Conn returns the connection that the request came on.
+func (r *Request) Conn() *jay.Conn { return r.x.conn }
+
+// RemoteAddr returns the address of the connection's peer.
+func (r *Request) RemoteAddr() net.Addr { return r.x.conn.RemoteAddr() }
+
+// Body returns the body.
+func (r *Request) Body() []byte { return append([]byte(nil), r.body...) }
+
+// BodyView is Body without the copy.
+func (r *Request) BodyView() []byte { return r.body }
+
+// Trailer returns the value of the first field called name of a chunked
+// body's trailer section, or "". Trailers are never mixed with the head's
+// fields: a client could otherwise pass them by what has looked at those.
+func (r *Request) Trailer(name string) string { return r.x.chunks.Trailer(name) }
+
+// Trailers yields all fields of the trailer section in their order.
+func (r *Request) Trailers() iter.Seq2[string, string] { return r.x.chunks.Trailers() }
+
+// SetMaxBody changes the limit of this request's body; zero means the default,
+// negative none. It has an effect in Protocol.OnHead alone.
+func (r *Request) SetMaxBody(n int64) { r.x.limits.Body = n }
+
+// OnBody, called in Protocol.OnHead, has the body given to fn as it arrives
+// instead of being kept; Handler is called after the last piece and finds it
+// empty. b is valid until fn returns. An error of fn ends the request: an
+// *Error with its status, any other with 500.
+func (r *Request) OnBody(fn func(w *ResponseWriter, r *Request, b []byte) error) { r.sink = fn }
+
+// PauseBody stops fn of OnBody from being called, and the client from
+// sending, until ResumeBody. Meanwhile the body's deadlines rest.
+func (r *Request) PauseBody() { r.x.owner.pauseBody(r.x.conn) }
+
+// ResumeBody ends PauseBody. It belongs to the loop, like all methods here.
+func (r *Request) ResumeBody() { r.x.owner.resumeBody(r.x.conn) }

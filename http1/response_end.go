@@ -1,0 +1,156 @@
+package http1
+
+import (
+	"fmt"
+
+	"github.com/jay-go/jay"
+)
+
+// end completes the answer. It reports whether the connection can be used
+// again; err is what the program did wrong, for which the client was answered
+// 500 if that was still possible.
+func (w *ResponseWriter) end(c *jay.Conn) (reuse bool, err error) {
+	if w.failed == nil {
+		w.failed = w.checkStatus()
+	}
+	if w.failed == nil && !w.started && !w.bodiless() && w.x.next == nil {
+		w.failed = w.checkLength(int64(len(w.body)))
+	}
+	switch {
+	case w.failed != nil:
+		return false, w.abandon(c)
+	case w.x.next != nil:
+		w.sendHead(c, Framing{Length: -1}, nil)
+		return true, nil
+	case !w.started:
+		w.sendWhole(c)
+		return !w.closing, nil
+	}
+	if w.mode == bodyChunked {
+		_, _ = c.WriteString("0\r\n\r\n")
+	} else if w.mode == bodyLength {
+		if w.failed = w.checkLength(w.sent); w.failed != nil {
+			return false, w.abandon(c)
+		}
+	}
+	return !w.closing, nil
+}
+
+// sendWhole sends an answer of which nothing was sent yet.
+func (w *ResponseWriter) sendWhole(c *jay.Conn) {
+	f := Framing{Length: int64(len(w.body))}
+	body := w.body
+	if w.bodiless() {
+		// To HEAD the length is that of the body that GET would get, if the
+		// program has written one; 204 and 304 have none.
+		status := w.head.Status()
+		if len(body) == 0 || status == 204 || status == 304 {
+			f.Length = -1
+		}
+		body = nil
+	}
+	w.sendHead(c, f, body)
+}
+
+// checkStatus refuses what would make the end of the answer, or the meaning
+// of what follows it, doubtful.
+func (w *ResponseWriter) checkStatus() error {
+	switch status := w.head.Status(); {
+	case w.x.next != nil:
+		return nil
+	case status == 101:
+		return fmt.Errorf("answer with 101: Switch has not been called")
+	case status/100 == 2 && w.x.req.Form() == AuthorityForm:
+		return errNoTunnel
+	}
+	return nil
+}
+
+var errNoTunnel = &Error{405, "this server makes no tunnels"}
+
+func (w *ResponseWriter) checkLength(n int64) error {
+	if w.head.seen.has(idContentLength) && w.head.length != n {
+		return fmt.Errorf("answer: Content-Length was set to %d, %d bytes were written", w.head.length, n)
+	}
+	return nil
+}
+
+// abandon ends an answer that went wrong and returns why.
+func (w *ResponseWriter) abandon(c *jay.Conn) error {
+	err := w.failed
+	if !w.started {
+		w.refuse(c, asError(err))
+	} else if !w.delimited() {
+		c.Abort()
+	}
+	return err
+}
+
+// refuse sends e as the answer, in the place of what the program has set, and
+// says close. The text names the rule that was broken, never what the client
+// has sent.
+func (w *ResponseWriter) refuse(c *jay.Conn, e *Error) {
+	if w.started {
+		return
+	}
+	w.head.Reset()
+	w.head.status = e.Status
+	_ = w.head.Set("Content-Type", "text/plain; charset=utf-8")
+	_ = w.head.Set("X-Content-Type-Options", "nosniff")
+	if e.Status == 405 {
+		_ = w.head.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+	}
+	w.body = append(w.body[:0], StatusText(e.Status)...)
+	w.body = append(w.body, ": "...)
+	w.body = append(w.body, e.Reason...)
+	w.body = append(w.body, '\n')
+	w.closing = true
+	w.sendWhole(c)
+}
+
+// SendInterim sends an interim answer (103 Early Hints) with the fields set
+// so far, which stay set for the final one. An HTTP/1.0 client is sent none.
+func (w *ResponseWriter) SendInterim(status int) error {
+	if err := w.beforeHead("send interim answer"); err != nil {
+		return err
+	}
+	if status < 102 || status > 199 {
+		return w.fail(fmt.Errorf("send interim answer %d: not 102 to 199", status))
+	}
+	if w.x.req.HTTP10() {
+		return nil
+	}
+	b := appendStatusLine(w.x.conn.AvailableBuffer(), status)
+	b = append(b, w.head.lines...)
+	_, err := w.x.conn.Write(append(b, '\r', '\n'))
+	return err
+}
+
+// Switch ends HTTP on the connection: once the handler has returned, the head
+// of the answer is sent and next gets the connection, with all bytes behind
+// the request. The status must be 101 and the client have offered an upgrade,
+// or 2xx and the method CONNECT. Upgrade and other fields are the program's
+// to set; Connection: Upgrade is added to 101.
+func (w *ResponseWriter) Switch(next jay.Handler) error {
+	if err := w.beforeHead("switch"); err != nil {
+		return err
+	}
+	tunnel := w.x.req.Form() == AuthorityForm
+	switch status := w.Status(); {
+	case tunnel && status/100 == 2:
+	case tunnel:
+		return w.fail(fmt.Errorf("switch: the status is %d; a tunnel begins with 2xx", status))
+	case w.x.req.flags&flagUpgrade == 0:
+		return w.fail(fmt.Errorf("switch: the client has not offered an upgrade"))
+	case status != 101:
+		return w.fail(fmt.Errorf("switch: the status is %d; an upgrade is 101", status))
+	case w.early:
+		return w.fail(fmt.Errorf("switch: the request's body has not been read"))
+	default:
+		if err := w.fail(w.head.Set("Connection", "Upgrade")); err != nil {
+			return err
+		}
+	}
+	w.x.next = next
+	return nil
+}

@@ -1,0 +1,264 @@
+package http1
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/jay-go/jay"
+)
+
+// ResponseWriter is the answer to one request. What is written is kept until
+// the handler returns, so that its length is known; Flush and, with
+// Content-Length set, long bodies send it as it comes. It belongs to the
+// connection's loop.
+//
+// An error of any method means that the answer cannot be what the program
+// asked for. If it is ignored the client gets 500, not something else.
+type ResponseWriter struct {
+	x      *exchange
+	head   ResponseHead
+	body   []byte // not sent yet
+	sent   int64  // bytes of the body that were sent
+	mode   bodyMode
+	failed error // what the program did wrong, first
+
+	started  bool // the head was sent
+	later    bool // Later was called
+	finished bool // Later.Finish was called
+	early    bool // the request's body has not been read
+	closing  bool // the head said close
+
+	onGone     func()
+	onWritable func()
+}
+
+// bodyMode is how the end of the body is known, once the head was sent.
+type bodyMode uint8
+
+const (
+	bodyNone       bodyMode = iota // HEAD, 204, 304: nothing is sent
+	bodyLength                     // Content-Length
+	bodyChunked                    // chunks
+	bodyUntilClose                 // an HTTP/1.0 client waits for the end
+)
+
+// passThrough is from what size on a body of declared length is not kept.
+const passThrough = 64 << 10
+
+func (w *ResponseWriter) reset() {
+	if cap(w.body) > keepBuffer {
+		w.body = nil
+	}
+	*w = ResponseWriter{x: w.x, head: w.head, body: w.body[:0]}
+	w.head.Reset()
+}
+
+// fail notes the first thing that went wrong.
+func (w *ResponseWriter) fail(err error) error {
+	if err != nil && w.failed == nil {
+		w.failed = err
+	}
+	return err
+}
+
+// ready returns why nothing can be set or written any more.
+func (w *ResponseWriter) ready() error {
+	if w.x.conn == nil {
+		return jay.ErrClosed
+	}
+	return w.failed
+}
+
+func (w *ResponseWriter) beforeHead(what string) error {
+	if err := w.ready(); err != nil {
+		return err
+	}
+	if w.started {
+		return w.fail(fmt.Errorf("%s: the head of the answer has been sent", what))
+	}
+	return nil
+}
+
+// Status returns the status code.
+func (w *ResponseWriter) Status() int { return w.head.Status() }
+
+// SetStatus sets the status code; see [ResponseHead.SetStatus].
+func (w *ResponseWriter) SetStatus(code int) error {
+	if err := w.beforeHead("set status"); err != nil {
+		return err
+	}
+	return w.fail(w.head.SetStatus(code))
+}
+
+// Header returns the first value set under name.
+func (w *ResponseWriter) Header(name string) string { return w.head.Get(name) }
+
+// SetHeader sets a field and removes what was set under its name before. A
+// value with a CR, LF, NUL or other control character is refused.
+func (w *ResponseWriter) SetHeader(name, value string) error {
+	if err := w.beforeHead("set field"); err != nil {
+		return err
+	}
+	return w.fail(w.head.Set(name, value))
+}
+
+// AddHeader adds a field line beside others of its name.
+func (w *ResponseWriter) AddHeader(name, value string) error {
+	if err := w.beforeHead("add field"); err != nil {
+		return err
+	}
+	return w.fail(w.head.Add(name, value))
+}
+
+// DelHeader removes every field called name.
+func (w *ResponseWriter) DelHeader(name string) error {
+	if err := w.beforeHead("delete field"); err != nil {
+		return err
+	}
+	w.head.Del(name)
+	return nil
+}
+
+// SetCookie adds a Set-Cookie field.
+func (w *ResponseWriter) SetCookie(c *Cookie) error {
+	value, err := c.Append(nil)
+	if err != nil {
+		return w.fail(err)
+	}
+	return w.AddHeader("Set-Cookie", string(value))
+}
+
+// SetDate sets the Date field here and now instead of behind the program's
+// own fields.
+func (w *ResponseWriter) SetDate() error {
+	if err := w.ready(); err != nil {
+		return err
+	}
+	return w.SetHeader("Date", string(w.x.date.at(w.x.conn.Now())))
+}
+
+// Write adds to the body. For HEAD, 204 and 304 the bytes only count.
+func (w *ResponseWriter) Write(p []byte) (int, error) {
+	if err := w.ready(); err != nil {
+		return 0, err
+	}
+	w.body = append(w.body, p...)
+	return len(p), w.overflow()
+}
+
+// WriteString is Write for a string.
+func (w *ResponseWriter) WriteString(s string) (int, error) {
+	if err := w.ready(); err != nil {
+		return 0, err
+	}
+	w.body = append(w.body, s...)
+	return len(s), w.overflow()
+}
+
+// overflow sends what need not be kept.
+func (w *ResponseWriter) overflow() error {
+	if w.started || len(w.body) > passThrough && w.head.seen.has(idContentLength) {
+		return w.Flush()
+	}
+	return nil
+}
+
+// bodiless reports whether the answer has no body whatever is written
+// (RFC 9110 section 6.4.1).
+func (w *ResponseWriter) bodiless() bool {
+	status := w.head.Status()
+	return w.x.req.flags&flagHEAD != 0 || status == 204 || status == 304
+}
+
+// Flush sends the head, if that has not been done, and what was written of
+// the body. Without a Content-Length the body is chunked; an HTTP/1.0 client
+// finds its end where the connection ends.
+func (w *ResponseWriter) Flush() error {
+	if err := w.ready(); err != nil {
+		return err
+	}
+	c := w.x.conn
+	if !w.started {
+		if err := w.fail(w.checkStatus()); err != nil {
+			return err
+		}
+		w.start(c)
+	}
+	body := w.body
+	w.body = w.body[:0]
+	return w.fail(w.sendBody(c, body))
+}
+
+// start sends the head of an answer whose length may not be known.
+func (w *ResponseWriter) start(c *jay.Conn) {
+	f := Framing{Length: -1}
+	switch {
+	case w.bodiless():
+		w.mode = bodyNone
+	case w.head.seen.has(idContentLength):
+		w.mode = bodyLength
+	case w.x.req.HTTP10():
+		w.mode, w.closing = bodyUntilClose, true
+	default:
+		w.mode, f.Chunked = bodyChunked, true
+	}
+	w.sendHead(c, f, nil)
+}
+
+// sendHead sends the head and, in the same piece if it fits, the body.
+func (w *ResponseWriter) sendHead(c *jay.Conn, f Framing, body []byte) {
+	w.started = true
+	w.closing = w.closing || w.mustClose(c)
+	f.Close = w.closing
+	f.KeepAlive = !f.Close && w.x.req.HTTP10()
+	if status := w.head.Status(); status == 204 {
+		w.head.Del("Content-Length")
+	}
+	b := w.head.Append(c.AvailableBuffer(), f, w.x.date.at(c.Now()))
+	if len(body) <= cap(b)-len(b) {
+		b = append(b, body...)
+		body = nil
+	}
+	_, _ = c.Write(b)
+	if len(body) > 0 {
+		_, _ = c.Write(body)
+	}
+}
+
+// mustClose reports whether the connection cannot be used after this answer.
+func (w *ResponseWriter) mustClose(c *jay.Conn) bool {
+	x := w.x
+	if !x.req.KeepAlive() || c.Draining() != nil || w.head.wantsClose() {
+		return true
+	}
+	return w.early && (x.left < 0 || x.left > maxDiscard || x.req.flags&flagContinue != 0)
+}
+
+// sendBody sends a piece of the body in the way that the head has announced.
+func (w *ResponseWriter) sendBody(c *jay.Conn, p []byte) (err error) {
+	if len(p) == 0 || w.mode == bodyNone {
+		return nil
+	}
+	w.sent += int64(len(p))
+	switch w.mode {
+	case bodyLength:
+		if w.sent > w.head.length {
+			return fmt.Errorf("write: %d bytes exceed the Content-Length of %d that was sent", w.sent, w.head.length)
+		}
+	case bodyChunked:
+		b := strconv.AppendInt(c.AvailableBuffer(), int64(len(p)), 16)
+		if _, err = c.Write(append(b, '\r', '\n')); err != nil {
+			return err
+		}
+		if _, err = c.Write(p); err != nil {
+			return err
+		}
+		_, err = c.WriteString("\r\n")
+		return err
+	}
+	_, err = c.Write(p)
+	return err
+}
+
+// delimited reports whether the client can tell that an answer was cut short.
+func (w *ResponseWriter) delimited() bool { return w.mode != bodyUntilClose }
