@@ -3,12 +3,12 @@ module github.com/jay-go/jay/bench
 go 1.26.0
 
 require (
+	github.com/jay-go/jay v0.0.0
 	github.com/valyala/fasthttp v1.77.0
 	golang.org/x/sys v0.49.0
 )
 
 require (
-	github.com/jay-go/jay v0.0.0
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/molecule-man/go-brrr v1.3.0 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect

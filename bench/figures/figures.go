@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+
+	"github.com/jay-go/jay/bench/codec"
 )
 
 // A figure is one thing that is measured, of several servers, with jay's goal.
@@ -13,7 +15,8 @@ type figure struct {
 	goal    float64 // jay's value must not exceed it; 0: no goal
 	unit    string
 	measure func(context.Context, *bench, figure, options) (result, error)
-	load    load // of CPU figures
+	load    load                          // of CPU figures
+	codecs  func() []codec.Implementation // of message figures, in the place of servers
 }
 
 func (f figure) goalText() string {
@@ -83,5 +86,19 @@ var figures = []figure{
 		servers: []server{jay, nginx},
 		goal:    100, unit: "ms",
 		measure: replacement,
+	},
+	{
+		name:   "Parsing a request",
+		what:   "the head of a browser's request, 12 fields; fasthttp and net/http read from a bufio.Reader, as they must",
+		codecs: codec.Parsers,
+		goal:   0.8, unit: "× fasthttp",
+		measure: nsPerMessage,
+	},
+	{
+		name:   "Serialising a response",
+		what:   "head and 13 bytes of body into a buffer; net/http writes to io.Discard, as it must",
+		codecs: codec.Serialisers,
+		goal:   0.8, unit: "× fasthttp",
+		measure: nsPerMessage,
 	},
 }

@@ -95,7 +95,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("two figures are called %q", f.name)
 		}
 		names[f.name] = true
-		hasJay := false
+		hasJay := f.codecs != nil && f.codecs()[0].Name == jay.name
 		for _, s := range f.servers {
 			hasJay = hasJay || s.name == jay.name
 		}
