@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/jay-go/jay/http1"
+)
+
+// answer does to its worker what the path says.
+func answer(w *http1.ResponseWriter, r *http1.Request) {
+	switch r.Path() {
+	case "/panic":
+		panic("asked to by GET /panic")
+	case "/goexit":
+		runtime.Goexit()
+	case "/exit":
+		os.Exit(number(r, "code"))
+	case "/fatal":
+		writeConcurrently()
+	case "/spin":
+		for i := 0; ; i++ {
+		}
+	case "/block":
+		<-make(chan struct{})
+	case "/oom":
+		exhaust()
+	case "/slow":
+		answerLater(w, r, time.Duration(number(r, "ms"))*time.Millisecond)
+	default:
+		ok(w)
+	}
+}
+
+// answerLater returns at once: the loop goes on with other connections.
+func answerLater(w *http1.ResponseWriter, r *http1.Request, after time.Duration) {
+	later := w.Later()
+	r.Conn().Loop().AfterFunc(after, func() {
+		if later.Gone() {
+			return
+		}
+		ok(later.Writer())
+		later.Finish()
+	})
+}
+
+func ok(w *http1.ResponseWriter) {
+	w.SetHeader("Content-Type", "text/plain")
+	fmt.Fprintf(w, "ok %d\n", os.Getpid())
+}
+
+// number is a query parameter; 0 when it is none.
+func number(r *http1.Request, name string) int {
+	n, _ := strconv.Atoi(r.Query(name))
+	return n
+}
+
+// writeConcurrently ends the process by the runtime's own check, which no
+// recover catches.
+func writeConcurrently() {
+	m := map[int]int{}
+	for range 2 {
+		go func() {
+			for i := 0; ; i++ {
+				m[i%8] = i
+			}
+		}()
+	}
+	select {}
+}
+
+// exhaust takes all the memory there is. The kernel's choice of whom to kill
+// for it should fall on this process.
+func exhaust() {
+	os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
+	var all [][]byte
+	for {
+		b := make([]byte, 64<<20)
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
+		}
+		all = append(all, b)
+	}
+}

@@ -1,0 +1,23 @@
+// Faults breaks its workers on request, for trying what a supervised service
+// survives:
+//
+//	go run ./examples/faults start --workers 4
+//	curl http://127.0.0.1:9999/            ok PID, from whichever worker accepted
+//	curl http://127.0.0.1:9999/panic       500; the worker lives
+//	curl http://127.0.0.1:9999/exit?code=3 the worker is gone, and back at once
+//
+// Watch it with: go run ./examples/faults status --watch
+package main
+
+import (
+	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/http1"
+)
+
+func main() {
+	jay.Main(&jay.Server{
+		Name:    "faults",
+		Addr:    "tcp://127.0.0.1:9999",
+		Handler: http1.HandlerFunc(answer),
+	})
+}
