@@ -1,8 +1,10 @@
 package loop
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,14 +30,15 @@ type Config struct {
 	TurnEnd func() (more bool)
 
 	// Recover is told, on the loop, of a callback that panicked or called
-	// runtime.Goexit; the loop then goes on. Nil logs it.
+	// runtime.Goexit; the loop then goes on. Nil logs it. A Recover that does
+	// not return itself is logged.
 	Recover func(*PanicError)
 
 	// Logger gets what nobody else is told. Nil means slog.Default.
 	Logger *slog.Logger
 
 	// Clock replaces time.Now. What it returns should carry a monotonic
-	// reading.
+	// reading. Stats calls it on any goroutine.
 	Clock func() time.Time
 }
 
@@ -72,17 +75,25 @@ type Loop struct {
 	wall   time.Time     // the time of day of this turn
 	turnAt time.Duration // when this turn began
 	lapAt  time.Duration // when the present callback began
-	more   bool          // TurnEnd left work
+	more   bool          // there is work for the next turn: do not wait for it
 
-	meter    meter
-	fault    *PanicError // a callback that did not return, not yet reported
-	err      error       // why the loop ended; nil for Stop
-	stopping bool
-	done     chan struct{}
+	// How far this turn has come, so that it is entered again behind a
+	// callback that did not return.
+	posts     int    // posted funcs that may still run
+	lastTimer uint64 // timers with a later seq wait for the next turn
+	ending    bool   // TurnEnd was called
+
+	meter     meter
+	fault     *PanicError // a callback that did not return, not yet reported
+	reporting int         // reports begun that have not returned
+	err       error       // why the loop ended; nil for Stop
+	stopping  bool
+	started   atomic.Bool
+	done      chan struct{}
 }
 
 // New creates a loop. Its backend is opened at once, so an error says that
-// the platform cannot run it.
+// the platform cannot run it. Run frees what New opened.
 func New(cfg Config) (*Loop, error) {
 	kind, err := findBackend(cfg.Backend)
 	if err != nil {
@@ -106,17 +117,21 @@ func newLoop(cfg Config) *Loop {
 func (l *Loop) Backend() string { return l.be.name() }
 
 // Run runs callbacks until Stop, on a goroutine of the loop's own, and returns
-// once it has ended. It returns an error only when the backend fails. A loop
-// runs once.
+// once it has ended. Streams, listeners and watches that are still registered
+// are closed then, without a callback. Run returns an error when the backend
+// fails, or when it is called again: a loop runs once.
 func (l *Loop) Run() error {
+	if !l.started.CompareAndSwap(false, true) {
+		return errors.New("run loop: it was run before; a loop runs once, create another with New")
+	}
+	l.begin()
 	go l.work()
 	<-l.done
 	return l.err
 }
 
-// Stop ends the loop after the funcs that were posted before. Streams,
-// listeners and watches should be closed by then. Any goroutine may call it,
-// more than once.
+// Stop ends the loop after the turn in which it has run the funcs that were
+// posted before. Any goroutine may call it, more than once.
 func (l *Loop) Stop() { l.Post(func() { l.stopping = true }) }
 
 // Done is closed when the loop has ended.
@@ -143,28 +158,44 @@ func (l *Loop) work() {
 }
 
 func (l *Loop) turns() {
-	for !l.stopping {
-		if f := l.fault; f != nil {
-			l.fault = nil
-			l.report(f)
-		}
+	l.reportFault()
+	for {
 		l.turn()
+		if l.stopping {
+			return
+		}
 		if l.err = l.sleep(); l.err != nil {
 			return
 		}
+		l.begin()
 	}
 }
 
+// begin starts a turn.
+func (l *Loop) begin() {
+	l.wall = l.clock()
+	l.turnAt = l.wall.Sub(l.epoch)
+	l.meter.begin(l, l.turnAt)
+	l.wheel.skip(l.TickNow())
+	l.posts, l.lastTimer, l.ending = l.cfg.postBudget(), l.timerSeq, false
+}
+
 // turn runs everything that is due. Each stage takes its work off a queue
-// before it runs it, so the stages can be entered again after a panic.
+// before it runs it, and what a turn may spend is counted in fields, so turn
+// can be called again behind a callback that did not return.
 func (l *Loop) turn() {
+	if l.ending { // TurnEnd itself did not return: its work is the next turn's
+		l.more = true
+		return
+	}
 	l.stage(doingEvent)
 	l.be.deliver()
 	l.runWheel()
 	l.runTimers()
 	l.stage(doingPosted)
-	l.more = l.mail.run(l, l.cfg.postBudget())
+	l.more = l.mail.run(l)
 	if l.cfg.TurnEnd != nil {
+		l.ending = true
 		l.stage(doingFlush)
 		l.more = l.cfg.TurnEnd() || l.more
 		l.lap()
@@ -173,18 +204,12 @@ func (l *Loop) turn() {
 
 // sleep waits for the next completion, timer or posted func.
 func (l *Loop) sleep() error {
-	if l.stopping {
-		return nil
-	}
 	timeout := l.timeout()
 	l.meter.rest(l.lapAt - l.turnAt)
 	err := l.be.poll(timeout)
 	if timeout != 0 {
 		l.mail.asleep.Store(false)
 	}
-	l.wall = l.clock()
-	l.turnAt = l.wall.Sub(l.epoch)
-	l.meter.begin(l, l.turnAt)
 	if err != nil {
 		return fmt.Errorf("wait for events (%s): %w", l.be.name(), err)
 	}
@@ -212,10 +237,24 @@ func (l *Loop) timeout() time.Duration {
 
 func (l *Loop) finish() {
 	l.mail.close()
+	l.closeAll()
 	if err := l.be.close(); err != nil && l.err == nil {
 		l.err = err
 	}
 	close(l.done)
+}
+
+func (l *Loop) closeAll() {
+	for _, row := range l.slots.rows {
+		switch owner := row.owner.(type) {
+		case *Stream:
+			owner.Close(false)
+		case *Listener:
+			owner.Close()
+		case *Watch:
+			owner.Unwatch()
+		}
+	}
 }
 
 func (l *Loop) clock() time.Time {

@@ -30,11 +30,30 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-func (l *Loop) report(f *PanicError) {
-	l.meter.panics.Add(1)
-	if l.cfg.Recover != nil {
-		l.cfg.Recover(f)
+// reportFault tells of the callback that did not return, if there is one. When
+// Recover does not return either, both are logged; when the log does not, that
+// is only counted, so that reporting never keeps the loop from its work.
+func (l *Loop) reportFault() {
+	f := l.fault
+	if f == nil {
 		return
 	}
-	l.cfg.logger().Error("loop: callback did not return", "err", f, "stack", string(f.Stack))
+	l.fault = nil
+	l.lap()
+	l.meter.panics.Add(1)
+	l.reporting++
+	switch {
+	case l.reporting == 1 && l.cfg.Recover != nil:
+		l.cfg.Recover(f)
+		l.lap()
+	case l.reporting == 1:
+		l.logFault("loop: callback did not return", f)
+	case l.reporting == 2:
+		l.logFault("loop: Recover did not return", f)
+	}
+	l.reporting = 0
+}
+
+func (l *Loop) logFault(what string, f *PanicError) {
+	l.cfg.logger().Error(what, "err", f, "stack", string(f.Stack))
 }

@@ -12,7 +12,8 @@ type mailbox struct {
 	queue  []func() // guarded by mu
 	closed bool     // guarded by mu
 
-	asleep atomic.Bool // the next Post must wake the loop
+	asleep atomic.Bool    // the next Post must wake the loop
+	waking sync.WaitGroup // calls of wake; Add is guarded by mu
 
 	batch []func() // loop only: taken off the queue, not yet run
 	next  int      // loop only
@@ -20,7 +21,8 @@ type mailbox struct {
 
 // Post runs fn on the loop, after everything posted before it by the same
 // goroutine. Any goroutine may call it; it never blocks. It reports false,
-// and drops fn, once the loop has ended.
+// and drops fn, once the loop has ended. What is posted after Stop may be
+// dropped without this sign.
 func (l *Loop) Post(fn func()) bool {
 	m := &l.mail
 	m.mu.Lock()
@@ -29,22 +31,28 @@ func (l *Loop) Post(fn func()) bool {
 		return false
 	}
 	m.queue = append(m.queue, fn)
+	wake := m.asleep.Load() && m.asleep.CompareAndSwap(true, false)
+	if wake {
+		m.waking.Add(1)
+	}
 	m.mu.Unlock()
-	if m.asleep.Load() && m.asleep.CompareAndSwap(true, false) {
+	if wake {
 		l.be.wake()
+		m.waking.Done()
 	}
 	return true
 }
 
-// run runs at most budget funcs and reports whether some are left.
-func (m *mailbox) run(l *Loop, budget int) (more bool) {
-	for ; budget > 0; budget-- {
+// run runs what the turn's budget allows and reports whether some are left.
+func (m *mailbox) run(l *Loop) (more bool) {
+	for l.posts > 0 {
 		if m.next == len(m.batch) && !m.refill() {
 			return false
 		}
 		fn := m.batch[m.next]
 		m.batch[m.next] = nil
 		m.next++
+		l.posts--
 		fn()
 		l.lap()
 	}
@@ -81,10 +89,12 @@ func (m *mailbox) sleep() bool {
 	return true
 }
 
-// close refuses further funcs; those still queued are dropped.
+// close refuses further funcs; those still queued are dropped. When it
+// returns, no Post will touch the backend any more.
 func (m *mailbox) close() {
 	m.mu.Lock()
 	m.closed = true
-	m.queue = nil
+	m.queue, m.batch, m.next = nil, nil, 0
 	m.mu.Unlock()
+	m.waking.Wait()
 }

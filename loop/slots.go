@@ -36,7 +36,7 @@ func (t *slots) remove(index uint32) {
 
 // get returns the owner, or nil when the slot has changed hands.
 func (t *slots) get(index, gen uint32) any {
-	if int(index) >= len(t.rows) || t.rows[index].gen != gen {
+	if index >= uint32(len(t.rows)) || t.rows[index].gen != gen {
 		return nil
 	}
 	return t.rows[index].owner

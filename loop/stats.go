@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Doing says what kind of callback the loop is in.
-type Doing uint32
+// doing says what kind of callback the loop is in.
+type doing uint32
 
 const (
-	doingEvent Doing = iota
+	doingEvent doing = iota
 	doingDeadline
 	doingTimer
 	doingPosted
 	doingFlush
 )
 
-func (d Doing) String() string {
+func (d doing) String() string {
 	return [...]string{"event", "deadline", "timer", "posted func", "end of turn"}[d]
 }
 
@@ -61,7 +61,7 @@ func (l *Loop) Stats() Stats {
 	}
 	if since := m.busySince.Load(); since != 0 {
 		st.Busy = max(now-time.Duration(since-1), 0)
-		st.BusyIn = Doing(m.doing.Load()).String()
+		st.BusyIn = doing(m.doing.Load()).String()
 	}
 	if stale := now - time.Duration(m.windowAt.Load()); stale > 2*meterWindow {
 		st.Saturation = min(float64(st.Busy)/float64(stale), 1)
@@ -90,7 +90,7 @@ func (m *meter) rest(busy time.Duration) {
 }
 
 // stage says what kind the next callbacks are of.
-func (l *Loop) stage(what Doing) { l.meter.doing.Store(uint32(what)) }
+func (l *Loop) stage(what doing) { l.meter.doing.Store(uint32(what)) }
 
 // lap marks the end of one callback and the start of the next.
 func (l *Loop) lap() {

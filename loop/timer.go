@@ -3,6 +3,7 @@ package loop
 import (
 	"container/heap"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -35,7 +36,11 @@ func (l *Loop) Every(d time.Duration, fn func()) *Timer {
 
 func (l *Loop) addTimer(d, every time.Duration, fn func()) *Timer {
 	l.timerSeq++
-	t := &Timer{loop: l, fn: fn, at: l.since() + max(d, 0), every: every, seq: l.timerSeq}
+	at := l.since() + max(d, 0)
+	if at < 0 {
+		at = math.MaxInt64 // too far for the clock: never
+	}
+	t := &Timer{loop: l, fn: fn, at: at, every: every, seq: l.timerSeq}
 	heap.Push(&l.timers, t)
 	return t
 }
@@ -51,18 +56,17 @@ func (t *Timer) Stop() bool {
 	return true
 }
 
-// runTimers runs the timers that are due and were set before this turn's
-// timers ran, so a timer that sets itself with no delay cannot keep the turn
-// from ending.
+// runTimers runs the timers that are due and were set before this turn began,
+// so a timer that sets itself with no delay cannot keep the turn from ending.
 func (l *Loop) runTimers() {
 	if len(l.timers) == 0 {
 		return
 	}
 	l.stage(doingTimer)
-	now, last := l.turnAt, l.timerSeq
+	now := l.turnAt
 	for len(l.timers) > 0 {
 		t := l.timers[0]
-		if t.at > now || t.seq > last {
+		if t.at > now || t.seq > l.lastTimer {
 			return
 		}
 		l.schedule(t, now)

@@ -11,6 +11,10 @@ const Tick = 100 * time.Millisecond
 
 const wheelSlots = 1024 // one revolution: 102.4 s
 
+// farthest is the furthest that a deadline can lie ahead: ticks are compared
+// by their difference, which has 32 bits.
+const farthest = 1e9 * Tick
+
 // Expirer is told when a deadline has passed.
 type Expirer interface{ Expire() }
 
@@ -39,8 +43,9 @@ func tickOf(since time.Duration) uint32 { return uint32((since + Tick - 1) / Tic
 // clock in which coarse times can be stored.
 func (l *Loop) TickNow() uint32 { return uint32(l.turnAt / Tick) }
 
-// TickIn returns the first tick by which d has passed.
-func (l *Loop) TickIn(d time.Duration) uint32 { return tickOf(l.turnAt + max(d, 0)) }
+// TickIn returns the first tick by which d has passed since the present
+// callback began. More than three years count as three.
+func (l *Loop) TickIn(d time.Duration) uint32 { return tickOf(l.lapAt + min(max(d, 0), farthest)) }
 
 // SetDeadline makes d expire at a tick that TickIn returned, replacing what it
 // was set to before.
@@ -48,7 +53,10 @@ func (l *Loop) SetDeadline(d *Deadline, at uint32, h Expirer) {
 	if d.next != nil {
 		l.wheel.unlink(d)
 	}
-	d.at, d.h = max(at, l.wheel.now+1), h
+	if int32(at-l.wheel.now) <= 0 {
+		at = l.wheel.now + 1
+	}
+	d.at, d.h = at, h
 	l.wheel.link(d)
 }
 
@@ -83,17 +91,23 @@ func (w *wheel) unlink(d *Deadline) {
 	w.live--
 }
 
+// skip moves an empty wheel to tick now, so that the ticks of an idle time are
+// not run one by one later.
+func (w *wheel) skip(now uint32) {
+	if w.live == 0 {
+		w.now = now
+	}
+}
+
 // runWheel expires what is due. Each entry is off the wheel before its
 // callback runs, so it may be set anew there.
 func (l *Loop) runWheel() {
 	w := &l.wheel
-	now := l.TickNow()
 	if w.live == 0 {
-		w.now = now
 		return
 	}
 	l.stage(doingDeadline)
-	for {
+	for now := l.TickNow(); ; {
 		i := w.now % wheelSlots
 		if w.used[i/64]&(1<<(i%64)) != 0 {
 			l.runSlot(i)
@@ -139,7 +153,8 @@ func (w *wheel) until(now time.Duration) time.Duration {
 			continue
 		}
 		step += uint32(bits.TrailingZeros64(word))
-		return max(time.Duration(w.now+step)*Tick-now, 0)
+		ahead := int32(w.now + step - uint32(now/Tick))
+		return max(time.Duration(ahead)*Tick-now%Tick, 0)
 	}
 	return -1
 }
