@@ -3,6 +3,7 @@ package http1_test
 import (
 	"context"
 	"net"
+	"strconv"
 	"testing"
 	"time"
 
@@ -72,3 +73,6 @@ func TestConformanceCases(t *testing.T) {
 	addr := serve(t, &http1.Protocol{Handler: echoBody, HeaderTimeout: 3 * time.Second, IdleTimeout: 3 * time.Second})
 	t.Run("cases", func(t *testing.T) { playAll(t, addr) })
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }
+func hex(n int) string  { return strconv.FormatInt(int64(n), 16) }
