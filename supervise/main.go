@@ -1,25 +1,47 @@
 package supervise
 
 import (
-	"context"
+	"errors"
 	"fmt"
-	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 )
 
-// Client talks to a running master over its control socket.
-type Client struct{ runDir string }
+// Exit codes of the command line.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitStopped = 3 // status: not running (LSB)
+)
 
-// Main runs the command line and exits the process.
-func (o *Options) Main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	r := &inProcess{options: o, logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
-	if err := r.run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+// exitError is an error with an exit code of its own, and nothing more to say
+// where its text is empty.
+type exitError struct {
+	code int
+	text string
+}
+
+func (e exitError) Error() string { return e.text }
+
+// Main runs the command line of the process and exits it. In a worker it runs
+// the worker's program.
+func (o *Options) Main() { os.Exit(o.main()) }
+
+// fail reports an error as the command line does and gives the exit code.
+func fail(prog string, err error) int {
+	if err == nil {
+		return exitDone
 	}
-	os.Exit(0)
+	if text := err.Error(); text != "" {
+		fmt.Fprintf(os.Stderr, "%s: %s\n", prog, text)
+	}
+	var exit exitError
+	var usage usageError
+	switch {
+	case errors.As(err, &exit):
+		return exit.code
+	case errors.As(err, &usage):
+		return exitUsage
+	}
+	return exitFailed
 }

@@ -2,7 +2,7 @@ package supervise
 
 import (
 	"flag"
-	"log/slog"
+	"runtime/debug"
 	"time"
 )
 
@@ -86,5 +86,12 @@ type Command struct {
 // process: it is the whole main function of a service.
 func Main(programs ...Program) { (&Options{Programs: programs}).Main() }
 
-// discard is the logger where there is none to use.
-func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+func (o *Options) version() string {
+	if o.Version != "" {
+		return o.Version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

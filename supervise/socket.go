@@ -26,7 +26,7 @@ func (s Socket) FD() int { return s.h.fd() }
 // Listener returns a net.Listener on the socket, for net/http and its like.
 // Closing it leaves the Socket, and its other holders, as they were.
 func (s Socket) Listener() (net.Listener, error) {
-	if strings.HasPrefix(s.Addr, "udp://") {
+	if s.datagram() {
 		return nil, fmt.Errorf("listener on %s: it is a datagram socket; use PacketConn", s.Addr)
 	}
 	return s.h.listener()
@@ -35,11 +35,13 @@ func (s Socket) Listener() (net.Listener, error) {
 // PacketConn returns a net.PacketConn on a udp:// socket. Closing it leaves
 // the Socket as it was.
 func (s Socket) PacketConn() (net.PacketConn, error) {
-	if !strings.HasPrefix(s.Addr, "udp://") {
+	if !s.datagram() {
 		return nil, fmt.Errorf("packet connection on %s: it is a stream socket; use Listener", s.Addr)
 	}
 	return s.h.packetConn()
 }
+
+func (s Socket) datagram() bool { return strings.HasPrefix(s.Addr, "udp://") }
 
 // Close closes the descriptor and removes a Unix socket's path that Listen made.
 // A worker need not close its sockets.

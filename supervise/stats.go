@@ -82,3 +82,18 @@ type Status struct {
 	Programs   []ProgramStatus `json:"programs"`
 	Workers    []WorkerStatus  `json:"workers"`
 }
+
+// ConnectionRow is a connection of some worker.
+type ConnectionRow struct {
+	Program string `json:"program"`
+	Slot    int    `json:"slot"`
+	PID     int    `json:"pid"`
+	ConnectionInfo
+}
+
+// ConnectionList is the body of GET /v1/connections.
+type ConnectionList struct {
+	Connections []ConnectionRow `json:"connections"`
+	Next        string          `json:"next"`    // what after= has to be for the next page; "" at the end
+	Missing     []int           `json:"missing"` // pids of workers that did not answer
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/metrics"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,8 @@ type Worker struct {
 	mu          sync.Mutex
 	ready       bool                                   // guarded by mu
 	sockets     []Socket                               // guarded by mu
+	ids         []int                                  // guarded by mu; the master's names of sockets
+	onSockets   func()                                 // guarded by mu
 	stats       func() Stats                           // guarded by mu
 	connections func(ConnectionQuery) []ConnectionInfo // guarded by mu
 }
@@ -148,3 +151,60 @@ func (w *Worker) SetLoad(connections int) { w.cell.setLoad(int64(connections)) }
 // PeerLoad is the sum of the loads, and the number, of the ready workers of
 // this program, this one included.
 func (w *Worker) PeerLoad() (total, workers int) { return w.cell.peers() }
+
+// OnSockets sets a function that is called, on a goroutine of the package,
+// when the set of Sockets has changed: a worker of a ReusePort program gets
+// the socket of a slot that was scaled away, and may have to give it back.
+// Those that were taken away are closed already.
+func (w *Worker) OnSockets(fn func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.onSockets = fn
+}
+
+// answerStats sends the worker's figures.
+func (w *Worker) answerStats(seq uint64) {
+	w.mu.Lock()
+	fn := w.stats
+	w.mu.Unlock()
+	var s Stats
+	if fn != nil {
+		s = fn()
+	}
+	w.reply(message{Kind: msgStats, Seq: seq, Stats: &s, Heap: heapBytes()})
+}
+
+// connectionsInMessage bounds the rows of one message to what fits it.
+const connectionsInMessage = 100
+
+// answerConnections sends a page of the worker's connections in parts.
+func (w *Worker) answerConnections(seq uint64, q *ConnectionQuery) {
+	w.mu.Lock()
+	fn := w.connections
+	w.mu.Unlock()
+	var rows []ConnectionInfo
+	if fn != nil && q != nil {
+		rows = fn(*q)
+	}
+	for len(rows) > connectionsInMessage {
+		w.reply(message{Kind: msgConnections, Seq: seq, Connections: rows[:connectionsInMessage], More: true})
+		rows = rows[connectionsInMessage:]
+	}
+	w.reply(message{Kind: msgConnections, Seq: seq, Connections: rows})
+}
+
+func (w *Worker) reply(m message) {
+	if err := w.master.send(m); err != nil {
+		w.logger.Warn("answer the master", "kind", string(m.Kind), "error", err)
+	}
+}
+
+// heapBytes is what live and not yet collected objects take.
+func heapBytes() int64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return int64(sample[0].Value.Uint64())
+}

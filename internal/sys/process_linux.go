@@ -1,0 +1,162 @@
+package sys
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Process is a child to start.
+type Process struct {
+	Path       string
+	Argv, Env  []string
+	Files      []int // what become its descriptors 0, 1, 2, …
+	Credential *syscall.Credential
+	NewSession bool // otherwise it gets a process group of its own
+}
+
+// Start forks and executes. The child has exactly the descriptors of Files.
+func (p *Process) Start() (pid int, err error) {
+	files := make([]uintptr, len(p.Files))
+	for i, fd := range p.Files {
+		files[i] = uintptr(fd)
+	}
+	return syscall.ForkExec(p.Path, p.Argv, &syscall.ProcAttr{
+		Env: p.Env, Files: files,
+		Sys: &syscall.SysProcAttr{Setpgid: !p.NewSession, Setsid: p.NewSession, Credential: p.Credential},
+	})
+}
+
+// Exited reports whether a child has ended, without reaping it: its number, and
+// that of its process group, stay its own.
+func Exited(pid int) bool {
+	var info unix.Siginfo
+	for {
+		err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		return err == nil && info.Signo != 0
+	}
+}
+
+// Reap waits for a child and takes its status; pid -1 is any child. With
+// wait false it returns 0 where none has ended.
+func Reap(pid int, wait bool) (int, syscall.WaitStatus, error) {
+	var status syscall.WaitStatus
+	options := syscall.WNOHANG
+	if wait {
+		options = 0
+	}
+	for {
+		got, err := syscall.Wait4(pid, &status, options, nil)
+		if err == syscall.EINTR {
+			continue
+		}
+		return got, status, os.NewSyscallError("wait4", err)
+	}
+}
+
+// KillGroup signals every process of the group that the child leads. The
+// child must not have been reaped.
+func KillGroup(pid int, sig syscall.Signal) error {
+	return os.NewSyscallError("kill", syscall.Kill(-pid, sig))
+}
+
+// Monotonic is the clock that goes on unchanged through an exec.
+func Monotonic() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		panic(fmt.Sprintf("clock_gettime: %v", err)) // cannot fail on a system that runs Go
+	}
+	return time.Duration(ts.Nano())
+}
+
+// KeepOnExec decides whether a descriptor survives exec.
+func KeepOnExec(fd int, keep bool) error {
+	flag := unix.FD_CLOEXEC
+	if keep {
+		flag = 0
+	}
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, flag)
+	return os.NewSyscallError("fcntl F_SETFD", err)
+}
+
+// ExecInPlace replaces this process's program. Descriptors keep are inherited,
+// the given signals are ignored meanwhile by the caller. It returns only when
+// it failed; then close-on-exec and the limit of descriptors are as before.
+func ExecInPlace(path string, argv, env []string, keep []int) error {
+	var limit unix.Rlimit
+	limitErr := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
+	for i, fd := range keep {
+		if err := KeepOnExec(fd, true); err != nil {
+			restoreCloexec(keep[:i])
+			return fmt.Errorf("descriptor %d: %w", fd, err)
+		}
+	}
+	err := syscall.Exec(path, argv, env)
+	restoreCloexec(keep)
+	if limitErr == nil {
+		if e := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); e != nil {
+			return fmt.Errorf("exec %s: %w (and RLIMIT_NOFILE could not be restored: %v)", path, err, e)
+		}
+	}
+	return fmt.Errorf("exec %s: %w", path, err)
+}
+
+func restoreCloexec(fds []int) {
+	for _, fd := range fds {
+		KeepOnExec(fd, false) // was valid a moment ago
+	}
+}
+
+// Pipe is a pipe whose reading end does not block; both are close-on-exec.
+func Pipe() (r, w int, err error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return -1, -1, os.NewSyscallError("pipe2", err)
+	}
+	if err := unix.SetNonblock(fds[0], true); err != nil {
+		unix.Close(fds[0])
+		unix.Close(fds[1])
+		return -1, -1, os.NewSyscallError("fcntl F_SETFL", err)
+	}
+	return fds[0], fds[1], nil
+}
+
+// ReadNow reads what is there: n is 0 with a nil error where there is nothing
+// yet, and io.EOF's place is taken by done.
+func ReadNow(fd int, b []byte) (n int, done bool) {
+	for {
+		n, err := unix.Read(fd, b)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return 0, false
+		case err != nil || n == 0:
+			return 0, true
+		}
+		return n, false
+	}
+}
+
+// DupAbove duplicates a descriptor to a number of at least n, or half the
+// limit of descriptors where that is lower; close-on-exec.
+func DupAbove(fd, n int) (int, error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err == nil && limit.Cur/2 < uint64(n) {
+		n = int(limit.Cur / 2)
+	}
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, n)
+	return dup, os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", err)
+}
+
+// IsTerminal reports whether a descriptor is a terminal.
+func IsTerminal(fd int) bool {
+	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	return err == nil
+}

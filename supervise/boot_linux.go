@@ -1,0 +1,81 @@
+package supervise
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// bootVariable carries the role of a process that the master, or the command
+// line, has started.
+const bootVariable = "JAY_BOOT"
+
+// role says what a process of a program is.
+type role string
+
+const (
+	roleNone     role = ""         // started by a user: the command line
+	roleDaemon   role = "daemon"   // the master of start -d
+	roleWorker   role = "worker"   // a worker
+	roleDescribe role = "describe" // only says what its programs are
+	roleMaster   role = "master"   // continues as the master after an exec
+)
+
+// bootInfo is what the starter of a process tells it. The descriptors are
+// numbers in the new process.
+type bootInfo struct {
+	Role   role        `json:"role"`
+	Path   string      `json:"path,omitempty"`   // the start path
+	Report int         `json:"report,omitempty"` // daemon, describe: where the answer goes
+	State  int         `json:"state,omitempty"`  // describe, master: the state's memfd
+	Worker *workerRole `json:"worker,omitempty"`
+	Ctl    int         `json:"ctl,omitempty"`
+	Board  int         `json:"board,omitempty"`
+}
+
+// boot is taken before main runs, so that neither user code nor what it starts
+// sees the variable or inherits the descriptors. It does not change afterwards.
+var boot, bootErr = takeBoot()
+
+func takeBoot() (bootInfo, error) {
+	text, ok := os.LookupEnv(bootVariable)
+	if !ok {
+		return bootInfo{}, nil
+	}
+	os.Unsetenv(bootVariable)
+	var b bootInfo
+	if err := json.Unmarshal([]byte(text), &b); err != nil {
+		return bootInfo{}, fmt.Errorf("%s is set and is not ours: %w", bootVariable, err)
+	}
+	fds := []int{b.Report, b.State, b.Ctl, b.Board}
+	if b.Worker != nil {
+		for _, s := range b.Worker.Sockets {
+			fds = append(fds, s.FD)
+		}
+	}
+	for _, fd := range fds {
+		if fd == 0 {
+			continue
+		}
+		if err := sys.KeepOnExec(fd, false); err != nil {
+			return bootInfo{}, fmt.Errorf("%s names descriptor %d: %w", bootVariable, fd, err)
+		}
+	}
+	if b.Role == roleWorker || b.Role == roleMaster {
+		// Executed as /proc/self/fd/N the process would be called N.
+		os.WriteFile("/proc/self/comm", []byte(filepath.Base(os.Args[0])), 0)
+	}
+	return b, nil
+}
+
+// environ is the environment for a process with a role.
+func (b bootInfo) environ() []string {
+	text, err := json.Marshal(b)
+	if err != nil {
+		panic("supervise: encode role: " + err.Error()) // plain data always encodes
+	}
+	return append(os.Environ(), bootVariable+"="+string(text))
+}

@@ -1,0 +1,369 @@
+package supervise
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// usageError is wrong usage: exit code 2.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// config is what a command line asks for, flags, environment and Options
+// merged in this order of precedence.
+type config struct {
+	prog     string // base name
+	command  string
+	args     []string
+	programs []Program // with the overrides applied
+	version  string
+	loop     string // as resolved
+
+	runDir    string
+	logFile   string
+	logFormat string
+	logLevel  string
+	logMax    int64
+	user      string
+	group     string
+	watchdog  time.Duration
+	describe  time.Duration // deadline of a new file's self-description
+
+	daemon, quiet, noLimit bool
+	json, watch, follow    bool
+	filter, sort           string
+	lines                  int
+}
+
+// flagValues are the raw values of the flags that need more than a variable.
+type flagValues struct {
+	listen, workers, reusePort list
+	stopTimeout, startTimeout  time.Duration
+	loop                       string
+	admin                      string
+}
+
+// list is a repeatable flag; from the environment it is comma-separated.
+type list []string
+
+func (l *list) String() string     { return strings.Join(*l, ",") }
+func (l *list) Set(s string) error { *l = append(*l, s); return nil }
+
+// boolList is a list whose value may be left out.
+type boolList struct{ *list }
+
+func (boolList) IsBoolFlag() bool { return true }
+func (b boolList) String() string {
+	if b.list == nil {
+		return ""
+	}
+	return b.list.String()
+}
+
+// commands are the words of the command line, in the order of help.
+func commands() []string {
+	return []string{"start", "stop", "restart", "reload", "upgrade", "scale", "reopen-logs", "status", "connections", "top",
+		"logs", "check", "version", "help", "completion"}
+}
+
+// parseCommandLine reads argv without the program, and the environment.
+func parseCommandLine(o *Options, argv0 string, args []string, env func(string) (string, bool)) (*config, error) {
+	c := &config{prog: filepath.Base(argv0), command: "start", version: o.version()}
+	v := &flagValues{}
+	fs, err := c.flagSet(o, v)
+	if err != nil {
+		return nil, err
+	}
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		c.command, args = args[0], args[1:]
+	} else if err := parseFlags(fs, args); err != nil {
+		return nil, err
+	} else if args = fs.Args(); len(args) > 0 {
+		c.command, args = args[0], args[1:]
+	}
+	if err := c.checkCommand(o); err != nil {
+		return nil, err
+	}
+	for len(args) > 0 { // flags may stand before and after the words
+		if err := parseFlags(fs, args); err != nil {
+			return nil, err
+		}
+		if args = fs.Args(); len(args) > 0 {
+			c.args, args = append(c.args, args[0]), args[1:]
+		}
+	}
+	if err := fromEnvironment(fs, env); err != nil {
+		return nil, err
+	}
+	flag.CommandLine.Parse(nil) // its values are set; it now says so
+	if err := c.apply(o, v); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *config) checkCommand(o *Options) error {
+	names := commands()
+	for _, extra := range o.Commands {
+		names = append(names, extra.Name)
+	}
+	if !slices.Contains(names, c.command) {
+		return usagef("unknown command %q%s", c.command, didYouMean(c.command, names))
+	}
+	return nil
+}
+
+// flagSet defines every flag: ours, the program's, and those of package flag.
+func (c *config) flagSet(o *Options, v *flagValues) (*flag.FlagSet, error) {
+	fs := flag.NewFlagSet(c.prog, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	fs.Var(&v.listen, "listen", "`ADDR` or NAME=ADDR: address of the first program, or of program NAME (repeatable)")
+	fs.Var(&v.workers, "workers", "`N` or NAME=N: worker processes; auto is one a CPU (repeatable)")
+	fs.StringVar(&c.runDir, "run-dir", o.RunDir, "`DIR` of the lock, the control socket and the daemon's log")
+	fs.StringVar(&c.logFile, "log-file", o.LogFile, "`FILE` for the log")
+	fs.StringVar(&c.logFormat, "log-format", or(o.LogFormat, "text"), "text or json")
+	fs.StringVar(&c.logLevel, "log-level", or(o.LogLevel, "info"), "debug, info, warn or error")
+	fs.Var(boolList{&v.reusePort}, "reuse-port", "one socket per worker; =`NAME` for one program")
+	fs.StringVar(&v.loop, "loop", "", "backend: auto, epoll, io_uring or goroutine")
+	fs.DurationVar(&v.stopTimeout, "stop-timeout", 0, "how long workers may drain; negative is no limit (10s)")
+	fs.DurationVar(&v.startTimeout, "start-timeout", 0, "how long workers may take to be ready; negative is no limit (10s)")
+	fs.DurationVar(&c.watchdog, "watchdog", o.Watchdog, "how long a callback may block a worker")
+	fs.StringVar(&c.user, "user", o.User, "`USER` of the workers")
+	fs.StringVar(&c.group, "group", o.Group, "`GROUP` of the workers")
+	fs.StringVar(&v.admin, "admin", "", "`ADDR` of metrics and dashboard, in programs that have them")
+	fs.BoolVar(&c.daemon, "d", false, "start, restart: as a daemon")
+	fs.BoolVar(&c.quiet, "q", false, "no start table")
+	fs.BoolVar(&c.noLimit, "g", false, "stop, restart: wait without a deadline")
+	fs.BoolVar(&c.json, "json", false, "status, connections: JSON")
+	fs.BoolVar(&c.watch, "watch", false, "status: again every second")
+	fs.BoolVar(&c.follow, "f", false, "logs: go on with what comes")
+	fs.IntVar(&c.lines, "n", 100, "logs: this many lines")
+	fs.StringVar(&c.filter, "program", "", "connections: of program `NAME`")
+	fs.StringVar(&c.sort, "sort", "", "connections: by `COLUMN`")
+	own := map[string]bool{}
+	fs.VisitAll(func(f *flag.Flag) { own[f.Name] = true })
+	if o.Flags != nil {
+		o.Flags(fs)
+	}
+	var clash string
+	flag.CommandLine.VisitAll(func(f *flag.Flag) {
+		if fs.Lookup(f.Name) != nil {
+			clash = f.Name
+			return
+		}
+		fs.Var(f.Value, f.Name, f.Usage)
+	})
+	if clash != "" && own[clash] {
+		return nil, usagef("flag -%s is defined by the program and by the supervisor; give the program's another name", clash)
+	}
+	return fs, nil
+}
+
+func or(s, def string) string {
+	if s == "" {
+		return def
+	}
+	return s
+}
+
+// parseFlags parses, and names the nearest flag where one is unknown.
+func parseFlags(fs *flag.FlagSet, args []string) error {
+	err := fs.Parse(args)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, flag.ErrHelp) {
+		return usagef("for help write: %s help", fs.Name())
+	}
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return usageError{err}
+	}
+	var names []string
+	fs.VisitAll(func(f *flag.Flag) {
+		if !strings.HasPrefix(f.Name, "test.") {
+			names = append(names, f.Name)
+		}
+	})
+	if n := nearest(name, names); n != "" {
+		return usagef("unknown flag --%s; did you mean %s?", name, dashes(n))
+	}
+	return usagef("unknown flag --%s; for the flags that there are write: %s help", name, fs.Name())
+}
+
+func dashes(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}
+
+// fromEnvironment sets the flags that were not given from JAY_… variables.
+func fromEnvironment(fs *flag.FlagSet, env func(string) (string, bool)) error {
+	given := map[string]bool{}
+	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	var failed error
+	fs.VisitAll(func(f *flag.Flag) {
+		if len(f.Name) == 1 || given[f.Name] || strings.HasPrefix(f.Name, "test.") {
+			return
+		}
+		name := "JAY_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, ok := env(name)
+		if !ok || value == "" {
+			return
+		}
+		values := []string{value}
+		switch f.Value.(type) {
+		case *list, boolList:
+			values = strings.Split(value, ",")
+		}
+		for _, s := range values {
+			if err := fs.Set(f.Name, strings.TrimSpace(s)); err != nil {
+				failed = usagef("%s=%q: %v", name, value, err)
+			}
+		}
+	})
+	return failed
+}
+
+// apply turns the values into the programs that will run.
+func (c *config) apply(o *Options, v *flagValues) error {
+	if v.admin != "" {
+		return usagef("--admin: this program has no metrics and dashboard; import the admin package, or use cmd/jay")
+	}
+	if v.loop != "" && o.Loop == nil {
+		return usagef("--loop %s: this program has no event loop to choose", v.loop)
+	}
+	if o.Loop != nil {
+		var err error
+		if c.loop, err = o.Loop(v.loop); err != nil {
+			return usagef("--loop %s: %v", v.loop, err)
+		}
+	}
+	if c.logFormat != "text" && c.logFormat != "json" {
+		return usagef("--log-format %q; write text or json", c.logFormat)
+	}
+	if _, err := parseLevel(c.logLevel); err != nil {
+		return err
+	}
+	c.logMax = o.LogFileMaxSize
+	c.programs = slices.Clone(o.Programs)
+	if err := c.applyPrograms(v); err != nil {
+		return err
+	}
+	if err := validate(c.programs); err != nil {
+		return usageError{err}
+	}
+	c.describe = c.programs[0].startTimeout()
+	for i := range c.programs {
+		c.describe = max(c.describe, c.programs[i].startTimeout())
+	}
+	if c.describe <= 0 {
+		c.describe = defaultStartTimeout
+	}
+	return nil
+}
+
+func (c *config) applyPrograms(v *flagValues) error {
+	listens := map[*Program][]string{}
+	for _, s := range v.listen {
+		p, value, err := c.target("listen", s)
+		if err != nil {
+			return err
+		}
+		listens[p] = append(listens[p], value)
+	}
+	for p, addrs := range listens {
+		p.Listen = addrs
+	}
+	for _, s := range v.workers {
+		p, value, err := c.target("workers", s)
+		if err != nil {
+			return err
+		}
+		if p.Count, err = parseCount(value); err != nil {
+			return usagef("--workers %s: %v", s, err)
+		}
+	}
+	for _, s := range v.reusePort {
+		if on, err := strconv.ParseBool(s); err == nil {
+			for i := range c.programs {
+				c.programs[i].ReusePort = on
+			}
+			continue
+		}
+		p, _, err := c.target("reuse-port", s+"=")
+		if err != nil {
+			return err
+		}
+		p.ReusePort = true
+	}
+	for i := range c.programs {
+		p := &c.programs[i]
+		if v.stopTimeout != 0 {
+			p.StopTimeout = v.stopTimeout
+		}
+		if v.startTimeout != 0 {
+			p.StartTimeout = v.startTimeout
+		}
+	}
+	return nil
+}
+
+// target splits NAME=VALUE; without a name the first program is meant.
+func (c *config) target(flagName, s string) (*Program, string, error) {
+	if len(c.programs) == 0 {
+		return nil, "", usagef("--%s %s: there is no program", flagName, s)
+	}
+	name, value, named := strings.Cut(s, "=")
+	if !named || strings.ContainsAny(name, "/:") { // a path may have '='
+		return &c.programs[0], s, nil
+	}
+	var names []string
+	for i := range c.programs {
+		if c.programs[i].name() == name {
+			return &c.programs[i], value, nil
+		}
+		names = append(names, c.programs[i].name())
+	}
+	return nil, "", usagef("--%s %s: no program is called %q%s", flagName, strings.TrimSuffix(s, "="), name, didYouMean(name, names))
+}
+
+// parseCount reads a number of workers.
+func parseCount(s string) (int, error) {
+	if s == "auto" {
+		return runtime.NumCPU(), nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > maxWorkers {
+		return 0, fmt.Errorf("%q is not a number of workers; write 1 to %d, or auto for one a CPU", s, maxWorkers)
+	}
+	return n, nil
+}
+
+// specs are the programs as data.
+func (c *config) specs() []programSpec {
+	var specs []programSpec
+	for i := range c.programs {
+		p := &c.programs[i]
+		specs = append(specs, programSpec{
+			Name: p.name(), Protocol: p.Protocol, Listen: p.Listen, Count: p.count(), ReusePort: p.ReusePort, Backlog: p.backlog(),
+			StartTimeout: p.startTimeout(), StopTimeout: p.stopTimeout(), NotReloadable: p.NotReloadable,
+		})
+	}
+	return specs
+}
+
+// environment is the process's, for parseCommandLine.
+func environment(name string) (string, bool) { return os.LookupEnv(name) }

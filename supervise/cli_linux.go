@@ -1,0 +1,298 @@
+package supervise
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// answerTimeout is how long the command line waits for a master to answer a
+// question; a master answers within 200 ms unless it is stopped.
+const answerTimeout = 5 * time.Second
+
+// runCommand carries out the command of the command line.
+func runCommand(o *Options, c *config) error {
+	if err := c.checkArgs(o); err != nil {
+		return err
+	}
+	client := NewClient(c.runDir)
+	switch c.command {
+	case "start":
+		return start(o, c)
+	case "version":
+		fmt.Printf("%s %s\n", c.prog, c.version)
+		return nil
+	case "help":
+		return help(o, c, os.Stdout)
+	case "completion":
+		return completion(o, c, os.Stdout)
+	case "check":
+		return check(c)
+	case "status":
+		return status(c, client)
+	case "top":
+		return watchStatus(client)
+	case "connections":
+		return connections(c, client)
+	case "logs":
+		return logs(c, client)
+	case "restart":
+		return restart(o, c, client)
+	case "stop", "reload", "upgrade", "scale", "reopen-logs":
+		return operate(c, client)
+	}
+	for _, extra := range o.Commands {
+		if extra.Name == c.command {
+			return extra.Run(client, c.args)
+		}
+	}
+	return usagef("unknown command %q", c.command) // checkCommand let it pass
+}
+
+// checkArgs refuses words that the command does not take.
+func (c *config) checkArgs(o *Options) error {
+	switch c.command {
+	case "scale":
+		if len(c.args) != 1 {
+			return usagef("scale takes NAME=N, for example: %s scale %s=4", c.prog, c.programs[0].name())
+		}
+		return nil
+	case "completion":
+		return nil
+	}
+	for _, extra := range o.Commands {
+		if extra.Name == c.command {
+			return nil
+		}
+	}
+	if len(c.args) > 0 {
+		return usagef("%s takes no %q; for help write: %s help", c.command, c.args[0], c.prog)
+	}
+	return nil
+}
+
+func start(o *Options, c *config) error {
+	if c.daemon {
+		return runDaemon(o, c)
+	}
+	return runForeground(o, c)
+}
+
+// restart replaces a running service, or starts one.
+func restart(o *Options, c *config, client *Client) error {
+	if !masterHolds(c.runDir) {
+		return start(o, c)
+	}
+	return operate(c, client)
+}
+
+// operate sends a command that changes the service and waits for the result.
+func operate(c *config, client *Client) error {
+	body, err := c.commandBody()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	detail, gone, err := client.Do(ctx, c.command, body)
+	switch {
+	case errors.Is(err, ErrNotRunning):
+		if c.command == "stop" && !masterHolds(c.runDir) {
+			return fmt.Errorf("stop: not running (run directory %s)", c.runDir)
+		}
+		return fmt.Errorf("%s: not running (run directory %s)", c.command, c.runDir)
+	case err != nil:
+		return fmt.Errorf("%s: %w", c.command, err)
+	case gone && c.command != "stop":
+		return fmt.Errorf("%s: the master has ended meanwhile", c.command)
+	}
+	if !c.quiet {
+		fmt.Println(result(c.command, detail))
+	}
+	return nil
+}
+
+func (c *config) commandBody() (commandBody, error) {
+	b := commandBody{NoLimit: c.noLimit}
+	if c.command != "scale" {
+		return b, nil
+	}
+	name, value, ok := strings.Cut(c.args[0], "=")
+	n, err := parseCount(value)
+	if !ok || err != nil {
+		return b, usagef("scale %s: write NAME=N with N from 1 to %d, for example %s=4", c.args[0], maxWorkers, c.programs[0].name())
+	}
+	b.Program, b.Count = name, n
+	return b, nil
+}
+
+// result says in a line what a command has done.
+func result(command string, detail map[string]any) string {
+	switch command {
+	case "stop":
+		return "stopped"
+	case "restart":
+		return "restarted"
+	case "reload", "upgrade":
+		return fmt.Sprintf("%s done: generation %v", command, detail["generation"])
+	case "scale":
+		return fmt.Sprintf("%v has %v workers", detail["program"], detail["workers"])
+	}
+	return command + " done"
+}
+
+// check says whether the command line would start.
+func check(c *config) error {
+	if _, err := credential(c.user, c.group); err != nil {
+		return err
+	}
+	for _, s := range c.specs() {
+		listen := strings.Join(s.Listen, " ")
+		if listen == "" {
+			listen = "no address"
+		}
+		fmt.Printf("%s: %s, %d workers\n", s.Name, listen, s.Count)
+	}
+	fmt.Println("ok")
+	return nil
+}
+
+// status prints the status; its exit code is the service's state (LSB).
+func status(c *config, client *Client) error {
+	if c.watch {
+		return watchStatus(client)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
+	defer cancel()
+	b, err := client.Get(ctx, "/v1/status")
+	if err != nil {
+		return notAnswering(c, "status", err)
+	}
+	var s Status
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("status: %w", err)
+	}
+	if c.json {
+		os.Stdout.Write(b)
+	} else {
+		printStatus(os.Stdout, s, c.runDir)
+	}
+	if s.State != "running" && s.State != "reloading" {
+		return exitError{code: exitFailed}
+	}
+	for _, p := range s.Programs {
+		if p.Ready < p.Want {
+			return exitError{code: exitFailed}
+		}
+	}
+	for _, w := range s.Workers {
+		if w.State == "silent" {
+			return exitError{code: exitFailed}
+		}
+	}
+	return nil
+}
+
+// notAnswering explains why there is no answer: nothing runs, or what runs
+// does not reply.
+func notAnswering(c *config, what string, err error) error {
+	dir := &runDir{path: c.runDir}
+	if !dir.held() {
+		if c.json {
+			fmt.Println(`{"state":"stopped"}`)
+			return exitError{code: exitStopped}
+		}
+		return exitError{code: exitStopped, text: fmt.Sprintf("%s: not running (run directory %s)", what, c.runDir)}
+	}
+	return fmt.Errorf("%s: the master (pid %d) does not answer: %w", what, dir.holder(), err)
+}
+
+// watchStatus prints the status every second until it is interrupted.
+func watchStatus(client *Client) error {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	for {
+		s, err := client.Status(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("status: %w", err)
+		}
+		if isTerminal(os.Stdout) {
+			io.WriteString(os.Stdout, "\x1b[H\x1b[2J")
+		}
+		printStatus(os.Stdout, s, client.dir)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func connections(c *config, client *Client) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	all := ConnectionList{Connections: []ConnectionRow{}, Missing: []int{}}
+	for after := ""; ; {
+		page, err := client.Connections(ctx, c.filter, after, 1000)
+		if err != nil {
+			return notAnswering(c, "connections", err)
+		}
+		all.Connections = append(all.Connections, page.Connections...)
+		all.Missing = mergeMissing(all.Missing, page.Missing)
+		if after = page.Next; after == "" {
+			break
+		}
+	}
+	if err := sortConnections(all.Connections, c.sort); err != nil {
+		return err
+	}
+	if c.json {
+		return json.NewEncoder(os.Stdout).Encode(all)
+	}
+	printConnections(os.Stdout, all)
+	return nil
+}
+
+// logs prints the last lines of the log, and with -f those that come, also
+// through an upgrade.
+func logs(c *config, client *Client) error {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	path := fmt.Sprintf("/v1/logs?n=%d", c.lines)
+	if c.follow {
+		path += "&follow=1"
+	}
+	for {
+		body, err := client.Stream(ctx, path)
+		if err != nil {
+			return notAnswering(c, "logs", err)
+		}
+		_, err = io.Copy(os.Stdout, body)
+		body.Close()
+		if !c.follow || ctx.Err() != nil || !masterHolds(c.runDir) {
+			return nil
+		}
+		path = "/v1/logs?n=0&follow=1"
+	}
+}
+
+// masterHolds reports whether a master has the run directory.
+func masterHolds(dir string) bool { return (&runDir{path: dir}).held() }
+
+func isTerminal(f *os.File) bool {
+	terminal := false
+	onFD(f, func(fd int) error { terminal = sys.IsTerminal(fd); return nil })
+	return terminal
+}

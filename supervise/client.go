@@ -1,0 +1,158 @@
+package supervise
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// ErrNotRunning says that no master has the run directory.
+var ErrNotRunning = errors.New("not running")
+
+// Client talks to the master of a run directory over its control socket.
+type Client struct {
+	dir  string
+	http *http.Client
+}
+
+// NewClient is a client of the service whose run directory is dir. It
+// connects when it is used.
+func NewClient(dir string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", filepath.Join(dir, "control.sock"))
+	}
+	return &Client{dir: dir, http: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+}
+
+// Get sends GET path and returns the body. An answer that is no success is an
+// error with the master's words.
+func (c *Client) Get(ctx context.Context, path string) ([]byte, error) {
+	body, err := c.Stream(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return io.ReadAll(body)
+}
+
+// Stream is Get for a body that goes on.
+func (c *Client) Stream(ctx context.Context, path string) (io.ReadCloser, error) {
+	return c.send(ctx, http.MethodGet, path, nil)
+}
+
+// Post sends a command; body may be nil.
+func (c *Client) Post(ctx context.Context, path string, body any) ([]byte, error) {
+	var b []byte
+	if body != nil {
+		var err error
+		if b, err = json.Marshal(body); err != nil {
+			return nil, err
+		}
+	}
+	answer, err := c.send(ctx, http.MethodPost, path, b)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close()
+	return io.ReadAll(answer)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://jay"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, ErrNotRunning
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %s on %s: %w", method, path, filepath.Join(c.dir, "control.sock"), err)
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	var refusal struct{ Error string }
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err == nil && json.Unmarshal(b, &refusal) == nil && refusal.Error != "" {
+		return nil, errors.New(refusal.Error)
+	}
+	return nil, fmt.Errorf("%s %s: the master answered %s", method, path, resp.Status)
+}
+
+// Status asks for the service's status.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	b, err := c.Get(ctx, "/v1/status")
+	if err == nil {
+		err = json.Unmarshal(b, &s)
+	}
+	return s, err
+}
+
+// Connections asks for a page of connections: at most limit of program ("" is
+// every one) after the place that the page before named.
+func (c *Client) Connections(ctx context.Context, program, after string, limit int) (ConnectionList, error) {
+	var l ConnectionList
+	q := url.Values{"limit": {strconv.Itoa(limit)}}
+	if program != "" {
+		q.Set("program", program)
+	}
+	if after != "" {
+		q.Set("after", after)
+	}
+	b, err := c.Get(ctx, "/v1/connections?"+q.Encode())
+	if err == nil {
+		err = json.Unmarshal(b, &l)
+	}
+	return l, err
+}
+
+// Do sends a command and waits for its operation to end, also across an
+// upgrade. gone says that the master has ended meanwhile, which is what a stop
+// is about.
+func (c *Client) Do(ctx context.Context, command string, body any) (detail map[string]any, gone bool, err error) {
+	b, err := c.Post(ctx, "/v1/"+command, body)
+	for errors.Is(err, io.EOF) && ctx.Err() == nil { // it was replaced before it answered
+		time.Sleep(20 * time.Millisecond)
+		b, err = c.Post(ctx, "/v1/"+command, body)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	var op operation
+	if err := json.Unmarshal(b, &op); err != nil || op.ID == "" {
+		return nil, false, fmt.Errorf("%s: the master answered %q", command, b)
+	}
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		b, err := c.Get(ctx, "/v1/operations/"+op.ID)
+		switch {
+		case err == nil && json.Unmarshal(b, &op) == nil && op.State == operationDone:
+			return op.Detail, false, nil
+		case err == nil && op.State == operationFailed:
+			return op.Detail, false, errors.New(op.Error)
+		case err != nil && ctx.Err() != nil:
+			return nil, false, ctx.Err()
+		case err != nil && !masterHolds(c.dir):
+			return nil, true, nil
+		}
+		time.Sleep(pause)
+	}
+}

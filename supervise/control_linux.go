@@ -1,0 +1,255 @@
+package supervise
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// controlServer is the control API on the Unix socket of the run directory.
+type controlServer struct {
+	m      *master
+	ln     *net.UnixListener
+	server *http.Server
+	done   chan struct{}
+}
+
+type peerKey struct{}
+
+// peer is who asks.
+type peer struct{ uid, pid int }
+
+func newControlServer(m *master, ln *net.UnixListener) *controlServer {
+	c := &controlServer{m: m, ln: ln, done: make(chan struct{})}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", c.status)
+	mux.HandleFunc("GET /v1/connections", c.connections)
+	mux.HandleFunc("GET /v1/operations/{id}", c.operation)
+	mux.HandleFunc("GET /v1/logs", c.logs)
+	for _, kind := range []commandKind{commandReload, commandUpgrade, commandScale, commandStop, commandRestart} {
+		mux.HandleFunc("POST /v1/"+string(kind), func(w http.ResponseWriter, r *http.Request) { c.command(w, r, kind) })
+	}
+	mux.HandleFunc("POST /v1/reopen-logs", c.reopenLogs)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", c.ready)
+	c.server = &http.Server{
+		Handler: c.guard(mux), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second,
+		MaxHeaderBytes: 16 << 10,
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			uid, pid, err := sys.PeerCred(conn.(*net.UnixConn))
+			if err != nil {
+				uid = -1
+			}
+			return context.WithValue(ctx, peerKey{}, peer{uid, pid})
+		},
+	}
+	go func() {
+		defer close(c.done)
+		c.server.Serve(ln) // returns when closed
+	}()
+	return c
+}
+
+func (c *controlServer) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	if c.server.Shutdown(ctx) != nil {
+		c.server.Close()
+	}
+	<-c.done
+}
+
+// guard lets in root and the master's own user, whatever the socket's mode is.
+func (c *controlServer) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := r.Context().Value(peerKey{}).(peer)
+		if p.uid != 0 && p.uid != os.Geteuid() {
+			refuse(w, http.StatusForbidden, fmt.Errorf("uid %d may not control this service", p.uid))
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func answer(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	json.NewEncoder(w).Encode(v) // the client may be gone
+}
+
+func refuse(w http.ResponseWriter, code int, err error) {
+	answer(w, code, map[string]string{"error": err.Error()})
+}
+
+func (c *controlServer) status(w http.ResponseWriter, r *http.Request) {
+	reply := make(chan Status, 1)
+	if err := c.m.do(r.Context(), func() { c.m.status(func(s Status) { reply <- s }) }); err != nil {
+		return // the client is gone
+	}
+	select {
+	case s := <-reply:
+		answer(w, http.StatusOK, s)
+	case <-r.Context().Done():
+	}
+}
+
+func (c *controlServer) connections(w http.ResponseWriter, r *http.Request) {
+	f := connectionFilter{program: r.FormValue("program"), limit: 100}
+	var err error
+	if f.after, err = parseCursor(r.FormValue("after")); err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	for name, field := range map[string]*int{"limit": &f.limit, "worker": &f.pid} {
+		if s := r.FormValue(name); s != "" {
+			if *field, err = strconv.Atoi(s); err != nil || *field < 1 {
+				refuse(w, http.StatusBadRequest, fmt.Errorf("%s=%q; write a number from 1", name, s))
+				return
+			}
+		}
+	}
+	f.limit = min(f.limit, 10_000)
+	reply := make(chan ConnectionList, 1)
+	if c.m.do(r.Context(), func() { c.m.connections(f, func(l ConnectionList) { reply <- l }) }) != nil {
+		return
+	}
+	select {
+	case l := <-reply:
+		answer(w, http.StatusOK, l)
+	case <-r.Context().Done():
+	}
+}
+
+func (c *controlServer) operation(w http.ResponseWriter, r *http.Request) {
+	var op *operation
+	if c.m.do(r.Context(), func() {
+		if found := c.m.machine.operation(r.PathValue("id")); found != nil {
+			copied := *found
+			op = &copied
+		}
+	}) != nil {
+		return
+	}
+	if op == nil {
+		refuse(w, http.StatusNotFound, fmt.Errorf("operation %q is not known", r.PathValue("id")))
+		return
+	}
+	answer(w, http.StatusOK, op)
+}
+
+// commandBody is what a command may carry.
+type commandBody struct {
+	Program string `json:"program"`
+	Count   int    `json:"count"`
+	NoLimit bool   `json:"no_limit"` // stop, restart: without a deadline
+	Now     bool   `json:"now"`      // stop: at once
+}
+
+func (c *controlServer) command(w http.ResponseWriter, r *http.Request, kind commandKind) {
+	var body commandBody
+	if b, err := io.ReadAll(r.Body); err != nil || len(b) > 0 && json.Unmarshal(b, &body) != nil {
+		refuse(w, http.StatusBadRequest, fmt.Errorf("%s: the body is not JSON of its fields", kind))
+		return
+	}
+	p := r.Context().Value(peerKey{}).(peer)
+	var id string
+	var refused error
+	err := c.m.do(r.Context(), func() {
+		if refused = c.m.check(kind, &body); refused != nil {
+			return
+		}
+		op := c.m.machine.newOperation(kind)
+		id = op.ID
+		c.m.logger.Info("command", "name", string(kind), "operation", id, "peer_uid", p.uid, "peer_pid", p.pid)
+		// The machine steps after the answer is on its way: a stop may end the process.
+		c.m.local = append(c.m.local, evCommand{
+			Kind: kind, Op: id, Program: body.Program, Count: body.Count, NoLimit: body.NoLimit, Now: body.Now,
+		})
+	})
+	switch {
+	case err != nil:
+	case refused != nil:
+		refuse(w, http.StatusBadRequest, refused)
+	default:
+		answer(w, http.StatusAccepted, map[string]string{"operation": id})
+	}
+}
+
+// check refuses a command that cannot be meant.
+func (m *master) check(kind commandKind, b *commandBody) error {
+	if kind != commandScale {
+		return nil
+	}
+	var names []string
+	for _, p := range m.machine.Programs {
+		names = append(names, p.Spec.Name)
+	}
+	if !slices.Contains(names, b.Program) {
+		return fmt.Errorf("scale %s=%d: no program is called %q%s", b.Program, b.Count, b.Program, didYouMean(b.Program, names))
+	}
+	if b.Count < 1 || b.Count > maxWorkers {
+		return fmt.Errorf("scale %s=%d: write a number from 1 to %d", b.Program, b.Count, maxWorkers)
+	}
+	return nil
+}
+
+func (c *controlServer) reopenLogs(w http.ResponseWriter, r *http.Request) {
+	var id string
+	if c.m.do(r.Context(), func() {
+		op := c.m.machine.newOperation("reopen-logs")
+		id = op.ID
+		c.m.machine.finish([]string{id}, c.m.reopenLogs(), nil)
+	}) == nil {
+		answer(w, http.StatusAccepted, map[string]string{"operation": id})
+	}
+}
+
+func (c *controlServer) ready(w http.ResponseWriter, r *http.Request) {
+	var state string
+	if c.m.do(r.Context(), func() { state = c.m.stateName() }) != nil {
+		return
+	}
+	if state != "running" && state != "reloading" {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	io.WriteString(w, state+"\n")
+}
+
+// logs sends the last n lines as text, and with follow=1 those that come.
+func (c *controlServer) logs(w http.ResponseWriter, r *http.Request) {
+	n, err := strconv.Atoi(r.FormValue("n"))
+	if err != nil || n < 0 {
+		n = 100
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	lines, more, stop := c.m.sink.follow(n)
+	defer stop()
+	for _, l := range lines {
+		w.Write(l)
+	}
+	if r.FormValue("follow") == "" {
+		return
+	}
+	flusher := http.NewResponseController(w)
+	for {
+		flusher.Flush()
+		select {
+		case l := <-more:
+			if _, err := w.Write(l); err != nil {
+				return
+			}
+		case <-r.Context().Done():
+			return
+		}
+	}
+}

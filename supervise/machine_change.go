@@ -1,0 +1,268 @@
+package supervise
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+)
+
+// errStopping fails the operations that a stop overtakes.
+var errStopping = errors.New("the service is stopping")
+
+// onCommand takes a command: stops act at once, everything else is queued.
+func (m *machine) onCommand(ev evCommand) {
+	if ev.Kind == commandStop || ev.Kind == commandRestart {
+		m.stop(ev)
+		return
+	}
+	if m.Phase != phaseRunning {
+		m.finish([]string{ev.Op}, errStopping, nil)
+		return
+	}
+	if ev.Kind == commandHold {
+		m.hold()
+		return
+	}
+	c := &command{Kind: ev.Kind, Ops: operations(ev.Op), Program: ev.Program, Count: ev.Count}
+	if ev.Kind == commandReload {
+		if ev.Op == "" && m.LastReload != 0 {
+			c.NotBefore = m.LastReload.add(signalSpacing)
+		}
+		if m.coalesce(c) {
+			return
+		}
+	}
+	m.Queue = append(m.Queue, c)
+}
+
+func operations(op string) []string {
+	if op == "" {
+		return nil
+	}
+	return []string{op}
+}
+
+// coalesce joins a reload to one that waits already.
+func (m *machine) coalesce(c *command) bool {
+	for _, q := range m.Queue {
+		if q.Kind == commandReload {
+			q.Ops = append(q.Ops, c.Ops...)
+			q.NotBefore = min(q.NotBefore, c.NotBefore)
+			return true
+		}
+	}
+	return false
+}
+
+// advanceQueue begins the next change when none is in progress.
+func (m *machine) advanceQueue() {
+	for m.Phase == phaseRunning && m.Change == nil && len(m.Queue) > 0 {
+		c := m.Queue[0]
+		if m.world.now() < c.NotBefore {
+			return
+		}
+		m.Queue = slices.Delete(m.Queue, 0, 1)
+		m.Change = &change{Command: *c, Stage: changeWaiting}
+		switch c.Kind {
+		case commandScale:
+			m.beginScale()
+		case commandReload:
+			m.LastReload = m.world.now()
+			m.advanceChange()
+		case commandUpgrade:
+			m.Change.Stage = changeDescribing
+			m.world.describe(m.token(), true)
+		}
+	}
+}
+
+// token names the change in progress for describe: answers to an earlier one
+// are not taken for it.
+func (m *machine) token() int {
+	m.NextBuild++
+	m.Change.Build = m.NextBuild - 1
+	return m.Change.Build
+}
+
+// advanceChange carries the change in progress on as far as it goes now.
+func (m *machine) advanceChange() {
+	c := m.Change
+	if c == nil || m.Phase != phaseRunning {
+		return
+	}
+	if c.Command.Kind == commandScale {
+		m.advanceScale()
+		return
+	}
+	switch c.Stage {
+	case changeWaiting:
+		if m.draining() > maxGenerations-2 {
+			m.hurry()
+			return
+		}
+		if c.Build != 0 { // an upgrade knows its file already
+			m.startNext()
+			return
+		}
+		c.Stage = changeDescribing
+		m.world.describe(m.token(), false)
+	case changeStarting:
+		if m.allReady(c.Next) {
+			c.Stage = changeSettling
+			settle := settleChanged
+			if m.build(c.Build).Same {
+				settle = settleSame
+			}
+			c.Until = m.world.now().add(settle)
+		}
+	case changeSettling:
+		if m.world.now() >= c.Until {
+			m.commit()
+		}
+	}
+}
+
+// hurry bounds the drain of workers that have no limit of their own and that a
+// reload waits for.
+func (m *machine) hurry() {
+	for _, w := range m.Workers {
+		if w.State == workerDraining && w.Deadline == 0 {
+			w.Deadline = m.world.now().add(forcedDrain)
+		}
+	}
+}
+
+func (m *machine) onDescribed(ev evDescribed) {
+	c := m.Change
+	if c == nil || c.Stage != changeDescribing || c.Build != ev.Token {
+		if ev.Err == nil {
+			m.world.closeBuild(&build{File: ev.File})
+		}
+		return
+	}
+	c.Build = 0
+	if ev.Err != nil {
+		m.failChange(ev.Err)
+		return
+	}
+	b := m.addBuild(ev)
+	c.Build = b.ID
+	if c.Command.Kind == commandUpgrade {
+		c.Stage = changeExec
+		return
+	}
+	m.prepareNext(b, ev.Specs)
+}
+
+// prepareNext makes the new fleet and starts it.
+func (m *machine) prepareNext(b *build, specs []programSpec) {
+	if !m.makeNext(b, specs) {
+		return
+	}
+	m.startNext()
+}
+
+// makeNext makes the new fleet, or fails the change.
+func (m *machine) makeNext(b *build, specs []programSpec) bool {
+	c := m.Change
+	var err error
+	if c.Next, c.Kept, err = m.newFleet(b, specs); err != nil {
+		m.failChange(err)
+	}
+	return err == nil
+}
+
+func (m *machine) startNext() {
+	c := m.Change
+	c.Stage = changeStarting
+	for _, p := range c.Next {
+		for i := range p.Slots {
+			if err := m.start(p, i, m.Generation+1); err != nil {
+				m.failChange(fmt.Errorf("start worker %s/%d: %w", p.Spec.Name, i, err))
+				return
+			}
+		}
+	}
+	m.advanceChange()
+}
+
+// upgraded begins the second half of an upgrade, in the new master: its own
+// programs become the next generation.
+func (m *machine) upgraded(specs []programSpec) {
+	m.Change.Stage = changeWaiting
+	m.makeNext(m.build(m.Change.Build), specs)
+	m.advance()
+}
+
+// onExecFailed gives an upgrade up that could not replace the master.
+func (m *machine) onExecFailed(ev evExecFailed) {
+	if m.Change != nil && m.Change.Stage == changeExec {
+		m.failChange(ev.Err)
+	}
+}
+
+// failChange ends the change in progress without effect: what it started goes.
+func (m *machine) failChange(err error) {
+	c := m.Change
+	m.Change = nil
+	for _, p := range c.Next {
+		for _, sl := range p.Slots {
+			if w := m.worker(sl.Worker); w != nil {
+				m.dismiss(w, p, Reload)
+			}
+		}
+	}
+	m.world.log(slog.LevelError, string(c.Command.Kind)+" failed", "error", err)
+	m.finish(c.Command.Ops, err, nil)
+}
+
+// dismiss ends a worker: one that serves drains, one that does not is killed.
+func (m *machine) dismiss(w *worker, p *program, reason DrainReason) {
+	if w.State == workerStarting {
+		w.State, w.Drain = workerDraining, reason
+		m.kill(w, "no longer wanted")
+		return
+	}
+	m.drain(w, reason, p.Spec.StopTimeout, false)
+}
+
+// commit makes the new fleet the one that counts; the old one drains.
+func (m *machine) commit() {
+	c, old := m.Change, m.Programs
+	m.Change, m.Programs, m.Held = nil, nil, false
+	m.Generation++
+	for _, p := range old {
+		kept := slices.Contains(c.Kept, p.Spec.Name)
+		if kept {
+			m.Programs = append(m.Programs, p)
+		}
+		m.retire(p, kept)
+	}
+	for _, p := range c.Next {
+		if was := findProgram(old, p.Spec.Name); was != nil {
+			p.Restarts, p.LastExit = was.Restarts, was.LastExit
+		}
+	}
+	m.Programs = append(m.Programs, c.Next...)
+	m.world.log(slog.LevelInfo, string(c.Command.Kind)+" done", "generation", m.Generation)
+	m.world.reloaded()
+	m.finish(c.Command.Ops, nil, map[string]any{"generation": m.Generation})
+}
+
+// retire drains the workers of an old fleet's program, or tells those that
+// stay that a reload has passed.
+func (m *machine) retire(p *program, kept bool) {
+	for _, sl := range p.Slots {
+		switch w := m.worker(sl.Worker); {
+		case w == nil:
+			if kept {
+				sl.State, sl.Streak = slotWanted, 0
+			}
+		case kept:
+			m.world.send(w, message{Kind: msgReload}, nil)
+		default:
+			m.dismiss(w, p, Reload)
+		}
+	}
+}

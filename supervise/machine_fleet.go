@@ -1,0 +1,130 @@
+package supervise
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/jay-go/jay/internal/addr"
+)
+
+// addBuild records an open program file.
+func (m *machine) addBuild(ev evDescribed) *build {
+	b := &build{ID: m.NextBuild, File: ev.File, Version: ev.Version, Same: ev.Same}
+	m.NextBuild++
+	m.Builds = append(m.Builds, b)
+	return b
+}
+
+// newFleet makes the programs of a build, with their sockets open, without
+// workers. Sockets that exist already are used. Programs that keep their
+// workers are not in the fleet but in kept. After an error nothing refers to
+// the sockets that were opened.
+func (m *machine) newFleet(b *build, specs []programSpec) (fleet []*program, kept []string, err error) {
+	for _, spec := range specs {
+		p := &program{Spec: spec, Build: b.ID, Declared: spec.Count}
+		if old := findProgram(m.Programs, spec.Name); old != nil {
+			if old.Declared == spec.Count {
+				p.Spec.Count = old.Spec.Count // as scaled
+			}
+			if old.Spec.NotReloadable && spec.NotReloadable {
+				kept = append(kept, spec.Name)
+				continue
+			}
+		}
+		for range p.Spec.Count {
+			p.Slots = append(p.Slots, &slot{})
+		}
+		if err := m.assignSockets(p); err != nil {
+			return nil, nil, fmt.Errorf("program %s: %w", spec.Name, err)
+		}
+		fleet = append(fleet, p)
+	}
+	return fleet, kept, nil
+}
+
+// assignSockets gives every slot its sockets: the shared one, or one of its
+// own. Those of slots that no longer exist go to the slots that do, so that
+// nobody who waits in their queues is lost.
+func (m *machine) assignSockets(p *program) error {
+	for _, sl := range p.Slots {
+		sl.Sockets = nil
+	}
+	seen := map[string]int{}
+	for _, text := range p.Spec.Listen {
+		a, err := addr.Parse(text)
+		if err != nil {
+			return err
+		}
+		key := socketKey{Addr: a.String(), Nth: seen[a.String()]}
+		seen[key.Addr]++
+		if a.Scheme != addr.Unix && a.Port == 0 {
+			key.Program = p.Spec.Name
+		}
+		// A Unix path can be bound once.
+		perSlot := (p.Spec.ReusePort || a.Datagram()) && a.Scheme != addr.Unix
+		if err := m.assignAddress(p, key, text, perSlot); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *machine) assignAddress(p *program, key socketKey, text string, perSlot bool) error {
+	first, err := m.obtain(p, key, text, perSlot)
+	if err != nil {
+		return err
+	}
+	for i, sl := range p.Slots {
+		s := first
+		if perSlot && i > 0 {
+			slotKey := key
+			slotKey.Slot = i
+			if s, err = m.obtain(p, slotKey, text, true); err != nil {
+				return err
+			}
+		}
+		sl.Sockets = append(sl.Sockets, s.ID)
+	}
+	own := len(p.Slots)
+	if !perSlot {
+		own = 1
+	}
+	for _, s := range m.Sockets {
+		k := s.Key
+		k.Slot = 0
+		if k == key && s.Key.Slot >= own {
+			sl := p.Slots[s.Key.Slot%len(p.Slots)]
+			sl.Sockets = append(sl.Sockets, s.ID)
+		}
+	}
+	return nil
+}
+
+// obtain finds an open socket or opens it.
+func (m *machine) obtain(p *program, key socketKey, text string, perSlot bool) (*socket, error) {
+	i := slices.IndexFunc(m.Sockets, func(s *socket) bool { return s.Key == key })
+	if i >= 0 {
+		if perSlot && key.Slot == 0 {
+			if err := m.world.share(m.Sockets[i].ID); err != nil {
+				return nil, fmt.Errorf("listen %s: %w", text, err)
+			}
+		}
+		m.Sockets[i].Configured = text
+		return m.Sockets[i], nil
+	}
+	at := key
+	if key.Slot > 0 { // bind where slot 0 is, which matters for port 0
+		first := key
+		first.Slot = 0
+		if j := slices.IndexFunc(m.Sockets, func(s *socket) bool { return s.Key == first }); j >= 0 {
+			at.Addr = m.Sockets[j].Addr
+		}
+	}
+	id, bound, err := m.world.open(at, text, p.Spec.Backlog, perSlot)
+	if err != nil {
+		return nil, fmt.Errorf("listen %s: %w", text, err)
+	}
+	s := &socket{ID: id, Key: key, Addr: bound, Configured: text}
+	m.Sockets = append(m.Sockets, s)
+	return s, nil
+}

@@ -1,0 +1,109 @@
+package supervise
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+)
+
+// beginScale changes the number of slots of a program.
+func (m *machine) beginScale() {
+	c := m.Change
+	p := findProgram(m.Programs, c.Command.Program)
+	if p == nil {
+		m.failChange(fmt.Errorf("scale %s: no such program", c.Command.Program))
+		return
+	}
+	c.From, c.Stage = len(p.Slots), changeStarting
+	for _, sl := range p.Slots {
+		if sl.State != slotWanted {
+			sl.State, sl.Streak, sl.RetryAt = slotWanted, 0, 0
+		}
+	}
+	p.Retries = nil
+	m.resize(p, c.Command.Count)
+	if err := m.reassign(p); err != nil {
+		m.resize(p, c.From)
+		err = errors.Join(err, m.reassign(p))
+		m.failChange(fmt.Errorf("scale %s: %w", p.Spec.Name, err))
+		return
+	}
+	m.advanceScale()
+}
+
+// resize adds empty slots, or takes the highest away and drains their workers.
+func (m *machine) resize(p *program, n int) {
+	for len(p.Slots) < n {
+		p.Slots = append(p.Slots, &slot{})
+	}
+	for _, sl := range p.Slots[n:] {
+		if w := m.worker(sl.Worker); w != nil {
+			m.dismiss(w, p, Scale)
+		}
+	}
+	p.Slots = p.Slots[:n]
+	p.Spec.Count = n
+}
+
+// reassign gives the slots their sockets anew and tells running workers whose
+// set has changed.
+func (m *machine) reassign(p *program) error {
+	err := m.assignSockets(p)
+	for _, sl := range p.Slots {
+		w := m.worker(sl.Worker)
+		if w == nil || err != nil || slices.Equal(w.Sockets, sl.Sockets) {
+			continue
+		}
+		var added []*socket
+		for _, s := range m.socketsOf(sl.Sockets) {
+			if !slices.Contains(w.Sockets, s.ID) {
+				added = append(added, s)
+			}
+		}
+		m.world.send(w, message{Kind: msgSockets, Sockets: roles(m.socketsOf(sl.Sockets))}, added)
+		w.Sockets = slices.Clone(sl.Sockets)
+	}
+	return err
+}
+
+func roles(sockets []*socket) []socketRole {
+	var list []socketRole
+	for _, s := range sockets {
+		list = append(list, socketRole{ID: s.ID, FD: -1, Addr: s.Addr, Configured: s.Configured})
+	}
+	return list
+}
+
+// advanceScale ends a scale whose new workers are all ready.
+func (m *machine) advanceScale() {
+	c := m.Change
+	p := findProgram(m.Programs, c.Command.Program)
+	if m.Held || m.grown(p, c.From) {
+		m.Change = nil
+		m.world.log(slog.LevelInfo, "scale done", "program", p.Spec.Name, "workers", len(p.Slots))
+		m.finish(c.Command.Ops, nil, map[string]any{"program": p.Spec.Name, "workers": len(p.Slots)})
+	}
+}
+
+// grown reports whether every slot from one on has a ready worker.
+func (m *machine) grown(p *program, from int) bool {
+	for i := from; i < len(p.Slots); i++ {
+		if w := m.worker(p.Slots[i].Worker); w == nil || w.State != workerReady {
+			return false
+		}
+	}
+	return true
+}
+
+// scaleLost gives a scale up when one of its new workers has exited.
+func (m *machine) scaleLost(w *worker, cause string) {
+	c := m.Change
+	if c == nil || c.Command.Kind != commandScale || c.Command.Program != w.Program || w.Slot < c.From {
+		return
+	}
+	p := findProgram(m.Programs, w.Program)
+	m.resize(p, c.From)
+	err := errors.Join(fmt.Errorf("scale %s: new worker %d: %s; %d workers stay", w.Program, w.Slot, cause, c.From), m.reassign(p))
+	m.failChange(err)
+}

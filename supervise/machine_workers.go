@@ -1,0 +1,154 @@
+package supervise
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// fillSlots starts the workers that are wanted and may start now.
+func (m *machine) fillSlots() {
+	if m.Phase != phaseRunning || m.Held {
+		return
+	}
+	now := m.world.now()
+	for _, p := range m.Programs {
+		for i, sl := range p.Slots {
+			if sl.Worker != 0 || sl.State == slotFailed || sl.State == slotBackoff && now < sl.RetryAt {
+				continue
+			}
+			sl.State = slotWanted
+			if err := m.start(p, i, m.Generation); err != nil {
+				m.world.log(slog.LevelError, "start worker", "program", p.Spec.Name, "slot", i, "error", err)
+				p.LastExit = "start: " + err.Error()
+				sl.Streak = min(sl.Streak, startLimit-2) // no fault of the program's: never give up
+				m.backOff(p, sl)
+			}
+		}
+	}
+}
+
+// start makes the worker of a slot.
+func (m *machine) start(p *program, i, generation int) error {
+	sl, now := p.Slots[i], m.world.now()
+	w := &worker{
+		ID: m.NextIncarnation, Program: p.Spec.Name, Slot: i, Build: p.Build, Generation: generation, State: workerStarting,
+		Cell: m.freeCell(), Sockets: slices.Clone(sl.Sockets), Started: now,
+	}
+	m.NextIncarnation++
+	if m.NextIncarnation == 0 {
+		m.NextIncarnation = 1
+	}
+	if p.Spec.StartTimeout >= 0 {
+		w.Deadline = now.add(p.Spec.StartTimeout)
+	}
+	pid, err := m.world.start(w, m.build(p.Build), m.socketsOf(sl.Sockets))
+	if err != nil {
+		return err
+	}
+	w.PID = pid
+	sl.Worker = w.ID
+	m.Workers = append(m.Workers, w)
+	return nil
+}
+
+func (m *machine) socketsOf(ids []int) []*socket {
+	var list []*socket
+	for _, id := range ids {
+		list = append(list, m.socket(id))
+	}
+	return list
+}
+
+// freeCell is the lowest cell of the board that no live worker has.
+func (m *machine) freeCell() int {
+	used := map[int]bool{}
+	for _, w := range m.Workers {
+		used[w.Cell] = true
+	}
+	n := 0
+	for used[n] {
+		n++
+	}
+	return n
+}
+
+func (m *machine) onReady(ev evReady) {
+	w := m.worker(ev.ID)
+	if w == nil || w.State != workerStarting {
+		return
+	}
+	w.State, w.Deadline = workerReady, 0
+	m.world.log(slog.LevelInfo, "worker ready", "program", w.Program, "slot", w.Slot, "pid", w.PID, "generation", w.Generation,
+		"after", time.Duration(m.world.now()-w.Started).Round(time.Millisecond))
+}
+
+func (m *machine) onExited(ev evExited) {
+	i := slices.IndexFunc(m.Workers, func(w *worker) bool { return w.PID == ev.PID })
+	if i < 0 {
+		return
+	}
+	w := m.Workers[i]
+	m.Workers = slices.Delete(m.Workers, i, i+1)
+	cause := ev.Cause
+	if w.Killed != "" {
+		cause = fmt.Sprintf("%s: %s", w.Killed, ev.Cause)
+	}
+	planned := w.State == workerDraining && w.Killed == ""
+	m.report(w, cause, planned, ev.Lines)
+	p, sl, isNext := m.slotOf(w.ID)
+	if sl == nil {
+		return
+	}
+	sl.Worker = 0
+	if isNext {
+		m.failChange(fmt.Errorf("new worker %s/%d: %s", w.Program, w.Slot, cause))
+		return
+	}
+	if m.Phase != phaseRunning || m.Held {
+		return
+	}
+	p.Restarts++
+	p.LastExit = cause
+	if w.State != workerStarting && time.Duration(m.world.now()-w.Started) >= healthyTime {
+		sl.Streak, sl.State = 0, slotWanted
+	} else {
+		m.backOff(p, sl)
+	}
+	m.scaleLost(w, cause)
+}
+
+// report tells the log and the hook how a worker ended.
+func (m *machine) report(w *worker, cause string, planned bool, lines []string) {
+	level := slog.LevelError
+	if planned {
+		level = slog.LevelInfo
+	}
+	m.world.log(level, "worker exit", "program", w.Program, "slot", w.Slot, "pid", w.PID, "generation", w.Generation,
+		"cause", cause, "state", string(w.State))
+	m.world.exited(WorkerExit{
+		Program: w.Program, Slot: w.Slot, PID: w.PID, Generation: w.Generation, Cause: cause, Planned: planned, LastLines: lines,
+	})
+}
+
+// backOff decides when a slot without a healthy worker is tried again. Besides
+// the slot's own delay the program as a whole is held to startsInWindow.
+func (m *machine) backOff(p *program, sl *slot) {
+	sl.Streak++
+	if sl.Streak >= startLimit {
+		sl.State = slotFailed
+		m.world.log(slog.LevelError, "program gives up", "program", p.Spec.Name, "starts", sl.Streak, "last_exit", p.LastExit)
+		return
+	}
+	delay := min(backoffFirst<<(sl.Streak-1), backoffMost)
+	at := m.world.now().add(m.world.jitter(delay))
+	limit := max(startsInWindow-len(p.Slots), 1)
+	if n := len(p.Retries); n >= limit {
+		at = max(at, p.Retries[n-limit].add(startWindow))
+		p.Retries = p.Retries[n-limit+1:]
+	}
+	p.Retries = append(p.Retries, at)
+	slices.Sort(p.Retries)
+	sl.State, sl.RetryAt = slotBackoff, at
+}

@@ -1,0 +1,300 @@
+package supervise
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/jay-go/jay/internal/sys"
+)
+
+func (o *Options) main() int {
+	prog := filepath.Base(os.Args[0])
+	if bootErr != nil {
+		return fail(prog, bootErr)
+	}
+	c, err := parseCommandLine(o, os.Args[0], os.Args[1:], environment)
+	if boot.Role == roleDescribe {
+		return describeSelf(c, err)
+	}
+	if err != nil {
+		if boot.Role == roleMaster { // nobody reads standard error for us
+			fmt.Fprintln(os.Stderr, "the new master cannot read its own command line; it was described before")
+		}
+		return fail(prog, err)
+	}
+	if c.runDir == "" {
+		c.runDir = defaultRunDir(c.prog)
+	}
+	switch boot.Role {
+	case roleWorker:
+		return runWorker(o, c, boot)
+	case roleMaster:
+		return fail(prog, continueMaster(o, c))
+	case roleDaemon:
+		return fail(prog, runMaster(o, c, boot.Path, reportTo(boot.Report)))
+	}
+	return fail(prog, runCommand(o, c))
+}
+
+// describeSelf answers what this file's programs are, and whether it could
+// continue from the state it was given.
+func describeSelf(c *config, err error) int {
+	d := description{Version: descriptionVersion}
+	if err == nil && boot.State != 0 {
+		_, err = readState(boot.State)
+		d.State = err == nil
+	}
+	if err != nil {
+		d.Error = err.Error()
+	} else {
+		d.Program, d.Specs = c.version, c.specs()
+	}
+	f := os.NewFile(uintptr(boot.Report), "description")
+	defer f.Close()
+	if err := json.NewEncoder(f).Encode(d); err != nil {
+		return exitFailed
+	}
+	return exitDone
+}
+
+// runMaster is a service's whole life, from the first start to its end.
+func runMaster(o *Options, c *config, path string, started func(m *master, err error)) error {
+	m := newMaster(o, c, path)
+	m.daemon = boot.Role == roleDaemon
+	err := m.begin(started)
+	if err != nil {
+		started(m, err)
+		return err
+	}
+	m.run()
+	return finished(m)
+}
+
+func finished(m *master) error {
+	if code := m.shutdown(); code != 0 {
+		return exitError{code: code}
+	}
+	return nil
+}
+
+// begin takes the run directory and opens everything; after an error nothing
+// is left open that matters to a process about to exit.
+func (m *master) begin(started func(m *master, err error)) error {
+	var err error
+	if m.dir, err = openRunDir(m.c.runDir); err != nil {
+		return err
+	}
+	if err := m.dir.take(); err != nil {
+		return err
+	}
+	return m.beginLocked(started)
+}
+
+func (m *master) beginLocked(started func(m *master, err error)) error {
+	if err := m.prepare(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() { // a signal ends the wait for addresses
+		select {
+		case s := <-m.signals:
+			cancel()
+			m.signals <- s
+		case <-ctx.Done():
+		}
+	}()
+	if err := m.bringUp(ctx); err != nil {
+		return err
+	}
+	if err := m.listen(nil); err != nil {
+		for _, s := range m.machine.Sockets {
+			m.close(s)
+		}
+		return err
+	}
+	m.report = func(err error) { started(m, err) }
+	m.logger.Info("start", "version", m.c.version, "run_dir", m.dir.path)
+	return nil
+}
+
+// continueMaster goes on as the master after an exec in place.
+func continueMaster(o *Options, c *config) error {
+	s, err := readState(boot.State)
+	if err != nil {
+		return err
+	}
+	m := newMaster(o, c, boot.Path)
+	if !s.Fresh {
+		if err := m.continueFrom(s); err != nil {
+			return fmt.Errorf("continue from the earlier master: %w", err)
+		}
+		m.run()
+		return finished(m)
+	}
+	m.daemon = s.Daemon
+	m.dir = &runDir{path: s.RunDir, lock: os.NewFile(uintptr(s.Lock), pidName)}
+	if err := sys.KeepOnExec(s.Lock, false); err != nil {
+		return err
+	}
+	err = m.beginLocked(func(m *master, err error) {
+		for _, op := range m.machine.Operations {
+			if op.Kind == commandRestart {
+				m.machine.finish([]string{op.ID}, err, nil)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	m.machine.Operations, m.machine.NextOperation = s.State.Operations, s.State.NextOperation
+	m.run()
+	return finished(m)
+}
+
+// startReport is what a daemon tells the command line that started it.
+type startReport struct {
+	PID    int    `json:"pid"`
+	Error  string `json:"error"`
+	Status Status `json:"status"`
+}
+
+// reportTo writes the outcome of the start to a descriptor, once.
+func reportTo(fd int) func(*master, error) {
+	return func(m *master, err error) {
+		f := os.NewFile(uintptr(fd), "report")
+		defer f.Close()
+		r := startReport{PID: os.Getpid()}
+		if err != nil {
+			r.Error = err.Error()
+		}
+		if m.machine != nil {
+			r.Status = m.snapshot(&query{})
+		}
+		json.NewEncoder(f).Encode(r) // whoever started us may have gone
+	}
+}
+
+// runForeground is start without -d.
+func runForeground(o *Options, c *config) error {
+	path, err := startPath()
+	if err != nil {
+		return err
+	}
+	return runMaster(o, c, path, func(m *master, err error) {
+		if m.machine == nil || c.quiet {
+			return
+		}
+		printStart(os.Stdout, m.snapshot(&query{}), m.dir.path)
+		if err == nil {
+			fmt.Fprintln(os.Stdout, "ready")
+		}
+	})
+}
+
+// runDaemon is start -d: it returns when the daemon serves, or has failed to.
+func runDaemon(o *Options, c *config) error {
+	path, err := startPath()
+	if err != nil {
+		return err
+	}
+	dir, err := openRunDir(c.runDir)
+	if err != nil {
+		return err
+	}
+	logFile := c.logFile
+	if logFile == "" {
+		logFile = filepath.Join(dir.path, c.prog+".log")
+	}
+	log, err := os.OpenFile(logFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+	if err != nil {
+		return fmt.Errorf("log: %w", err)
+	}
+	defer log.Close()
+	file, err := openSelf()
+	if err != nil {
+		return err
+	}
+	defer sys.Close(file)
+	r, w, err := sys.Pipe()
+	if err != nil {
+		return err
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	var logFD, nullFD int
+	onFD(log, func(fd int) error { logFD = fd; return nil })
+	onFD(null, func(fd int) error { nullFD = fd; return nil })
+	p := sys.Process{
+		Path: fdPath(file), Argv: os.Args, Env: bootInfo{Role: roleDaemon, Path: path, Report: 3}.environ(),
+		Files: []int{nullFD, logFD, logFD, w}, NewSession: true,
+	}
+	pid, err := p.Start()
+	sys.Close(w)
+	if err != nil {
+		sys.Close(r)
+		return fmt.Errorf("start daemon: %w", err)
+	}
+	return awaitDaemon(c, pid, os.NewFile(uintptr(r), "report"), logFile)
+}
+
+// awaitDaemon reads how the daemon's start went. StartTimeout bounds the wait,
+// as a worker that is not ready by then is killed, which is an answer.
+func awaitDaemon(c *config, pid int, f *os.File, logFile string) error {
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	var r startReport
+	if err != nil || json.Unmarshal(b, &r) != nil {
+		_, status, _ := sys.Reap(pid, false)
+		return fmt.Errorf("start: the daemon ended before it served (%s); see %s", exitCause(status.ExitStatus(), "", false, "", ""), logFile)
+	}
+	if r.Error != "" && r.Status.PID == 0 {
+		return errors.New(r.Error)
+	}
+	if !c.quiet {
+		printStart(os.Stdout, r.Status, c.runDir)
+	}
+	if r.Error != "" {
+		return fmt.Errorf("start: %s; the master (pid %d) goes on trying; see %s", r.Error, r.PID, logFile)
+	}
+	if !c.quiet {
+		fmt.Fprintf(os.Stdout, "ready, daemon pid %d\n", r.PID)
+	}
+	return nil
+}
+
+// startPath is the path of the program as it was started, symbolic links
+// unresolved: a release link may point elsewhere at the next reload.
+func startPath() (string, error) {
+	path := os.Args[0]
+	if !strings.Contains(path, "/") {
+		found, err := exec.LookPath(path)
+		if err == nil {
+			path = found
+		}
+	}
+	abs, err := filepath.Abs(path)
+	if err == nil && sameAsSelf(abs) {
+		return abs, nil
+	}
+	return os.Executable()
+}
+
+func sameAsSelf(path string) bool {
+	a, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat("/proc/self/exe")
+	return err == nil && os.SameFile(a, b)
+}

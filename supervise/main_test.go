@@ -1,0 +1,151 @@
+//go:build linux
+
+package supervise_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/jay-go/jay/internal/leak"
+	"github.com/jay-go/jay/supervise"
+)
+
+// programVariable makes the test binary run as a service: the value names one
+// of testServices.
+const programVariable = "SUPERVISE_TEST_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(programVariable); name != "" {
+		service := testServices()[name]
+		if service == nil {
+			fmt.Fprintf(os.Stderr, "no test service is called %q\n", name)
+			os.Exit(2)
+		}
+		service().Main()
+	}
+	// Daemons that outlive the command that started them become our children,
+	// so that none is left behind unseen.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		fmt.Fprintln(os.Stderr, "prctl:", err)
+		os.Exit(1)
+	}
+	leak.Main(m)
+}
+
+// testServices are the services that tests start as processes.
+func testServices() map[string]func() *supervise.Options {
+	return map[string]func() *supervise.Options{
+		"http": func() *supervise.Options {
+			return &supervise.Options{Version: "test", Programs: []supervise.Program{httpProgram()}}
+		},
+		"reuse":    func() *supervise.Options { p := httpProgram(); p.ReusePort = true; return options(p) },
+		"two":      func() *supervise.Options { return options(httpProgram(), crashProgram("exit")) },
+		"crash":    func() *supervise.Options { return options(crashProgram(os.Getenv("CRASH"))) },
+		"stubborn": func() *supervise.Options { return options(stubbornProgram()) },
+		"file":     func() *supervise.Options { return options(fileProgram()) },
+	}
+}
+
+func options(programs ...supervise.Program) *supervise.Options {
+	return &supervise.Options{Version: "test", Programs: programs}
+}
+
+// httpProgram answers with "PID GENERATION SLOT"; /slow takes its time.
+func httpProgram() supervise.Program {
+	return supervise.Program{
+		Name: "http", Protocol: "http", Listen: []string{"tcp://127.0.0.1:0"}, Count: 2, StopTimeout: 5 * time.Second,
+		Run: func(ctx context.Context, w *supervise.Worker) error {
+			mux := http.NewServeMux()
+			mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
+				fmt.Fprintf(rw, "%d %d %d", os.Getpid(), w.Generation(), w.Slot())
+			})
+			mux.HandleFunc("/slow", func(rw http.ResponseWriter, r *http.Request) {
+				ms, _ := strconv.Atoi(r.FormValue("ms"))
+				io.WriteString(rw, "begin ")
+				http.NewResponseController(rw).Flush()
+				time.Sleep(time.Duration(ms) * time.Millisecond)
+				io.WriteString(rw, "end")
+			})
+			mux.HandleFunc("/env", func(rw http.ResponseWriter, r *http.Request) {
+				io.WriteString(rw, strings.Join(os.Environ(), "\n"))
+			})
+			return supervise.DrainHTTP(ctx, w, &http.Server{Handler: mux})
+		},
+	}
+}
+
+// crashProgram never serves.
+func crashProgram(how string) supervise.Program {
+	return supervise.Program{
+		Name: "crash", Count: 1, StartTimeout: time.Second,
+		Run: func(ctx context.Context, w *supervise.Worker) error {
+			switch how {
+			case "panic":
+				panic("on purpose")
+			case "hang":
+				select {}
+			case "error":
+				return errors.New("the database is on fire")
+			case "late": // Ready, then gone
+				w.Ready()
+				time.Sleep(50 * time.Millisecond)
+				os.Exit(3)
+			case "never":
+				w.Ready()
+				<-ctx.Done()
+				return nil
+			}
+			os.Exit(7)
+			return nil
+		},
+	}
+}
+
+// stubbornProgram ignores every request to go.
+func stubbornProgram() supervise.Program {
+	return supervise.Program{
+		Name: "stubborn", Count: 1, Listen: []string{"tcp://127.0.0.1:0"}, StopTimeout: 300 * time.Millisecond,
+		Run: func(ctx context.Context, w *supervise.Worker) error {
+			w.Ready()
+			for { // a goroutine that never yields to anything
+			}
+		},
+	}
+}
+
+// fileProgram appends a line to $OUT for each thing that happens to it.
+func fileProgram() supervise.Program {
+	note := func(w *supervise.Worker, what string) {
+		f, err := os.OpenFile(os.Getenv("OUT"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			panic(err)
+		}
+		defer f.Close()
+		fmt.Fprintf(f, "%s %d %d\n", what, w.Generation(), w.Slot())
+	}
+	return supervise.Program{
+		Name: "file", Count: 1,
+		OnWorkerStart: func(w *supervise.Worker) error { note(w, "start"); return nil },
+		OnWorkerStop:  func(w *supervise.Worker) { note(w, "stop") },
+		OnReload:      func(w *supervise.Worker) { note(w, "reload") },
+		Run: func(ctx context.Context, w *supervise.Worker) error {
+			note(w, "run")
+			w.Ready()
+			<-ctx.Done()
+			var d *supervise.Drain
+			errors.As(context.Cause(ctx), &d)
+			note(w, "drain:"+d.Reason.String())
+			return nil
+		},
+	}
+}

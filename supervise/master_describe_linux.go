@@ -1,0 +1,192 @@
+package supervise
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/jay-go/jay/internal/sys"
+)
+
+const maxDescription = 1 << 20
+
+// description is what a program file says of itself.
+type description struct {
+	Version int           `json:"version"` // of this structure
+	Program string        `json:"program"` // version of the program
+	Specs   []programSpec `json:"specs"`
+	State   bool          `json:"state"` // it could continue from the state that it was given
+	Error   string        `json:"error,omitempty"`
+}
+
+const descriptionVersion = 1
+
+// describing is a process that was asked what it is.
+type describing struct {
+	token   int
+	pid     int
+	file    int
+	same    bool
+	upgrade bool
+	output  *capture
+	expired bool
+	status  syscall.WaitStatus
+	reaped  bool
+}
+
+// describe opens the file at the start path and runs it in the role that only
+// says what its programs are: on descriptors of its own, as the workers' user,
+// with a deadline.
+func (m *master) describe(token int, upgrade bool) {
+	if err := m.beginDescribe(token, upgrade); err != nil {
+		m.local = append(m.local, evDescribed{Token: token, Err: fmt.Errorf("new file %s: %w", m.path, err)})
+	}
+}
+
+func (m *master) beginDescribe(token int, upgrade bool) error {
+	file, err := openProgram(m.path)
+	if err != nil {
+		return err
+	}
+	resultR, resultW, err := sys.Pipe()
+	if err != nil {
+		sys.Close(file)
+		return err
+	}
+	defer sys.Close(resultW)
+	outR, outW, err := sys.Pipe()
+	if err != nil {
+		closeAll(file, resultR)
+		return err
+	}
+	defer sys.Close(outW)
+	files := []int{m.null, outW, outW, resultW}
+	info := bootInfo{Role: roleDescribe, Report: 3, Path: m.path}
+	if upgrade {
+		state, err := m.stateFile()
+		if err != nil {
+			closeAll(file, resultR, outR)
+			return err
+		}
+		defer sys.Close(state)
+		files, info.State = append(files, state), 4
+	}
+	pid, err := m.spawn(file, files, info)
+	if err != nil {
+		closeAll(file, resultR, outR)
+		return err
+	}
+	d := &describing{token: token, pid: pid, file: file, same: m.sameFile(file), upgrade: upgrade}
+	d.output = newCapture(outR, nil, func(line string) {
+		m.sink.Write(outputLine(m.c.logFormat, "describe", 0, pid, "stderr", line))
+	})
+	m.describes = append(m.describes, d)
+	m.readers.Go(func() {
+		f := os.NewFile(uintptr(resultR), "description")
+		defer f.Close()
+		f.SetReadDeadline(time.Now().Add(m.c.describe))
+		b, err := io.ReadAll(io.LimitReader(f, maxDescription))
+		m.events <- func() { m.endDescribe(d, b, err) }
+	})
+	return nil
+}
+
+// sameFile reports whether a file is the one that the present generation runs.
+func (m *master) sameFile(file int) bool {
+	if len(m.machine.Programs) == 0 {
+		return false
+	}
+	var old, now syscall.Stat_t
+	b := m.machine.build(m.machine.Programs[len(m.machine.Programs)-1].Build)
+	if syscall.Fstat(b.File, &old) != nil || syscall.Fstat(file, &now) != nil {
+		return false
+	}
+	return old.Dev == now.Dev && old.Ino == now.Ino && old.Size == now.Size && old.Mtim == now.Mtim
+}
+
+// endDescribe takes the answer, or what came instead.
+func (m *master) endDescribe(d *describing, b []byte, readErr error) {
+	d.expired = isTimeout(readErr)
+	if !d.reaped {
+		sys.KillGroup(d.pid, syscall.SIGKILL)
+		if _, status, err := sys.Reap(d.pid, true); err == nil {
+			d.status = status
+		}
+	}
+	d.output.finish()
+	m.describes = slices.DeleteFunc(m.describes, func(other *describing) bool { return other == d })
+	ev := evDescribed{Token: d.token, File: d.file, Same: d.same}
+	desc, err := d.judge(b, m.c.describe)
+	if err != nil {
+		sys.Close(d.file)
+		ev.Err = fmt.Errorf("new file %s: %w", m.path, err)
+	} else {
+		ev.Version, ev.Specs = desc.Program, desc.Specs
+	}
+	m.step(ev)
+}
+
+// judge decides whether an answer is one to go on with.
+func (d *describing) judge(b []byte, limit time.Duration) (description, error) {
+	var desc description
+	switch {
+	case len(b) == 0 && d.expired:
+		return desc, fmt.Errorf("it did not say within %v what its programs are", limit)
+	case len(b) == 0:
+		return desc, fmt.Errorf("it ended instead of saying what its programs are: %s", causeOf(d.status, false, d.output))
+	}
+	if err := json.Unmarshal(b, &desc); err != nil {
+		return desc, fmt.Errorf("what it says of its programs cannot be read: %w", err)
+	}
+	switch {
+	case desc.Version != descriptionVersion:
+		return desc, fmt.Errorf("it describes itself in version %d, this master reads %d", desc.Version, descriptionVersion)
+	case desc.Error != "":
+		return desc, fmt.Errorf("%s", printable(desc.Error, 500))
+	case len(desc.Specs) == 0:
+		return desc, fmt.Errorf("it has no programs")
+	case d.upgrade && !desc.State:
+		return desc, fmt.Errorf("it cannot continue from the state of this master")
+	}
+	return desc, nil
+}
+
+// openProgram opens a program file under a number above all that a child
+// inherits.
+func openProgram(path string) (int, error) {
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer syscall.Close(fd)
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err != nil {
+		return -1, err
+	}
+	if st.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		return -1, fmt.Errorf("it is not a regular file")
+	}
+	if st.Mode&0o111 == 0 {
+		return -1, fmt.Errorf("it is not executable (mode %#o)", st.Mode&0o7777)
+	}
+	return sys.DupAbove(fd, 64)
+}
+
+// openSelf opens the program that this process runs.
+func openSelf() (int, error) {
+	fd, err := openProgram("/proc/self/exe")
+	if err != nil {
+		return -1, fmt.Errorf("open /proc/self/exe: %w", err)
+	}
+	return fd, nil
+}
+
+func fdPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

@@ -1,0 +1,414 @@
+package supervise
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// master is the process that owns sockets and workers. Everything in it
+// belongs to the goroutine of run, the owner; others reach it through events.
+type master struct {
+	o       *Options
+	c       *config
+	dir     *runDir
+	path    string // the start path, symbolic links unresolved
+	daemon  bool
+	started time.Time
+	machine *machine
+	control *controlServer
+	sink    *logSink
+	logger  *slog.Logger
+	cred    *syscall.Credential // of workers; nil: the master's own
+
+	signals chan os.Signal
+	events  chan any // what follows, and func() to be called by the owner
+	local   []any    // events that the owner has for itself
+	timers  []timer
+	readers sync.WaitGroup
+	hooks   chan func() // run one after the other on a goroutine of their own
+
+	procs     map[uint32]*proc
+	describes []*describing
+	queries   []*query
+	sequence  uint64
+	board     *board
+	boardFD   int
+	boardMap  *sys.SharedWords
+	null      int
+
+	report func(error) // tells who started us; nil once done
+}
+
+// proc is a worker's process as the owner sees it.
+type proc struct {
+	w        *worker
+	ctl      *sys.PacketConn
+	out, err *capture
+
+	unanswered int
+	heard      time.Time // the last answer
+	stats      Stats
+	heap       int64
+	sample     sample
+}
+
+// timer is a call that the owner makes at a time.
+type timer struct {
+	at time.Time
+	fn func()
+}
+
+// messageEvent is a message of a worker; err says that there will be no more.
+type messageEvent struct {
+	id  uint32
+	m   message
+	err error
+}
+
+func newMaster(o *Options, c *config, path string) *master {
+	signals := make(chan os.Signal, 64)
+	notify(signals)
+	return &master{
+		signals: signals, o: o, c: c, path: path, started: time.Now(), procs: map[uint32]*proc{}, events: make(chan any, 64),
+		hooks: make(chan func(), 1024), boardFD: -1, null: -1, report: func(error) {},
+	}
+}
+
+// notify directs every signal that means something to a master to ch.
+func notify(ch chan<- os.Signal) {
+	signal.Ignore(syscall.SIGPIPE)
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2,
+		syscall.SIGCHLD, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGWINCH)
+}
+
+// prepare does what a fresh master and one that continues have in common.
+func (m *master) prepare() error {
+	var err error
+	if m.cred, err = credential(m.c.user, m.c.group); err != nil {
+		return err
+	}
+	if m.null, err = syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0); err != nil {
+		return fmt.Errorf("open /dev/null: %w", err)
+	}
+	if m.boardFD < 0 {
+		if m.boardFD, err = sys.Memfd("jay-board"); err != nil {
+			return err
+		}
+	}
+	if m.boardMap, err = sys.MapWords(m.boardFD, boardWords); err != nil {
+		return err
+	}
+	m.board = &board{words: m.boardMap.Word}
+	logFile := m.c.logFile
+	if logFile == "" && m.daemon {
+		logFile = filepath.Join(m.dir.path, m.c.prog+".log")
+	}
+	if m.sink, err = newLogSink(os.Stderr, logFile, m.c.logMax); err != nil {
+		return fmt.Errorf("log: %w", err)
+	}
+	m.logger = slog.New(newHandler(m.sink, m.c.logFormat, m.c.logLevel)).With("pid", os.Getpid())
+	go func() {
+		for fn := range m.hooks {
+			fn()
+		}
+	}()
+	return nil
+}
+
+// bringUp opens the first generation's file and sockets, retrying for a while
+// what an earlier master's last workers may still hold.
+func (m *master) bringUp(ctx context.Context) error {
+	file, err := openSelf()
+	if err != nil {
+		return err
+	}
+	first := evDescribed{File: file, Version: m.c.version, Specs: m.c.specs()}
+	incarnation := uint32(time.Now().UnixMilli() / 10) // outruns any counter
+	for deadline := time.Now().Add(3 * time.Second); ; {
+		m.machine, err = newMachine(m, first, incarnation)
+		if err == nil || !addressInUse(err) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// run is the owner's loop; it returns when the service has stopped.
+func (m *master) run() {
+	defer signal.Stop(m.signals)
+	wake := time.NewTimer(0)
+	defer wake.Stop()
+	m.everySecond()
+	m.step(evTick{})
+	m.reap() // what ended while nobody was notified
+	for m.machine.Phase != phaseStopped {
+		if len(m.local) == 0 {
+			wake.Reset(m.untilNext())
+			select {
+			case s := <-m.signals:
+				m.onSignal(s.(syscall.Signal))
+			case ev := <-m.events:
+				m.handle(ev)
+			case <-wake.C:
+			}
+		}
+		m.dispatch()
+	}
+}
+
+// dispatch handles what is due on the owner's own account.
+func (m *master) dispatch() {
+	for len(m.local) > 0 {
+		ev := m.local[0]
+		m.local = m.local[1:]
+		m.handle(ev)
+	}
+	now := time.Now()
+	for i := 0; i < len(m.timers); {
+		if t := m.timers[i]; !t.at.After(now) {
+			m.timers = slices.Delete(m.timers, i, i+1)
+			t.fn()
+			continue
+		}
+		i++
+	}
+	if at := m.machine.nextDeadline(); at != 0 && m.now() >= at {
+		m.step(evTick{})
+	}
+	if c := m.machine.Change; c != nil && c.Stage == changeExec {
+		m.upgrade()
+	}
+}
+
+func (m *master) handle(ev any) {
+	switch ev := ev.(type) {
+	case func():
+		ev()
+	case messageEvent:
+		m.onMessage(ev)
+	default:
+		m.step(ev)
+	}
+}
+
+// step drives the machine and looks what has come of it.
+func (m *master) step(ev any) {
+	m.machine.step(ev)
+	m.reportStart()
+}
+
+// untilNext is how long there is nothing to do.
+func (m *master) untilNext() time.Duration {
+	d := time.Hour
+	if at := m.machine.nextDeadline(); at != 0 {
+		d = min(d, time.Duration(at-m.now()))
+	}
+	for _, t := range m.timers {
+		d = min(d, time.Until(t.at))
+	}
+	return max(d, 0)
+}
+
+// after calls fn on the owner.
+func (m *master) after(d time.Duration, fn func()) {
+	m.timers = append(m.timers, timer{time.Now().Add(d), fn})
+}
+
+// do runs fn on the owner and waits for it, or for ctx.
+func (m *master) do(ctx context.Context, fn func()) error {
+	done := make(chan struct{})
+	select {
+	case m.events <- func() { fn(); close(done) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (m *master) onSignal(s syscall.Signal) {
+	if s != syscall.SIGCHLD && s != syscall.SIGWINCH {
+		m.logger.Info("signal", "name", s.String())
+	}
+	stopping := m.machine.Phase == phaseStopping
+	switch s {
+	case syscall.SIGCHLD:
+		m.reap()
+	case syscall.SIGINT, syscall.SIGTERM:
+		m.step(evCommand{Kind: commandStop, Now: stopping})
+	case syscall.SIGQUIT:
+		m.step(evCommand{Kind: commandStop, Now: stopping, Dump: true})
+	case syscall.SIGHUP:
+		m.step(evCommand{Kind: commandReload})
+	case syscall.SIGUSR1:
+		m.reopenLogs()
+	case syscall.SIGUSR2:
+		m.step(evCommand{Kind: commandUpgrade})
+	case syscall.SIGTTIN:
+		m.scaleBy(1)
+	case syscall.SIGTTOU:
+		m.scaleBy(-1)
+	case syscall.SIGWINCH:
+		if m.daemon {
+			m.step(evCommand{Kind: commandHold})
+		}
+	}
+}
+
+// scaleBy changes the first program by n. Terminals send the signals for it
+// on their own account, so only a daemon obeys.
+func (m *master) scaleBy(n int) {
+	if !m.daemon || len(m.machine.Programs) == 0 {
+		return
+	}
+	p := m.machine.Programs[0]
+	if count := len(p.Slots) + n; count >= 1 && count <= maxWorkers {
+		m.step(evCommand{Kind: commandScale, Program: p.Spec.Name, Count: count})
+	}
+}
+
+func (m *master) reopenLogs() error {
+	err := m.sink.reopen()
+	if err != nil {
+		m.logger.Error("reopen log", "error", err)
+		return err
+	}
+	m.logger.Info("log reopened")
+	return nil
+}
+
+// reportStart tells who started the master how the first start went, once.
+func (m *master) reportStart() {
+	if m.report == nil {
+		return
+	}
+	if m.machine.allReady(m.machine.Programs) {
+		m.report(nil)
+		m.report = nil
+		return
+	}
+	var failed error
+	for _, p := range m.machine.Programs {
+		for i, sl := range p.Slots {
+			w := m.machine.worker(sl.Worker)
+			switch {
+			case w != nil && w.State == workerReady:
+			case sl.Streak > 0:
+				failed = fmt.Errorf("worker %s/%d: %s", p.Spec.Name, i, p.LastExit)
+			default:
+				return // not decided yet
+			}
+		}
+	}
+	if m.machine.Phase != phaseRunning {
+		failed = errStopping
+	}
+	if failed != nil {
+		m.report(failed)
+		m.report = nil
+	}
+}
+
+// shutdown ends what serves the master itself. The workers have gone. It
+// returns the exit code, or does not return where the file is executed again.
+func (m *master) shutdown() int {
+	if m.report != nil {
+		m.report(errStopping)
+		m.report = nil
+	}
+	for _, s := range m.machine.Sockets {
+		m.close(s)
+	}
+	m.runLastHooks()
+	for _, d := range m.describes {
+		sys.KillGroup(d.pid, syscall.SIGKILL)
+	}
+	m.control.close()
+	code := 0
+	if m.machine.Restart {
+		m.logger.Info("restart: exec", "path", m.path)
+		m.logger.Error("restart", "error", m.execState(m.path, m.save(true)))
+		code = 1
+	}
+	m.logger.Info("stopped")
+	m.sink.close(time.Second)
+	m.dir.release()
+	return code
+}
+
+// runLastHooks waits for the hooks, but not for ever.
+func (m *master) runLastHooks() {
+	done := make(chan struct{})
+	last := func() {
+		if m.o.OnMasterStop != nil {
+			m.o.OnMasterStop()
+		}
+		close(done)
+	}
+	limit := time.After(10 * time.Second)
+	select {
+	case m.hooks <- last:
+	case <-limit:
+		return
+	}
+	select {
+	case <-done:
+	case <-limit:
+		m.logger.Error("OnMasterStop or OnWorkerExit does not return")
+	}
+}
+
+// addressInUse reports the error that waiting may cure.
+func addressInUse(err error) bool {
+	return isErrno(err, syscall.EADDRINUSE) || isLive(err)
+}
+
+// onMessage takes a worker's message.
+func (m *master) onMessage(ev messageEvent) {
+	p := m.procs[ev.id]
+	if p == nil {
+		return
+	}
+	if ev.err != nil {
+		m.logger.Warn("message of worker", "program", p.w.Program, "slot", p.w.Slot, "worker_pid", p.w.PID, "error", ev.err)
+		return
+	}
+	switch ev.m.Kind {
+	case msgReady:
+		m.step(evReady{ID: ev.id})
+	case msgStats, msgConnections:
+		m.onAnswer(p, ev.m)
+	}
+}
+
+// listen makes the control socket, or takes over that of an earlier master.
+func (m *master) listen(inherited *net.UnixListener) error {
+	ln := inherited
+	if ln == nil {
+		var err error
+		if ln, err = m.dir.listen(); err != nil {
+			return err
+		}
+	}
+	m.control = newControlServer(m, ln)
+	return nil
+}

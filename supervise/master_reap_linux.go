@@ -1,0 +1,81 @@
+package supervise
+
+import (
+	"os"
+	"syscall"
+
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// reap takes the status of every worker that has ended; describe sees to its
+// own child. Only known children are
+// waited for, so that hooks may run commands of their own; but as PID 1 all
+// orphans of the system are ours.
+func (m *master) reap() {
+	for _, p := range m.procs {
+		if sys.Exited(p.w.PID) {
+			m.reapWorker(p)
+		}
+	}
+	for os.Getpid() == 1 {
+		pid, status, err := sys.Reap(-1, false)
+		if err != nil || pid == 0 {
+			return
+		}
+		m.reapStranger(pid, status)
+	}
+}
+
+// reapWorker ends a worker that has exited: nothing of its process group lives
+// on, and what it wrote last is known before the machine hears of it.
+func (m *master) reapWorker(p *proc) {
+	sys.KillGroup(p.w.PID, syscall.SIGKILL) // its number is still its own
+	_, status, err := sys.Reap(p.w.PID, true)
+	if err != nil {
+		m.logger.Error("reap worker", "worker_pid", p.w.PID, "error", err)
+	}
+	m.buried(p, status)
+}
+
+// buried is a worker's process after it has been reaped.
+func (m *master) buried(p *proc, status syscall.WaitStatus) {
+	p.out.finish()
+	p.err.finish()
+	p.ctl.Close()
+	delete(m.procs, p.w.ID)
+	m.board.clear(p.w.Cell)
+	m.forget(p.w.ID)
+	m.step(evExited{PID: p.w.PID, Cause: causeOf(status, p.w.Killed != "", p.err), Lines: p.err.tail})
+}
+
+// causeOf says in words how a process ended.
+func causeOf(status syscall.WaitStatus, killed bool, stderr *capture) string {
+	signal := ""
+	if status.Signaled() {
+		signal = status.Signal().String()
+		if status.CoreDump() {
+			signal += " (core dumped)"
+		}
+	}
+	last := ""
+	if n := len(stderr.tail); n > 0 {
+		last = stderr.tail[n-1]
+	}
+	return exitCause(status.ExitStatus(), signal, killed, stderr.fatal, last)
+}
+
+// reapStranger handles a status that wait4(-1) returned: somebody's orphan, or
+// a child of ours that ended a moment ago.
+func (m *master) reapStranger(pid int, status syscall.WaitStatus) {
+	for _, p := range m.procs {
+		if p.w.PID == pid {
+			m.buried(p, status)
+			return
+		}
+	}
+	for _, d := range m.describes {
+		if d.pid == pid {
+			d.status, d.reaped = status, true
+		}
+	}
+}

@@ -1,0 +1,256 @@
+package supervise
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// answerLimit is how long the workers have to answer a question. One that does
+// not is shown with its last figures.
+const answerLimit = 100 * time.Millisecond
+
+// maxUnanswered questions wait in a worker's socket; one that does not read
+// gets no more.
+const maxUnanswered = 3
+
+// query is a question that several workers were asked.
+type query struct {
+	seq     uint64
+	waiting map[uint32]bool // by worker
+	got     map[uint32][]ConnectionInfo
+	finish  func(*query) // called once, by the owner
+}
+
+// sample is what rates are computed from.
+type sample struct {
+	at       time.Time
+	requests int64
+	cpu      time.Duration
+	rps      float64
+	percent  float64
+}
+
+// ask sends a question to workers; finish is called when all have answered, or
+// when the time is over.
+func (m *master) ask(msg message, to func(*worker) bool, finish func(*query)) {
+	m.sequence++
+	q := &query{seq: m.sequence, waiting: map[uint32]bool{}, got: map[uint32][]ConnectionInfo{}, finish: finish}
+	msg.Seq = q.seq
+	for id, p := range m.procs {
+		if !to(p.w) {
+			continue
+		}
+		q.waiting[id] = true
+		if p.unanswered < maxUnanswered {
+			p.unanswered++
+			m.send(p.w, msg, nil)
+		}
+	}
+	m.queries = append(m.queries, q)
+	m.after(answerLimit, func() { m.endQuery(q) })
+	if len(q.waiting) == 0 {
+		m.endQuery(q)
+	}
+}
+
+func (m *master) endQuery(q *query) {
+	if i := slices.Index(m.queries, q); i >= 0 {
+		m.queries = slices.Delete(m.queries, i, i+1)
+		q.finish(q)
+	}
+}
+
+// onAnswer takes a worker's answer, or a part of it.
+func (m *master) onAnswer(p *proc, msg message) {
+	p.heard = time.Now()
+	if msg.Stats != nil {
+		p.stats, p.heap = *msg.Stats, msg.Heap
+	}
+	if !msg.More {
+		p.unanswered = 0
+	}
+	for _, q := range m.queries {
+		if q.seq != msg.Seq {
+			continue
+		}
+		q.got[p.w.ID] = append(q.got[p.w.ID], msg.Connections...)
+		if !msg.More {
+			m.answered(q, p.w.ID)
+		}
+		return
+	}
+}
+
+func (m *master) answered(q *query, id uint32) {
+	delete(q.waiting, id)
+	if len(q.waiting) == 0 {
+		m.endQuery(q)
+	}
+}
+
+// forget stops waiting for a worker that has exited.
+func (m *master) forget(id uint32) {
+	for _, q := range slices.Clone(m.queries) {
+		if q.waiting[id] {
+			m.answered(q, id)
+		}
+	}
+}
+
+// everySecond keeps the rates and the figures fresh.
+func (m *master) everySecond() {
+	m.ask(message{Kind: msgAskStats}, func(*worker) bool { return true }, func(*query) {
+		for _, p := range m.procs {
+			p.measure()
+		}
+	})
+	m.after(time.Second, m.everySecond)
+}
+
+// status gives the service as it is now to reply, within answerLimit.
+func (m *master) status(reply func(Status)) {
+	m.ask(message{Kind: msgAskStats}, func(*worker) bool { return true }, func(q *query) { reply(m.snapshot(q)) })
+}
+
+func (m *master) snapshot(q *query) Status {
+	s := Status{
+		Version: m.c.version, PID: os.Getpid(), Started: m.started.Round(time.Millisecond), Generation: m.machine.Generation,
+		State: m.stateName(), Loop: m.c.loop, Programs: []ProgramStatus{}, Workers: []WorkerStatus{},
+	}
+	for _, p := range m.machine.Programs {
+		s.Programs = append(s.Programs, ProgramStatus{
+			Name: p.Spec.Name, Addresses: m.addresses(p), Protocol: p.Spec.Protocol, Want: len(p.Slots), Ready: m.machine.ready(p),
+			Restarts: p.Restarts, LastExit: p.LastExit,
+		})
+		for i, sl := range p.Slots {
+			if sl.Worker == 0 && sl.State != slotWanted {
+				s.Workers = append(s.Workers, WorkerStatus{
+					Program: p.Spec.Name, Slot: i, Generation: m.machine.Generation, State: string(sl.State), Started: m.started,
+				})
+			}
+		}
+	}
+	for _, w := range m.machine.Workers {
+		if p := m.procs[w.ID]; p != nil {
+			s.Workers = append(s.Workers, p.row(q.waiting[w.ID]))
+		}
+	}
+	slices.SortFunc(s.Workers, func(a, b WorkerStatus) int {
+		return compare(compareStrings(a.Program, b.Program), a.Slot-b.Slot, b.Generation-a.Generation, a.PID-b.PID)
+	})
+	return s
+}
+
+// stateName is the service's state in one word.
+func (m *master) stateName() string {
+	switch {
+	case m.machine.Phase != phaseRunning:
+		return "stopping"
+	case m.machine.Change != nil && m.machine.Change.Command.Kind != commandScale:
+		return "reloading"
+	case !m.machine.allReady(m.machine.Programs):
+		return "degraded"
+	}
+	return "running"
+}
+
+// addresses are those that a program is bound to, each once.
+func (m *master) addresses(p *program) []string {
+	list := []string{}
+	for _, sl := range p.Slots {
+		for _, s := range m.machine.socketsOf(sl.Sockets) {
+			if !slices.Contains(list, s.Addr) {
+				list = append(list, s.Addr)
+			}
+		}
+	}
+	return list
+}
+
+// row is the worker's row in status; late says that it has not answered in time.
+func (p *proc) row(late bool) WorkerStatus {
+	w := p.w
+	p.measure()
+	row := WorkerStatus{
+		Program: w.Program, Slot: w.Slot, PID: w.PID, Generation: w.Generation, State: string(w.State),
+		Started: w.StartedAt.Round(time.Millisecond), AgeSeconds: seconds(time.Since(w.StartedAt)), RSSBytes: rss(w.PID),
+		HeapBytes: p.heap, CPUPercent: round(p.sample.percent), Stats: p.stats, RequestsPerSecond: round(p.sample.rps),
+	}
+	if late && (w.State != workerStarting) && (stopped(w.PID) || time.Since(p.heard) > 1500*time.Millisecond) {
+		row.State = "silent"
+	}
+	return row
+}
+
+// measure takes a sample when the last is old enough to compare with.
+func (p *proc) measure() {
+	now := time.Now()
+	elapsed := now.Sub(p.sample.at)
+	if elapsed < 500*time.Millisecond {
+		return
+	}
+	cpu := cpuTime(p.w.PID)
+	if !p.sample.at.IsZero() {
+		p.sample.rps = float64(max(p.stats.Requests-p.sample.requests, 0)) / elapsed.Seconds()
+		p.sample.percent = 100 * max(cpu-p.sample.cpu, 0).Seconds() / elapsed.Seconds()
+	}
+	p.sample.at, p.sample.requests, p.sample.cpu = now, p.stats.Requests, cpu
+}
+
+// procStat are the fields of /proc/PID/stat after the name; nil where the
+// process is gone. Field 0 is the state.
+func procStat(pid int) [][]byte {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil
+	}
+	return bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+}
+
+// stopped reports a process that SIGSTOP, or a debugger, holds.
+func stopped(pid int) bool {
+	f := procStat(pid)
+	return len(f) > 0 && (f[0][0] == 'T' || f[0][0] == 't')
+}
+
+func cpuTime(pid int) time.Duration {
+	f := procStat(pid)
+	if len(f) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseInt(string(f[11]), 10, 64)
+	system, _ := strconv.ParseInt(string(f[12]), 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100
+}
+
+func rss(pid int) int64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0
+	}
+	if f := bytes.Fields(b); len(f) > 1 {
+		n, _ := strconv.ParseInt(string(f[1]), 10, 64)
+		return n * int64(os.Getpagesize())
+	}
+	return 0
+}
+
+func seconds(d time.Duration) float64 { return round(d.Seconds()) }
+
+func round(f float64) float64 { return float64(int64(f*100+0.5)) / 100 }
+
+// compare returns the first that is not zero.
+func compare(results ...int) int {
+	for _, r := range results {
+		if r != 0 {
+			return r
+		}
+	}
+	return 0
+}
+
+func compareStrings(a, b string) int { return bytes.Compare([]byte(a), []byte(b)) }

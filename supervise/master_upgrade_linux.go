@@ -1,0 +1,263 @@
+package supervise
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// savedMaster is what goes through an exec: the machine's state and the
+// descriptors, which keep their numbers.
+type savedMaster struct {
+	Version int         `json:"version"`
+	Fresh   bool        `json:"fresh"` // a restart: only Lock and the operations go on
+	State   state       `json:"state"`
+	Procs   []savedProc `json:"procs"`
+	Board   int         `json:"board"`
+	Lock    int         `json:"lock"`
+	Control int         `json:"control"`
+	Daemon  bool        `json:"daemon"`
+	RunDir  string      `json:"run_dir"`
+	Started time.Time   `json:"started"`
+	Log     []string    `json:"log"` // the last lines, for the logs command
+}
+
+type savedProc struct {
+	Worker     uint32 `json:"worker"`
+	Ctl        int    `json:"ctl"`
+	Out        int    `json:"out"`
+	Err        int    `json:"err"`
+	OutPartial []byte `json:"out_partial"`
+	ErrPartial []byte `json:"err_partial"`
+}
+
+// save collects the state. The readers must not run while it is used to go on
+// from; for a rehearsal it may be a moment old.
+func (m *master) save(fresh bool) savedMaster {
+	s := savedMaster{
+		Version: stateVersion, Fresh: fresh, State: m.machine.state, Board: m.boardFD, Daemon: m.daemon, RunDir: m.dir.path, Started: m.started,
+		Control: -1,
+	}
+	onFD(m.dir.lock, func(fd int) error { s.Lock = fd; return nil })
+	for _, line := range m.sink.last(200) {
+		s.Log = append(s.Log, string(line))
+	}
+	if fresh {
+		return s
+	}
+	for id, p := range m.procs {
+		s.Procs = append(s.Procs, savedProc{Worker: id, Ctl: p.ctl.FD(), Out: p.out.fd, Err: p.err.fd})
+	}
+	return s
+}
+
+// stateFile is a memfd with a copy of the state.
+func (m *master) stateFile() (int, error) { return writeState(m.save(false)) }
+
+func writeState(s savedMaster) (int, error) {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return -1, fmt.Errorf("state: %w", err)
+	}
+	fd, err := sys.Memfd("jay-state")
+	if err != nil {
+		return -1, err
+	}
+	for done := 0; done < len(b); {
+		n, err := syscall.Pwrite(fd, b[done:], int64(done))
+		if err != nil {
+			sys.Close(fd)
+			return -1, fmt.Errorf("state: write: %w", err)
+		}
+		done += n
+	}
+	return fd, nil
+}
+
+// readState decodes a state and checks that this build can continue from it.
+func readState(fd int) (savedMaster, error) {
+	var s savedMaster
+	f := os.NewFile(uintptr(fd), "state")
+	defer f.Close()
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<30))
+	if err != nil {
+		return s, fmt.Errorf("state: %w", err)
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return s, fmt.Errorf("state: %w", err)
+	}
+	if s.Version != stateVersion {
+		return s, fmt.Errorf("state: version %d, this build continues version %d", s.Version, stateVersion)
+	}
+	return s, nil
+}
+
+// upgrade replaces this process's program by the file that has just been
+// checked. It returns only when that failed; then everything goes on.
+func (m *master) upgrade() {
+	c := m.machine.Change
+	b := m.machine.build(c.Build)
+	m.logger.Info("upgrade: exec", "path", m.path)
+	m.freeze()
+	s := m.save(false)
+	for i := range s.Procs {
+		p := m.procs[s.Procs[i].Worker]
+		s.Procs[i].OutPartial, s.Procs[i].ErrPartial = p.out.partial, p.err.partial
+	}
+	err := m.execState(fdPath(b.File), s)
+	m.logger.Error("upgrade: exec", "error", err)
+	m.thaw()
+	m.step(evExecFailed{Err: fmt.Errorf("new file %s: %w", m.path, err)})
+}
+
+// freeze stops everything that reads from workers. What they had read is
+// handled; what was not read stays in the kernel for whoever continues.
+func (m *master) freeze() {
+	for _, p := range m.procs {
+		p.ctl.SetReceiveDeadline(time.Unix(1, 0))
+	}
+	stopped := make(chan struct{})
+	go func() { m.readers.Wait(); close(stopped) }()
+	for waiting := true; waiting; {
+		select {
+		case ev := <-m.events:
+			m.local = append(m.local, ev)
+		case <-stopped:
+			waiting = false
+		}
+	}
+	for len(m.events) > 0 {
+		m.local = append(m.local, <-m.events)
+	}
+	for i := 0; i < len(m.local); i++ { // only what workers said; commands are asked again
+		if ev, ok := m.local[i].(messageEvent); ok && m.procs[ev.id] != nil && ev.m.Kind == msgReady {
+			m.machine.onReady(evReady{ID: ev.id})
+		}
+	}
+	for _, p := range m.procs {
+		p.out.pause()
+		p.err.pause()
+	}
+}
+
+// thaw undoes freeze.
+func (m *master) thaw() {
+	for id, p := range m.procs {
+		p.ctl.SetReceiveDeadline(time.Time{})
+		m.listenTo(id, p)
+		p.out.resume()
+		p.err.resume()
+	}
+}
+
+// execState executes a file in place, with the state and all descriptors in it.
+func (m *master) execState(path string, s savedMaster) error {
+	if !s.Fresh {
+		control, err := dupListener(m.control.ln)
+		if err != nil {
+			return err
+		}
+		defer sys.Close(control)
+		s.Control = control
+	}
+	fd, err := writeState(s)
+	if err != nil {
+		return err
+	}
+	defer sys.Close(fd)
+	m.sink.flush(time.Second)
+	keep := []int{fd, s.Lock}
+	if !s.Fresh {
+		keep = append(keep, s.Control, s.Board)
+		for _, k := range s.State.Sockets {
+			keep = append(keep, k.ID)
+		}
+		for _, b := range s.State.Builds {
+			keep = append(keep, b.File)
+		}
+		for _, p := range s.Procs {
+			keep = append(keep, p.Ctl, p.Out, p.Err)
+		}
+	}
+	// A signal that arrives during exec would find the default action.
+	ignored := []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2}
+	signal.Ignore(ignored...)
+	info := bootInfo{Role: roleMaster, Path: m.path, State: fd}
+	err = sys.ExecInPlace(path, os.Args, info.environ(), keep)
+	notify(m.signals)
+	return err
+}
+
+func dupListener(ln *net.UnixListener) (int, error) {
+	raw, err := ln.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	dup := -1
+	if e := raw.Control(func(fd uintptr) { dup, err = sys.DupFD(int(fd)) }); e != nil {
+		return -1, e
+	}
+	return dup, err
+}
+
+// continueFrom takes over from the master that has executed us.
+func (m *master) continueFrom(s savedMaster) error {
+	m.daemon, m.started, m.report = s.Daemon, s.Started, nil
+	m.boardFD = s.Board
+	if err := cloexec(s); err != nil {
+		return err
+	}
+	m.dir = &runDir{path: s.RunDir, lock: os.NewFile(uintptr(s.Lock), pidName)}
+	if err := m.prepare(); err != nil {
+		return err
+	}
+	m.sink.remember(s.Log)
+	var err error
+	if m.machine, err = resume(m, s.State); err != nil {
+		return err
+	}
+	ln, err := unixListener(s.Control)
+	if err != nil {
+		return err
+	}
+	if err := m.listen(ln); err != nil {
+		return err
+	}
+	for _, p := range s.Procs {
+		w := m.machine.worker(p.Worker)
+		if w == nil {
+			return fmt.Errorf("state: worker %d is not in it", p.Worker)
+		}
+		m.adopt(w, w.PID, p.Ctl, p.Out, p.Err, p.OutPartial, p.ErrPartial)
+	}
+	m.logger.Info("upgrade: the new master continues", "version", m.c.version, "workers", len(m.machine.Workers))
+	m.machine.upgraded(m.c.specs())
+	return nil
+}
+
+// cloexec makes the inherited descriptors private again.
+func cloexec(s savedMaster) error {
+	fds := []int{s.Lock, s.Board, s.Control}
+	for _, k := range s.State.Sockets {
+		fds = append(fds, k.ID)
+	}
+	for _, b := range s.State.Builds {
+		fds = append(fds, b.File)
+	}
+	for _, p := range s.Procs {
+		fds = append(fds, p.Ctl, p.Out, p.Err)
+	}
+	for _, fd := range fds {
+		if err := sys.KeepOnExec(fd, false); err != nil {
+			return fmt.Errorf("state: descriptor %d: %w", fd, err)
+		}
+	}
+	return nil
+}

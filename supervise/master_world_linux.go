@@ -1,0 +1,251 @@
+package supervise
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/jay-go/jay/internal/addr"
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// The master is the world of its machine.
+var _ world = (*master)(nil)
+
+func (m *master) now() instant { return instant(sys.Monotonic()) }
+
+func (m *master) jitter(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(d/5+1)
+}
+
+// start runs the build's file as a worker. The numbers of its descriptors are
+// the indices in files.
+func (m *master) start(w *worker, b *build, sockets []*socket) (int, error) {
+	ctl, ctlChild, err := sys.PacketPair()
+	if err != nil {
+		return 0, err
+	}
+	outR, outW, err := sys.Pipe()
+	if err != nil {
+		closeAll(ctl, ctlChild)
+		return 0, err
+	}
+	errR, errW, err := sys.Pipe()
+	if err != nil {
+		closeAll(ctl, ctlChild, outR, outW)
+		return 0, err
+	}
+	defer closeAll(ctlChild, outW, errW)
+	info := bootInfo{Role: roleWorker, Ctl: 3, Board: 4, Worker: &workerRole{
+		Program: w.Program, Slot: w.Slot, Generation: w.Generation, Incarnation: w.ID, Loop: m.c.loop, Watchdog: m.c.watchdog, Cell: w.Cell,
+	}}
+	files := []int{m.null, outW, errW, ctlChild, m.boardFD}
+	for _, r := range roles(sockets) {
+		r.FD = len(files)
+		files = append(files, r.ID)
+		info.Worker.Sockets = append(info.Worker.Sockets, r)
+	}
+	pid, err := m.spawn(b.File, files, info)
+	if err != nil {
+		closeAll(ctl, outR, errR)
+		return 0, err
+	}
+	w.StartedAt = time.Now()
+	m.adopt(w, pid, ctl, outR, errR, nil, nil)
+	return pid, nil
+}
+
+// spawn executes an open program file with our arguments.
+func (m *master) spawn(file int, files []int, info bootInfo) (int, error) {
+	if file < len(files) {
+		return 0, fmt.Errorf("start: descriptor %d of the program is overwritten by one of %d inherited; raise RLIMIT_NOFILE", file, len(files))
+	}
+	p := sys.Process{
+		Path: "/proc/self/fd/" + strconv.Itoa(file), Argv: os.Args, Env: info.environ(), Files: files, Credential: m.cred,
+	}
+	return p.Start()
+}
+
+// adopt begins to listen to a worker's process.
+func (m *master) adopt(w *worker, pid, ctl, out, err int, outPartial, errPartial []byte) {
+	p := &proc{w: w, ctl: sys.NewPacketConn(ctl), heard: time.Now()}
+	output := func(stream string) func(string) {
+		return func(line string) {
+			m.sink.Write(outputLine(m.c.logFormat, w.Program, w.Slot, pid, stream, line))
+		}
+	}
+	p.out = newCapture(out, outPartial, output("stdout"))
+	p.err = newCapture(err, errPartial, output("stderr"))
+	m.procs[w.ID] = p
+	m.listenTo(w.ID, p)
+}
+
+// listenTo forwards a worker's messages until its end, or a pause.
+func (m *master) listenTo(id uint32, p *proc) {
+	m.readers.Go(func() {
+		buf := make([]byte, maxMessage)
+		for {
+			n, fds, err := p.ctl.Receive(buf)
+			closeAll(fds...) // nothing that a worker says today carries any
+			if errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed) {
+				return
+			}
+			var msg message
+			if err == nil {
+				msg, err = decodeMessage(buf[:n])
+			}
+			m.events <- messageEvent{id: id, m: msg, err: err}
+		}
+	})
+}
+
+func (m *master) kill(w *worker) {
+	if err := sys.KillGroup(w.PID, syscall.SIGKILL); err != nil {
+		m.logger.Error("kill worker", "worker_pid", w.PID, "error", err)
+	}
+}
+
+func (m *master) send(w *worker, msg message, sockets []*socket) {
+	p := m.procs[w.ID]
+	if p == nil {
+		return
+	}
+	b, err := msg.encode()
+	if err == nil {
+		var fds []int
+		for _, s := range sockets {
+			fds = append(fds, s.ID)
+		}
+		err = p.ctl.Send(b, fds...)
+	}
+	if err != nil && !isErrno(err, syscall.EPIPE) && !isErrno(err, syscall.ECONNRESET) { // those exit just now
+		m.logger.Warn("message to worker", "kind", string(msg.Kind), "program", w.Program, "slot", w.Slot, "worker_pid", w.PID, "error", err)
+	}
+}
+
+func (m *master) open(key socketKey, configured string, backlog int, reusePort bool) (int, string, error) {
+	a, err := addr.Parse(key.Addr)
+	if err != nil {
+		return -1, "", err
+	}
+	network, address := a.Network()
+	o := sys.ListenOptions{Backlog: backlog, ReusePort: reusePort, Mode: 0o660, UID: -1, GID: -1}
+	if network == "unix" {
+		if err := sys.UnlinkStale(address); err != nil {
+			return -1, "", err
+		}
+		if m.cred != nil {
+			o.UID, o.GID = int(m.cred.Uid), int(m.cred.Gid)
+		}
+	}
+	fd, err := sys.ListenSocket(network, address, o)
+	if err != nil {
+		return -1, "", err
+	}
+	bound, err := sys.BoundAddr(fd)
+	if err != nil {
+		sys.Close(fd)
+		return -1, "", err
+	}
+	return fd, boundName(a, bound), nil
+}
+
+func (m *master) share(id int) error { return sys.SetReusePort(id) }
+
+func (m *master) close(s *socket) {
+	if a, err := addr.Parse(s.Addr); err == nil && a.Scheme == addr.Unix {
+		os.Remove(a.Path) // may have been removed by somebody
+	}
+	sys.Close(s.ID)
+}
+
+func (m *master) closeBuild(b *build) { sys.Close(b.File) }
+
+func (m *master) log(level slog.Level, text string, args ...any) {
+	for i := range args { // pid is ours already
+		if args[i] == "pid" {
+			args[i] = "worker_pid"
+		}
+	}
+	m.logger.Log(nothing(), level, text, args...)
+}
+
+func (m *master) exited(e WorkerExit) {
+	if fn := m.o.OnWorkerExit; fn != nil {
+		m.hook(func() { fn(e) })
+	}
+}
+
+func (m *master) reloaded() {
+	if m.o.OnMasterReload != nil {
+		m.hook(m.o.OnMasterReload)
+	}
+}
+
+// hook runs user code beside the owner, which never waits for it.
+func (m *master) hook(fn func()) {
+	select {
+	case m.hooks <- fn:
+	default:
+		m.logger.Error("hook dropped: earlier ones do not return")
+	}
+}
+
+func closeAll(fds ...int) {
+	for _, fd := range fds {
+		sys.Close(fd)
+	}
+}
+
+func isErrno(err error, errno syscall.Errno) bool { return errors.Is(err, errno) }
+
+func isLive(err error) bool { return errors.Is(err, sys.ErrLive) }
+
+// credential is whom the workers run as; nil means as we do.
+func credential(name, group string) (*syscall.Credential, error) {
+	if name == "" && group == "" {
+		return nil, nil
+	}
+	if os.Geteuid() != 0 {
+		return nil, fmt.Errorf("run workers as user %q, group %q: only root can switch; start as root or leave the flags out", name, group)
+	}
+	c := &syscall.Credential{Uid: uint32(os.Getuid()), Gid: uint32(os.Getgid())}
+	if name != "" {
+		u, err := user.Lookup(name)
+		if err != nil {
+			if u, err = user.LookupId(name); err != nil {
+				return nil, fmt.Errorf("--user %s: there is no such user", name)
+			}
+		}
+		ids, err := u.GroupIds()
+		if err != nil {
+			return nil, fmt.Errorf("--user %s: groups: %w", name, err)
+		}
+		c.Uid, c.Gid = number(u.Uid), number(u.Gid)
+		for _, id := range ids {
+			c.Groups = append(c.Groups, number(id))
+		}
+	}
+	if group != "" {
+		g, err := user.LookupGroup(group)
+		if err != nil {
+			if g, err = user.LookupGroupId(group); err != nil {
+				return nil, fmt.Errorf("--group %s: there is no such group", group)
+			}
+		}
+		c.Gid = number(g.Gid)
+	}
+	return c, nil
+}
+
+func number(id string) uint32 {
+	n, _ := strconv.ParseUint(id, 10, 32) // ids are numbers on Linux
+	return uint32(n)
+}

@@ -1,0 +1,201 @@
+package supervise
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// runDir is the run directory of a service. Its pid file's lock is what makes
+// a master the only one; its contents are for people.
+type runDir struct {
+	path string
+	lock *os.File // the pid file, locked; nil in the command line
+}
+
+const (
+	pidName     = "master.pid"
+	controlName = "control.sock"
+)
+
+// errHeld says that another master has the run directory.
+type errHeld struct {
+	dir string
+	pid int
+}
+
+func (e errHeld) Error() string {
+	who := "another process"
+	if e.pid != 0 {
+		who = "pid " + strconv.Itoa(e.pid)
+	}
+	return fmt.Sprintf("run directory %s: already running (%s); stop it first, or choose another --run-dir", e.dir, who)
+}
+
+// defaultRunDir is where a program's run directory is when nobody says.
+func defaultRunDir(prog string) string {
+	if os.Geteuid() == 0 {
+		return filepath.Join("/run/jay", prog)
+	}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return filepath.Join(dir, "jay", prog)
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = os.TempDir()
+	}
+	return filepath.Join(home, ".local/state/jay", prog)
+}
+
+// openRunDir makes the directory where it does not exist, and refuses one that
+// somebody else could write to.
+func openRunDir(path string) (*runDir, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("run directory %s: %w", path, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("run directory: %w", err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("run directory: %w", err)
+	}
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("run directory: %w", err)
+	}
+	st := fi.Sys().(*syscall.Stat_t)
+	switch {
+	case !fi.IsDir():
+		return nil, fmt.Errorf("run directory %s: it is not a directory", path)
+	case int(st.Uid) != os.Geteuid():
+		return nil, fmt.Errorf("run directory %s: it belongs to uid %d, not to us (%d); choose another --run-dir", path, st.Uid, os.Geteuid())
+	}
+	if fi.Mode().Perm() != 0o700 {
+		if err := os.Chmod(path, 0o700); err != nil {
+			return nil, fmt.Errorf("run directory: %w", err)
+		}
+	}
+	return &runDir{path: path}, nil
+}
+
+func (d *runDir) pidFile() string { return filepath.Join(d.path, pidName) }
+func (d *runDir) control() string { return filepath.Join(d.path, controlName) }
+
+// take locks the pid file for the life of this process and writes our number.
+func (d *runDir) take() error {
+	f, err := os.OpenFile(d.pidFile(), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return fmt.Errorf("pid file: %w", err)
+	}
+	err = onFD(f, sys.TryLock)
+	for range 20 { // somebody who only looks has it for a moment
+		if !errors.Is(err, sys.ErrLocked) || sys.LockHolder(d.pidFile()) != 0 {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+		err = onFD(f, sys.TryLock)
+	}
+	if errors.Is(err, sys.ErrLocked) {
+		f.Close()
+		return errHeld{dir: d.path, pid: d.holder()}
+	}
+	if err == nil {
+		err = writePID(f)
+	}
+	if err != nil {
+		f.Close()
+		return fmt.Errorf("pid file %s: %w", d.pidFile(), err)
+	}
+	d.lock = f
+	return nil
+}
+
+func writePID(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+// holder is the process that has the lock, 0 where nobody has it, or nobody
+// that we can see. A number in the file alone proves nothing.
+func (d *runDir) holder() int {
+	for range 50 { // whoever has just taken the lock is about to write
+		if !d.held() {
+			return 0
+		}
+		if pid := sys.LockHolder(d.pidFile()); pid != 0 {
+			return pid
+		}
+		b, _ := os.ReadFile(d.pidFile()) // empty is what we wait out
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && pid > 0 {
+			return pid
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return 0
+}
+
+// held reports whether a master lives.
+func (d *runDir) held() bool {
+	f, err := os.Open(d.pidFile())
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(onFD(f, sys.TryLockShared), sys.ErrLocked)
+}
+
+// listen makes the control socket. The lock is ours, so one that is there is
+// an earlier master's.
+func (d *runDir) listen() (*net.UnixListener, error) {
+	if err := os.Remove(d.control()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	fd, err := sys.ListenSocket("unix", d.control(), sys.ListenOptions{Backlog: 128, Mode: 0o600, UID: -1, GID: -1})
+	if err != nil {
+		return nil, fmt.Errorf("control socket %s: %w", d.control(), err)
+	}
+	return unixListener(fd)
+}
+
+// unixListener takes over a listening descriptor.
+func unixListener(fd int) (*net.UnixListener, error) {
+	f := os.NewFile(uintptr(fd), controlName)
+	defer f.Close()
+	ln, err := net.FileListener(f)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	return ln.(*net.UnixListener), nil
+}
+
+// release makes the directory look like nobody's; the lock ends with the process.
+func (d *runDir) release() {
+	os.Remove(d.control())
+	d.lock.Truncate(0)
+	d.lock.Close()
+}
+
+// onFD calls fn with the number of an open file.
+func onFD(f *os.File, fn func(int) error) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var result error
+	if err := raw.Control(func(fd uintptr) { result = fn(int(fd)) }); err != nil {
+		return err
+	}
+	return result
+}

@@ -1,0 +1,195 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// Times of a worker whose master has died: within 2 s it is gone.
+const (
+	orphanDrain  = time.Second             // for the program
+	orphanClose  = 500 * time.Millisecond  // then nobody new is let in
+	orphanExit   = 1800 * time.Millisecond // then it exits whatever the program does
+	reportedExit = 1
+)
+
+// runWorker is the whole life of a worker process. It returns the exit code.
+func runWorker(o *Options, c *config, b bootInfo) int {
+	// Ignored, not handled: a write to a closed descriptor returns EPIPE, also
+	// where that is standard output. Hang-ups of a terminal are the master's.
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
+	p := findOwn(c.programs, b.Worker.Program)
+	if p == nil {
+		fmt.Fprintf(os.Stderr, "worker %s/%d: this file has no program of that name; programs must not depend on what the master alone sees\n",
+			b.Worker.Program, b.Worker.Slot)
+		return reportedExit
+	}
+	w, link, err := newWorker(b, c)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "worker %s/%d: %v\n", b.Worker.Program, b.Worker.Slot, err)
+		return reportedExit
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	link.program, link.drain = p, cancel
+	go link.listen()
+	err = w.live(ctx, p)
+	if err != nil && ctx.Err() == nil {
+		fmt.Fprintf(os.Stderr, "worker %s/%d: %v\n", w.Name(), w.Slot(), err)
+		return reportedExit
+	}
+	return 0
+}
+
+// live runs the program between its hooks.
+func (w *Worker) live(ctx context.Context, p *Program) error {
+	if p.OnWorkerStart != nil {
+		if err := p.OnWorkerStart(w); err != nil {
+			return fmt.Errorf("OnWorkerStart: %w", err)
+		}
+	}
+	err := p.Run(ctx, w)
+	w.cell.setReady(false)
+	if p.OnWorkerStop != nil {
+		p.OnWorkerStop(w)
+	}
+	if err != nil {
+		return fmt.Errorf("Run: %w", err)
+	}
+	return nil
+}
+
+func findOwn(programs []Program, name string) *Program {
+	for i := range programs {
+		if programs[i].name() == name {
+			return &programs[i]
+		}
+	}
+	return nil
+}
+
+// newWorker takes over what the process has inherited.
+func newWorker(b bootInfo, c *config) (*Worker, *workerLink, error) {
+	words, err := sys.MapWords(b.Board, boardWords)
+	if err != nil {
+		return nil, nil, err
+	}
+	sys.Close(b.Board)
+	if err := sys.SetNonblock(b.Ctl); err != nil {
+		return nil, nil, err
+	}
+	w := &Worker{role: *b.Worker, logger: slog.New(newHandler(os.Stderr, c.logFormat, c.logLevel))}
+	w.cell = (&board{words: words.Word}).cell(b.Worker.Cell, b.Worker.Program)
+	for _, s := range b.Worker.Sockets {
+		w.sockets = append(w.sockets, Socket{Addr: s.Addr, Configured: s.Configured, h: newHandle(s.FD)})
+		w.ids = append(w.ids, s.ID)
+	}
+	link := &workerLink{w: w, conn: sys.NewPacketConn(b.Ctl)}
+	w.master = link
+	return w, link, nil
+}
+
+// workerLink is a worker's end of the control pair. listen owns it, but for
+// send, which any goroutine may call.
+type workerLink struct {
+	w       *Worker
+	conn    *sys.PacketConn
+	program *Program
+	drain   context.CancelCauseFunc
+}
+
+func (l *workerLink) send(m message) error {
+	b, err := m.encode()
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		err := l.conn.Send(b)
+		if !errors.Is(err, sys.ErrFull) || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// listen carries out what the master says, to the end of the process.
+func (l *workerLink) listen() {
+	buf := make([]byte, maxMessage)
+	for {
+		n, fds, err := l.conn.Receive(buf)
+		if err != nil {
+			l.masterGone()
+			return
+		}
+		m, err := decodeMessage(buf[:n])
+		if err != nil {
+			closeAll(fds...)
+			l.w.logger.Error("message of the master", "error", err)
+			continue
+		}
+		l.obey(m, fds)
+	}
+}
+
+func (l *workerLink) obey(m message, fds []int) {
+	if m.Kind != msgSockets {
+		closeAll(fds...)
+	}
+	switch m.Kind {
+	case msgDrain:
+		l.onDrain(m)
+	case msgReload:
+		if l.program.OnReload != nil {
+			go l.program.OnReload(l.w)
+		}
+	case msgSockets:
+		l.w.setSockets(m.Sockets, fds)
+	case msgAskStats:
+		l.w.answerStats(m.Seq)
+	case msgAskConnections:
+		go l.w.answerConnections(m.Seq, m.Query)
+	}
+}
+
+func (l *workerLink) onDrain(m message) {
+	if m.Dump {
+		os.Stderr.Write(allStacks())
+	}
+	d := &Drain{Reason: m.Reason}
+	if m.Timeout >= 0 {
+		d.Deadline = time.Now().Add(m.Timeout)
+	}
+	l.w.cell.setReady(false)
+	if m.Reason == Reload && l.program.OnReload != nil {
+		go func() {
+			l.program.OnReload(l.w)
+			l.drain(d)
+		}()
+		return
+	}
+	l.drain(d)
+}
+
+// masterGone leaves within 2 s whatever the program does: a new master may be
+// waiting for the addresses.
+func (l *workerLink) masterGone() {
+	time.AfterFunc(orphanExit, func() { os.Exit(reportedExit) })
+	time.AfterFunc(orphanClose, func() {
+		for _, s := range l.w.Sockets() {
+			s.Close()
+		}
+	})
+	l.drain(&Drain{Reason: MasterGone, Deadline: time.Now().Add(orphanDrain)})
+}
+
+func allStacks() []byte {
+	buf := make([]byte, 1<<20)
+	return buf[:runtime.Stack(buf, true)]
+}
