@@ -3,6 +3,7 @@ package jay
 import (
 	"fmt"
 	"net"
+	"time"
 )
 
 // Close ends the connection in order: what was written is sent, then FIN, then
@@ -76,7 +77,20 @@ func (c *Conn) closeWrite() {
 		return
 	}
 	c.stalled = 0
-	c.closing = c.worker.tickIn(c.worker.server.closeTimeout())
+	c.setLinger()
+}
+
+// drainLinger bounds the lingering while the worker drains: a peer that keeps
+// silent must not hold up the stop.
+const drainLinger = time.Second
+
+// setLinger gives the peer time for its FIN.
+func (c *Conn) setLinger() {
+	d := c.worker.server.closeTimeout()
+	if c.worker.drain != nil && (d == none || d > drainLinger) {
+		d = drainLinger
+	}
+	c.closing = c.worker.tickIn(d)
 	c.arm()
 }
 

@@ -36,6 +36,7 @@ func (w *Worker) emptyQueue(before uint64) {
 			return
 		}
 		w.closeListeners()
+		w.host.unlisten()
 		w.loop.AfterFunc(0, func() {
 			w.emptying = false
 			w.tellDrain()
@@ -57,12 +58,15 @@ func (w *Worker) tellDrain() {
 }
 
 func (c *Conn) tellDrain() {
-	if h, ok := c.handler.(DrainHandler); ok {
+	reason := c.worker.drain.Reason
+	h, ok := c.handler.(DrainHandler)
+	switch {
+	case c.state == stateLingering:
+		c.setLinger()
+	case c.state != stateOpen:
+	case ok:
 		h.Drain(c)
-		return
-	}
-	stop := c.worker.drain.Reason
-	if c.holds == 0 && (stop == supervise.Stop || stop == supervise.MasterGone) {
+	case c.holds == 0 && (reason == supervise.Stop || reason == supervise.MasterGone):
 		c.Close()
 	}
 }

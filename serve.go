@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/jay-go/jay/internal/addr"
@@ -21,11 +22,18 @@ type host struct {
 	incarnation uint32
 	backend     string
 	logger      *slog.Logger
-	sockets     []supervise.Socket
+	listen      []listening
 	setLoad     func(connections int)
 	peers       func() (connections, workers int)
 	ready       func() error
+	unlisten    func() // nobody will accept any more
 	report      func(func() supervise.Stats)
+}
+
+// listening is one open address.
+type listening struct {
+	addr net.Addr
+	sock loop.ListenSocket
 }
 
 // Serve runs the server in this process, without a master: for tests,
@@ -43,26 +51,33 @@ func (s *Server) ServeReady(ctx context.Context, ready func(addrs []net.Addr)) e
 	if err != nil {
 		return err
 	}
+	closeAll := sync.OnceValue(func() (err error) {
+		for _, sock := range sockets {
+			err = errors.Join(err, sock.Close())
+		}
+		return err
+	})
 	h := host{
 		incarnation: uint32(time.Now().Unix()),
 		backend:     s.Loop,
 		logger:      slog.Default(),
-		sockets:     sockets,
+		listen:      listeningOn(sockets),
 		setLoad:     func(int) {},
 		peers:       func() (int, int) { return 0, 1 },
 		report:      func(func() supervise.Stats) {},
+		unlisten:    func() { _ = closeAll() }, // its error is returned below
 		ready: func() error {
 			if ready != nil {
-				ready(addrsOf(sockets))
+				var addrs []net.Addr
+				for _, s := range sockets {
+					addrs = append(addrs, addrOf(s))
+				}
+				ready(addrs)
 			}
 			return nil
 		},
 	}
-	err = s.run(ctx, h)
-	for _, sock := range sockets {
-		err = errors.Join(err, sock.Close())
-	}
-	return err
+	return errors.Join(s.run(ctx, h), closeAll())
 }
 
 // program describes the server to package supervise.
@@ -78,7 +93,8 @@ func (s *Server) program() supervise.Program {
 func (s *Server) runWorker(ctx context.Context, w *supervise.Worker) error {
 	return s.run(ctx, host{
 		slot: w.Slot(), incarnation: w.Incarnation(), backend: w.Loop(), logger: w.Logger(),
-		sockets: w.Sockets(), setLoad: w.SetLoad, peers: w.PeerLoad, ready: w.Ready, report: w.ReportStats,
+		listen: listeningOn(w.Sockets()), setLoad: w.SetLoad, peers: w.PeerLoad, ready: w.Ready, report: w.ReportStats,
+		unlisten: func() {}, // the sockets are the master's
 	})
 }
 
@@ -131,8 +147,8 @@ func (w *Worker) start() {
 		}
 	}
 	w.starting = false
-	for _, sock := range w.host.sockets {
-		if err := w.listen(sock); err != nil {
+	for _, on := range w.host.listen {
+		if err := w.listen(on); err != nil {
 			w.startFailed(err)
 			return
 		}
@@ -142,13 +158,12 @@ func (w *Worker) start() {
 	}
 }
 
-func (w *Worker) listen(sock supervise.Socket) error {
-	addr := addrOf(sock)
-	a := &acceptor{worker: w, via: &endpoint{addr: addr, unix: addr.Network() == "unix"}}
-	tuneListener(sock.FD(), a.via)
-	ln, err := w.loop.Listen(loop.ListenSocket{FD: sock.FD(), Listener: sock.Listener}, a)
+func (w *Worker) listen(on listening) error {
+	a := &acceptor{worker: w, via: &endpoint{addr: on.addr, unix: on.addr.Network() == "unix"}}
+	tuneListener(on.sock.FD, a.via)
+	ln, err := w.loop.Listen(on.sock, a)
 	if err != nil {
-		return fmt.Errorf("accept on %s: %w", sock.Addr, err)
+		return fmt.Errorf("accept on %s: %w", on.addr, err)
 	}
 	a.ln = ln
 	w.acceptors = append(w.acceptors, a)
@@ -205,11 +220,11 @@ func drainOf(ctx context.Context, s *Server) *Drain {
 	return d
 }
 
-func addrsOf(sockets []supervise.Socket) (addrs []net.Addr) {
+func listeningOn(sockets []supervise.Socket) (on []listening) {
 	for _, s := range sockets {
-		addrs = append(addrs, addrOf(s))
+		on = append(on, listening{addrOf(s), loop.ListenSocket{FD: s.FD(), Listener: s.Listener}})
 	}
-	return addrs
+	return on
 }
 
 // addrOf returns a socket's bound address.

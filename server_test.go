@@ -2,12 +2,21 @@ package jay_test
 
 import (
 	"context"
+	"log/slog"
 	"net"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/internal/leak"
 )
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	leak.Main(m)
+}
 
 // backends are the loops that every test of this package runs on.
 var backends = []string{"auto", "goroutine"}
@@ -18,6 +27,9 @@ func eachBackend(t *testing.T, test func(t *testing.T, backend string)) {
 		t.Run(b, func(t *testing.T) { test(t, b) })
 	}
 }
+
+// patience is how long a test waits for what must happen.
+const patience = 20 * time.Second
 
 // serve runs s in this process until the test ends and returns its address.
 func serve(t *testing.T, s *jay.Server, backend string) string {
@@ -39,42 +51,59 @@ func serveStop(t *testing.T, s *jay.Server, backend string) (addr string, stop f
 	ready := make(chan net.Addr, 1)
 	ended := make(chan error, 1)
 	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()
-	stopped := false
-	stop = func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
-		if stopped {
-			return
+		if err := receive(t, ended, "the end of Serve"); err != nil {
+			t.Errorf("Serve returned %v", err)
 		}
-		stopped = true
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Errorf("Serve returned %v", err)
-			}
-		case <-time.After(20 * time.Second):
-			t.Error("Serve did not return within 20 s of the stop")
-		}
-	}
+	})
 	select {
 	case a := <-ready:
 		return a.String(), stop
 	case err := <-ended:
 		t.Fatalf("Serve did not start: %v", err)
-	case <-time.After(10 * time.Second):
-		t.Fatal("Serve was not ready within 10 s")
+	case <-time.After(patience):
+		t.Fatal("Serve was not ready in time")
 	}
 	return "", nil
 }
 
-// dial connects to a server under test; the connection is closed at the end.
-func dial(t *testing.T, addr string) net.Conn {
+// receive waits for a value that must come.
+func receive[T any](t *testing.T, ch <-chan T, what string) T {
 	t.Helper()
-	c, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("%s did not come within %v", what, patience)
+		panic("unreachable")
+	}
+}
+
+// eventually waits for a condition that must become true.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+// dial connects to a server under test; the connection is closed at the end.
+func dial(t *testing.T, addr string) *net.TCPConn {
+	t.Helper()
+	return dialOn(t, "tcp", addr).(*net.TCPConn)
+}
+
+func dialOn(t *testing.T, network, addr string) net.Conn {
+	t.Helper()
+	c, err := net.DialTimeout(network, addr, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	return c
 }
 
@@ -87,3 +116,32 @@ func (echo) Data(c *jay.Conn, b []byte) (int, error) {
 	return len(b), err
 }
 func (echo) Close(*jay.Conn, error) {}
+
+// lines is the codec of the tests: text up to a newline, at most 64 bytes.
+type lines struct{}
+
+func (lines) Parse(b []byte) (string, int, error) {
+	line, _, ok := strings.Cut(string(b), "\n")
+	switch {
+	case len(line) > 64:
+		return "", 0, errLong
+	case !ok:
+		return "", 0, nil
+	}
+	return line, len(line) + 1, nil
+}
+
+func (lines) Append(dst []byte, m string) ([]byte, error) {
+	return append(append(dst, m...), '\n'), nil
+}
+
+type longError struct{}
+
+func (longError) Error() string { return "line too long" }
+
+var errLong = longError{}
+
+// onLine is a handler that calls fn for each line.
+func onLine(fn func(c *jay.Conn, line string)) jay.Handler {
+	return &jay.Messages[string]{Codec: lines{}, OnMessage: fn}
+}

@@ -135,7 +135,7 @@ func (c *Conn) settle() {
 		c.detach(fn)
 		return
 	}
-	if c.take(flagDrainTell) && c.state == stateOpen {
+	if c.take(flagDrainTell) {
 		c.tellDrain()
 	}
 	if c.take(flagDataDue) && c.in != nil && c.Reading() {

@@ -1,0 +1,97 @@
+package jay_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/jay-go/jay"
+)
+
+// TestWaterMarks writes far above the high-water mark and expects that no
+// further message is read until the peer has taken enough.
+func TestWaterMarks(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		const answer = 8 << 20
+		events := make(chan string, 16)
+		full, drained, second := make(chan bool, 1), make(chan int, 1), false // second: loop only
+		addr := serve(t, &jay.Server{
+			HighWater: 1 << 20, LowWater: 1 << 18,
+			Handler: onLine(func(c *jay.Conn, line string) {
+				events <- line
+				if !second {
+					second = true
+					c.Write(make([]byte, answer))
+				} else {
+					c.WriteString("second")
+				}
+			}),
+			OnBufferFull:  func(*jay.Conn) { full <- true },
+			OnBufferDrain: func(c *jay.Conn) { drained <- c.Buffered() },
+		}, backend)
+		c := dial(t, addr)
+		send(t, c, "one\ntwo\n")
+		receive(t, full, "OnBufferFull")
+		if got := receive(t, events, "the first message"); got != "one" {
+			t.Fatalf("got message %q", got)
+		}
+		if len(events) > 0 {
+			t.Fatalf("message %q was read above the high-water mark", <-events)
+		}
+		if _, err := io.CopyN(io.Discard, c, answer); err != nil {
+			t.Fatal(err)
+		}
+		if n := receive(t, drained, "OnBufferDrain"); n > 1<<18 {
+			t.Errorf("OnBufferDrain came with %d bytes unsent, low-water mark %d", n, 1<<18)
+		}
+		if got := receive(t, events, "the second message"); got != "two" {
+			t.Errorf("got message %q", got)
+		}
+		expect(t, c, "second")
+	})
+}
+
+func TestOutputLimit(t *testing.T) {
+	for name, drop := range map[string]bool{"close": false, "drop newest": true} {
+		t.Run(name, func(t *testing.T) {
+			eachBackend(t, func(t *testing.T, backend string) {
+				results, closed := make(chan error, 4), make(chan error, 1)
+				addr := serve(t, &jay.Server{
+					MaxOutput: 4096, DropNewest: drop,
+					Handler: onLine(func(c *jay.Conn, line string) {
+						_, err := c.WriteString(strings.Repeat("a", 4000))
+						results <- err
+						_, err = c.WriteString(strings.Repeat("b", 4000))
+						results <- err
+						_, err = c.WriteString("tail")
+						results <- err
+					}),
+					OnClose: func(_ *jay.Conn, err error) { closed <- err },
+				}, backend)
+				c := dial(t, addr)
+				send(t, c, "go\n")
+				if err := receive(t, results, "result"); err != nil {
+					t.Errorf("Write below the limit: %v", err)
+				}
+				if err := receive(t, results, "result"); !errors.Is(err, jay.ErrOutputLimit) {
+					t.Errorf("Write above the limit: %v, want ErrOutputLimit", err)
+				}
+				err := receive(t, results, "result")
+				if drop {
+					if err != nil {
+						t.Errorf("Write after a dropped one: %v", err)
+					}
+					expect(t, c, strings.Repeat("a", 4000)+"tail")
+					return
+				}
+				if !errors.Is(err, jay.ErrClosed) {
+					t.Errorf("Write after the limit: %v, want ErrClosed", err)
+				}
+				if err := receive(t, closed, "OnClose"); !errors.Is(err, jay.ErrOutputLimit) {
+					t.Errorf("OnClose got %v, want ErrOutputLimit", err)
+				}
+			})
+		})
+	}
+}

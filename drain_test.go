@@ -1,0 +1,134 @@
+package jay_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/supervise"
+)
+
+// TestStopAnswersWhatCame connects many clients, stops the server in the
+// middle of their requests and expects an answer to each that was read.
+func TestStopAnswersWhatCame(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		refs := make(chan jay.Ref, 1)
+		stopped := make(chan bool, 1)
+		s := &jay.Server{
+			Handler:      onLine(func(c *jay.Conn, line string) { c.Hold(); refs <- c.Ref() }),
+			OnWorkerStop: func(w *jay.Worker) { stopped <- w.Len() == 0 },
+		}
+		addr, stop := serveStop(t, s, backend)
+		busy, idle := dial(t, addr), dial(t, addr)
+		send(t, busy, "question\n")
+		ref := receive(t, refs, "the message")
+		ended := make(chan bool)
+		go func() { stop(); close(ended) }()
+		expectEOF(t, idle)
+		idle.Close()
+		if _, err := net.DialTimeout("tcp", addr, patience); err == nil {
+			t.Error("a connection was accepted after the stop")
+		}
+		if err := ref.Do(func(c *jay.Conn) { c.WriteString("answer"); c.Release() }); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, busy, "answer")
+		expectEOF(t, busy)
+		busy.Close()
+		receive(t, ended, "the end of Serve")
+		if !receive(t, stopped, "OnWorkerStop") {
+			t.Error("OnWorkerStop was called before the last connection had closed")
+		}
+	})
+}
+
+func TestStopDeadlineAborts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed, refs, ended := make(chan error, 1), make(chan jay.Ref, 1), make(chan error)
+		s := &jay.Server{
+			Handler: onLine(func(c *jay.Conn, line string) { c.Hold(); refs <- c.Ref() }),
+			OnClose: func(_ *jay.Conn, err error) { closed <- err },
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		p := newPipes()
+		go func() { ended <- jay.ServeOn(ctx, s, p) }()
+		c := p.dial()
+		send(t, c, "x\n")
+		<-refs
+		from := time.Now()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Serve returned %v", err)
+		}
+		wantBetween(t, "Serve returned", time.Since(from), 10*time.Second)
+		if err := <-closed; !errors.Is(err, jay.ErrStopped) {
+			t.Errorf("OnClose got %v, want ErrStopped", err)
+		}
+		c.Close()
+	})
+}
+
+// TestReloadDrainKeepsIdle drains as for a reload: an idle connection stays
+// until shortly before the deadline and is closed in order.
+func TestReloadDrainKeepsIdle(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	s := &jay.Server{Handler: echo{}, Addr: "tcp://127.0.0.1:0"}
+	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
+	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()
+	c := dial(t, receive(t, ready, "Serve").String())
+	send(t, c, "a")
+	expect(t, c, "a")
+	cancel(jay.DrainWithin(supervise.Reload, 2*time.Second))
+	from := time.Now()
+	send(t, c, "b")
+	expect(t, c, "b")
+	expectEOF(t, c)
+	if d := time.Since(from); d < time.Second {
+		t.Errorf("an idle connection was closed %v after the reload, with 2 s to go", d)
+	}
+	c.Close()
+	if err := receive(t, ended, "the end of Serve"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStartErrors(t *testing.T) {
+	boom := errors.New("no database")
+	for name, s := range map[string]*jay.Server{
+		"OnWorkerStart": {Handler: echo{}, OnWorkerStart: func(*jay.Worker) error { return boom }},
+		"panic":         {Handler: echo{}, OnWorkerStart: func(*jay.Worker) error { panic(boom) }},
+		"no handler":    {},
+		"bad loop":      {Handler: echo{}, Loop: "epol"},
+		"bad address":   {Handler: echo{}, Addr: "tcp://nowhere"},
+	} {
+		if s.Addr == "" {
+			s.Addr = "tcp://127.0.0.1:0"
+		}
+		if err := s.Serve(t.Context()); err == nil {
+			t.Errorf("%s: Serve returned nil", name)
+		} else if (name == "OnWorkerStart" || name == "panic") && !errors.Is(err, boom) {
+			t.Errorf("%s: Serve returned %v, want the cause", name, err)
+		}
+	}
+}
+
+// TestSilentPeerDoesNotHoldUpTheStop leaves a connection open that the client
+// never closes.
+func TestSilentPeerDoesNotHoldUpTheStop(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		addr, stop := serveStop(t, &jay.Server{Handler: echo{}}, backend)
+		c := dial(t, addr)
+		send(t, c, "x")
+		expect(t, c, "x")
+		from := time.Now()
+		stop()
+		if d := time.Since(from); d > 5*time.Second {
+			t.Errorf("a silent peer held up the stop for %v", d)
+		}
+		expectEOF(t, c)
+	})
+}

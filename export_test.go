@@ -1,0 +1,40 @@
+package jay
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/supervise"
+)
+
+// ServeOn serves on a listener of a test's own, with the goroutine backend, so
+// that a test can run in virtual time.
+func ServeOn(ctx context.Context, s *Server, ln net.Listener) error {
+	return ServeAmong(ctx, s, ln, func() (int, int) { return 0, 1 })
+}
+
+// ServeAmong is ServeOn in a worker whose peers are made up.
+func ServeAmong(ctx context.Context, s *Server, ln net.Listener, peers func() (connections, workers int)) error {
+	return s.run(ctx, host{
+		incarnation: 7,
+		backend:     "goroutine",
+		logger:      slog.New(slog.DiscardHandler),
+		listen:      []listening{{ln.Addr(), loop.ListenSocket{FD: -1, Listener: func() (net.Listener, error) { return ln, nil }}}},
+		setLoad:     func(int) {},
+		peers:       peers,
+		ready:       func() error { return nil },
+		report:      func(func() supervise.Stats) {},
+		unlisten:    func() {},
+	})
+}
+
+// Report returns the figures that a supervised worker would report.
+func (w *Worker) Report() supervise.Stats { return w.report() }
+
+// DrainWithin is a context's cause that asks for a drain.
+func DrainWithin(reason supervise.DrainReason, d time.Duration) *Drain {
+	return &Drain{Reason: reason, Deadline: time.Now().Add(d)}
+}

@@ -1,0 +1,95 @@
+package jay_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jay-go/jay"
+)
+
+// TestRefFromManyGoroutines writes from 8 goroutines: nothing is lost or torn,
+// and each goroutine's writes are in order.
+func TestRefFromManyGoroutines(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		refs := make(chan jay.Ref, 1)
+		addr := serve(t, &jay.Server{Handler: echo{}, OnConnect: func(c *jay.Conn) { refs <- c.Ref() }}, backend)
+		c := dial(t, addr)
+		ref := receive(t, refs, "the connection")
+		const writers, each = 8, 500
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				for i := range each {
+					if err := ref.Send(fmt.Appendf(nil, "%d %d\n", w, i)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		next := [writers]int{}
+		in := bufio.NewScanner(c)
+		for range writers * each {
+			if !in.Scan() {
+				t.Fatal(in.Err())
+			}
+			var w, i int
+			if _, err := fmt.Sscanf(in.Text(), "%d %d", &w, &i); err != nil || i != next[w] {
+				t.Fatalf("got %q, want number %d", in.Text(), next[w])
+			}
+			next[w]++
+		}
+		wg.Wait()
+	})
+}
+
+func TestRefAfterClose(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		refs, closed := make(chan jay.Ref, 1), make(chan error, 1)
+		addr, stop := serveStop(t, &jay.Server{
+			Handler:   echo{},
+			OnConnect: func(c *jay.Conn) { refs <- c.Ref() },
+			OnClose:   func(_ *jay.Conn, err error) { closed <- err },
+		}, backend)
+		defer stop()
+		c := dial(t, addr)
+		ref := receive(t, refs, "the connection")
+		c.Close()
+		receive(t, closed, "OnClose")
+		for name, err := range map[string]error{
+			"Send": ref.Send([]byte("x")), "Close": ref.Close(), "Abort": ref.Abort(),
+			"Do":       ref.Do(func(*jay.Conn) { t.Error("Do ran on a closed connection") }),
+			"zero Ref": jay.Ref{}.Close(),
+		} {
+			if !errors.Is(err, jay.ErrClosed) {
+				t.Errorf("%s after close: %v, want ErrClosed", name, err)
+			}
+		}
+		dial(t, addr)
+		live := receive(t, refs, "the second connection")
+		stop()
+		if err := live.Send([]byte("x")); !errors.Is(err, jay.ErrClosed) {
+			t.Errorf("Send after the worker ended: %v, want ErrClosed", err)
+		}
+	})
+}
+
+// TestOneSendPerTurn writes piecemeal and expects that the pieces travel
+// together: the peer's first read has them all.
+func TestOneSendPerTurn(t *testing.T) {
+	c := dial(t, serve(t, &jay.Server{Handler: onLine(func(c *jay.Conn, _ string) {
+		for range 100 {
+			c.WriteString("0123456789")
+			c.Write([]byte("abcdefghij"))
+		}
+	})}, "auto"))
+	send(t, c, "go\n")
+	buf := make([]byte, 4096)
+	n, err := c.Read(buf)
+	if want := strings.Repeat("0123456789abcdefghij", 100); string(buf[:n]) != want {
+		t.Errorf("the first read got %d bytes, %v; want all %d", n, err, len(want))
+	}
+}
