@@ -138,14 +138,14 @@ func (b *goroutineBackend) read(s *Stream, g *goStream, slot, gen uint32) {
 }
 
 // received takes the reader's chunk, then its error, as far as receiving is
-// wanted; startRecv takes the rest.
+// wanted; startRecv takes the rest. After a chunk the same arrival is
+// delivered again for the rest, also when Received has panicked.
 func (b *goroutineBackend) received(s *Stream, g *goStream) {
 	if p := g.chunk; s.recv && len(p) > 0 {
 		g.chunk = nil
+		b.next--
 		s.h.Received(p, nil)
-		if !s.open || s.impl != any(g) {
-			return
-		}
+		return
 	}
 	switch err := g.err; {
 	case !s.recv && (err == nil || err == io.EOF):
