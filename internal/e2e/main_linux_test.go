@@ -1,0 +1,26 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/jay-go/jay/internal/leak"
+)
+
+// TestMain fails when tests leave something behind, and removes what they
+// have built.
+func TestMain(m *testing.M) {
+	if own := ownPrograms[os.Getenv(ownVariable)]; own != nil {
+		own()
+	}
+	before := leak.Take()
+	code := m.Run()
+	os.RemoveAll(builtDir())
+	if report := before.Wait(5 * time.Second); code == 0 && report != "" {
+		fmt.Fprintf(os.Stderr, "left behind:\n%s", report)
+		code = 1
+	}
+	os.Exit(code)
+}

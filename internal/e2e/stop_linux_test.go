@@ -1,0 +1,96 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jay-go/jay/internal/load"
+)
+
+// TestStopUnderLoad stops a busy service. Whatever a worker has begun to read
+// is answered; only connections on which nothing of a request had arrived are
+// closed without an answer.
+func TestStopUnderLoad(t *testing.T) {
+	s := start(t, "faults", "--workers", "2")
+	var slow, halfway []*peer
+	for range 8 {
+		p := dial(t, s.addr)
+		p.send(get("/slow?ms=1000"))
+		slow = append(slow, p)
+		p = dial(t, s.addr)
+		p.pid() // a worker has it
+		p.send("GET /half HTTP/1.1\r\nHo")
+		halfway = append(halfway, p)
+	}
+	idle := dial(t, s.addr)
+	idle.pid()
+	stay := load.Load{Addr: s.addr, Connections: 16}
+	come := load.Load{Addr: s.addr, Connections: 4, PerConn: 1}
+	endStay, endCome := stay.Start(), come.Start()
+	s.wait("the halves read", func(st status, _ int) bool { return sumRequests(st) > 1000 })
+
+	stopped := make(chan int, 1)
+	go func() {
+		_, code := s.command("stop")
+		stopped <- code
+	}()
+	if rest, err := idle.rest(); rest != "" || err != nil { // the drain has begun
+		t.Errorf("the idle connection got %q, %v; want an orderly close", rest, err)
+	}
+	for i, p := range halfway {
+		p.send("st: test\r\n\r\n")
+		if got, err := p.rest(); err != nil || !announced(got) {
+			t.Errorf("half a request was sent before stop, the rest after it: connection %d got %q, %v; want 200 with Connection: close", i, got, err)
+		}
+	}
+	for i, p := range slow {
+		if got, err := p.rest(); err != nil || !announced(got) {
+			t.Errorf("the answer was under way when stop came: connection %d got %q, %v; want 200 with Connection: close", i, got, err)
+		}
+	}
+	stayed, came := endStay(), endCome()
+	t.Logf("staying: %v\ncoming and going: %v", stayed, came)
+	if n := stayed.Other(load.Answered, load.KeepAliveRace, load.ConnectFail, load.EOFBefore, load.Reset); n > 0 {
+		t.Errorf("%d answers were cut: %v", n, stayed)
+	}
+	if n := came.Other(load.Answered, load.ConnectFail, load.EOFBefore, load.Reset); n > 0 {
+		t.Errorf("%d answers were cut: %v", n, came)
+	}
+	if code := <-stopped; code != 0 {
+		t.Errorf("stop: exit %d", code)
+	}
+	if code := s.waitExit(); code != 0 {
+		t.Errorf("the stopped master exited with %d", code)
+	}
+}
+
+func announced(answer string) bool {
+	return strings.HasPrefix(answer, "HTTP/1.1 200 ") && strings.Contains(answer, "\r\nConnection: close\r\n") &&
+		strings.Contains(answer, "ok ")
+}
+
+func sumRequests(st status) (n int) {
+	for _, w := range st.Workers {
+		n += w.Requests
+	}
+	return n
+}
+
+// TestStopSendsEveryAnswer counts in the server what the clients count: no
+// request that a handler has seen goes without its answer.
+func TestStopSendsEveryAnswer(t *testing.T) {
+	s := startOwn(t, "counting")
+	stay := load.Load{Addr: s.addr, Connections: 32}
+	end := stay.Start()
+	time.Sleep(300 * time.Millisecond)
+	if out, code := s.command("stop"); code != 0 {
+		t.Errorf("stop: exit %d\n%s", code, out)
+	}
+	report := end()
+	s.waitExit()
+	handled, workers := s.handled()
+	if answered := report.Counts[load.Answered]; handled != answered || answered == 0 || workers != 2 {
+		t.Errorf("%d workers handled %d requests, the clients got %d answers: %v", workers, handled, answered, report)
+	}
+}
