@@ -71,7 +71,7 @@ func echoBody(w *http1.ResponseWriter, r *http1.Request) {
 
 func TestConformanceCases(t *testing.T) {
 	addr := serve(t, &http1.Protocol{Handler: echoBody, HeaderTimeout: 3 * time.Second, IdleTimeout: 3 * time.Second})
-	t.Run("cases", func(t *testing.T) { playAll(t, addr) })
+	playAll(t, addr)
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

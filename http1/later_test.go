@@ -140,10 +140,10 @@ func TestHalfClosedClientGetsItsLaterAnswer(t *testing.T) {
 // buffered stays bounded, and all of it arrives.
 func TestStreamWithBackpressure(t *testing.T) {
 	const total, piece = 48 << 20, 64 << 10
-	most := 0
+	peak := make(chan int, 1)
 	stalled := make(chan bool, 1)
 	addr := serve(t, http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
-		l, sent := w.Later(), 0
+		l, sent, most := w.Later(), 0, 0
 		var more func()
 		more = func() {
 			for w := l.Writer(); sent < total && !l.Full(); sent += piece {
@@ -152,6 +152,7 @@ func TestStreamWithBackpressure(t *testing.T) {
 				most = max(most, r.Conn().Buffered())
 			}
 			if sent == total {
+				peak <- most
 				_ = l.Finish()
 				return
 			}
@@ -183,7 +184,7 @@ func TestStreamWithBackpressure(t *testing.T) {
 	if body != total || err != nil {
 		t.Errorf("%d of %d bytes, %v", body, total, err)
 	}
-	if most > 2<<20 {
+	if most := soon(t, peak, "the end of the stream"); most > 2<<20 {
 		t.Errorf("%d bytes were buffered for a client that did not read", most)
 	}
 }
