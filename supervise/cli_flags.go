@@ -196,10 +196,7 @@ func parseFlags(fs *flag.FlagSet, args []string) error {
 			names = append(names, f.Name)
 		}
 	})
-	if n := nearest(name, names); n != "" {
-		return usagef("unknown flag --%s; did you mean %s?", name, dashes(n))
-	}
-	return usagef("unknown flag --%s; for the flags that there are write: %s help", name, fs.Name())
+	return usagef("unknown flag --%s; did you mean %s?", name, dashes(nearest(name, names)))
 }
 
 func dashes(name string) string {

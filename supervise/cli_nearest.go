@@ -2,16 +2,16 @@ package supervise
 
 import "strings"
 
-// nearest is the candidate that s was most likely meant to be; "" where none is
-// near.
+// nearest is the candidate that s was most likely meant to be; "" only where
+// there are none.
 func nearest(s string, candidates []string) string {
-	best, bestDistance := "", 1+max(2, len(s)/2)
+	best, bestDistance := "", 0
 	for _, c := range candidates {
-		d := distance(strings.ToLower(s), strings.ToLower(c))
-		if strings.HasPrefix(c, s) && s != "" {
-			d = min(d, 1)
+		d := 2 * distance(strings.ToLower(s), strings.ToLower(c))
+		if s != "" && strings.HasPrefix(c, s) {
+			d = 1
 		}
-		if d < bestDistance {
+		if best == "" || d < bestDistance {
 			best, bestDistance = c, d
 		}
 	}
@@ -23,7 +23,7 @@ func didYouMean(s string, candidates []string) string {
 	if n := nearest(s, candidates); n != "" {
 		return "; did you mean " + n + "?"
 	}
-	return "; there are " + strings.Join(candidates, ", ")
+	return ""
 }
 
 // distance counts the insertions, deletions, replacements and swaps of

@@ -75,8 +75,11 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (io
 		return nil, err
 	}
 	resp, err := c.http.Do(req)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, ErrNotRunning
+	for deadline := time.Now().Add(connectPatience); noListener(err); resp, err = c.http.Do(req) {
+		if !masterHolds(c.dir) || time.Now().After(deadline) {
+			return nil, ErrNotRunning
+		}
+		time.Sleep(10 * time.Millisecond) // it starts, or restarts
 	}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
@@ -95,6 +98,14 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (io
 		return nil, errors.New(refusal.Error)
 	}
 	return nil, fmt.Errorf("%s %s: the master answered %s", method, path, resp.Status)
+}
+
+// connectPatience is how long a master that has the run directory may take to
+// listen on its control socket.
+const connectPatience = 5 * time.Second
+
+func noListener(err error) bool {
+	return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // Status asks for the service's status.

@@ -180,11 +180,11 @@ func unixListener(fd int) (*net.UnixListener, error) {
 	return ln.(*net.UnixListener), nil
 }
 
-// release makes the directory look like nobody's; the lock ends with the process.
+// release makes the directory look like nobody's. The lock ends with the
+// process, so that whoever waits for it finds no process either.
 func (d *runDir) release() {
 	os.Remove(d.control())
 	d.lock.Truncate(0)
-	d.lock.Close()
 }
 
 // onFD calls fn with the number of an open file.

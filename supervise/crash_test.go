@@ -1,0 +1,260 @@
+//go:build linux
+
+package supervise_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestKilledWorkerIsReplaced measures how long it takes until the replacement
+// serves, and that nobody who waited in the accept queue is lost.
+func TestKilledWorkerIsReplaced(t *testing.T) {
+	s := newService(t, "http").start("--workers", "1")
+	addr := s.addr()
+	pid, _, _ := mustGet(t, addr)
+	var took []time.Duration
+	for range 20 {
+		time.Sleep(1050 * time.Millisecond) // a healthy second: what dies earlier is held back
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the worker is stopped", func() bool { return processState(t, pid) == "T" })
+		// It cannot accept any more, so this connection waits in the queue.
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		syscall.Kill(pid, syscall.SIGKILL)
+		c.SetDeadline(time.Now().Add(patience))
+		fmt.Fprintf(c, "GET / HTTP/1.0\r\n\r\n")
+		b := make([]byte, 1024)
+		n, err := c.Read(b)
+		took = append(took, time.Since(begin))
+		c.Close()
+		if err != nil {
+			t.Fatalf("a connection in the accept queue was lost: %v", err)
+		}
+		_, body, _ := strings.Cut(string(b[:n]), "\r\n\r\n")
+		old := pid
+		if fmt.Sscan(body, &pid); pid == old {
+			t.Fatalf("the killed worker answered: %q", b[:n])
+		}
+	}
+	t.Logf("replacement serving after a kill: median of 20 %v", median(took))
+	if m := median(took); m > 2*time.Second {
+		t.Errorf("median of 20 is %v", m)
+	}
+	p := s.status().Programs[0]
+	if p.Restarts != 20 || p.LastExit != "signal: killed (out of memory?)" {
+		t.Errorf("status: %+v", p)
+	}
+}
+
+// processState is the letter of /proc/PID/stat.
+func processState(t *testing.T, pid int) string {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	return rest[:1]
+}
+
+func TestCrashLoopIsHeldBack(t *testing.T) {
+	s := newService(t, "two")
+	s.launch()
+	eventually(t, "http serves", func() bool { st := s.status(); return st.PID != 0 && st.Programs[0].Ready == 2 })
+	http := s.pids()
+	begin := time.Now()
+	for time.Since(begin) < 10*time.Second {
+		mustGet(t, s.addr())
+		time.Sleep(100 * time.Millisecond)
+	}
+	starts := strings.Count(s.log(), `msg="worker exit"`)
+	if starts < 5 || starts > 15 {
+		t.Errorf("%d starts in 10 s, want 5 to 15", starts)
+	}
+	st := s.status()
+	crash := st.Programs[1]
+	if st.State != "degraded" || crash.LastExit != "exit 7" || crash.Ready != 0 {
+		t.Errorf("status: %s, %+v", st.State, crash)
+	}
+	for _, w := range st.Workers {
+		if w.Program == "crash" && w.PID == 0 && w.State != "backoff" && w.State != "failed" {
+			t.Errorf("the crashing worker is %q", w.State)
+		}
+		if w.Program == "http" && w.PID != http[0] && w.PID != http[1] {
+			t.Errorf("a worker of the other program was replaced")
+		}
+	}
+	if _, code := s.run("status"); code != 1 {
+		t.Errorf("status: exit %d, want 1 for degraded", code)
+	}
+}
+
+func TestManySlotsInACrashLoop(t *testing.T) {
+	s := newService(t, "crash", "CRASH=exit")
+	s.launch("--workers", "4")
+	time.Sleep(10 * time.Second) // the time is what is measured
+	if starts := strings.Count(s.log(), `msg="worker exit"`); starts < 5 || starts > 15 {
+		t.Errorf("%d starts in 10 s, want 5 to 15", starts)
+	}
+}
+
+func TestExitCauses(t *testing.T) {
+	for _, tt := range []struct{ how, want string }{
+		{"exit", "exit 7"},
+		{"error", "exit 1: worker crash/0: Run: the database is on fire"},
+		{"panic", "exit 2: panic: on purpose"},
+		{"late", "exit 3"},
+		{"hang", "not ready in time: signal: killed"},
+	} {
+		t.Run(tt.how, func(t *testing.T) {
+			s := newService(t, "crash", "CRASH="+tt.how)
+			s.launch()
+			eventually(t, "an exit is reported", func() bool {
+				st := s.status()
+				return st.PID != 0 && st.Programs[0].LastExit != ""
+			})
+			if got := s.status().Programs[0].LastExit; got != tt.want {
+				t.Errorf("last_exit %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestKilledMasterLeavesNothing(t *testing.T) {
+	for _, name := range []string{"http", "stubborn"} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t, name).start()
+			addr, pids := s.addr(), s.pids()
+			s.cmd.Process.Kill()
+			begin := time.Now()
+			next := newService(t, name) // its cleanup stops it
+			next.dir = s.dir
+			next.start("--listen", addr)
+			t.Logf("started again %v after the kill", time.Since(begin))
+			for _, pid := range pids {
+				eventually(t, "the orphans are gone", func() bool { return gone(pid) })
+			}
+			if d := time.Since(begin); d > 2*time.Second+time.Second { // a second for the loaded machine
+				t.Errorf("the orphans lived for %v", d)
+			}
+			<-s.exited
+		})
+	}
+}
+
+// TestKilledMasterWithAStoppedWorker: the kernel continues a stopped process
+// whose group becomes an orphan.
+func TestKilledMasterWithAStoppedWorker(t *testing.T) {
+	s := newService(t, "http").start()
+	pids := s.pids()
+	syscall.Kill(pids[0], syscall.SIGSTOP)
+	s.cmd.Process.Kill()
+	<-s.exited
+	begin := time.Now()
+	for _, pid := range pids {
+		eventually(t, "the orphans are gone", func() bool {
+			// Our subreaper is of the workers' session, so the group is not
+			// orphaned in the kernel's sense here as it would be elsewhere.
+			syscall.Kill(pids[0], syscall.SIGCONT)
+			return gone(pid)
+		})
+	}
+	if d := time.Since(begin); d > 3*time.Second {
+		t.Errorf("the orphans lived for %v", d)
+	}
+}
+
+func TestStopUnderLoad(t *testing.T) {
+	s := newService(t, "http").start()
+	addr := s.addr()
+	const clients = 20
+	results := make(chan error, clients)
+	for range clients {
+		go func() {
+			body, err := get(addr, "/slow?ms=1000")
+			if err == nil && body != "begin end" {
+				err = fmt.Errorf("the answer was cut: %q", body)
+			}
+			results <- err
+		}()
+	}
+	eventually(t, "all requests have reached a worker", func() bool { return accepted(t, addr) >= clients })
+	s.must("stop")
+	for range clients {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// accepted counts the established connections of a server's address that no
+// longer wait in its accept queue: those with an inode of their own.
+func accepted(t *testing.T, addr string) int {
+	t.Helper()
+	_, port, _ := strings.Cut(addr, ":")
+	var n int
+	fmt.Sscan(port, &n)
+	b, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for _, line := range strings.Split(string(b), "\n") {
+		f := strings.Fields(line)
+		if len(f) > 9 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", n)) && f[3] == "01" && f[9] != "0" {
+			count++
+		}
+	}
+	return count
+}
+
+func TestStubbornWorkerIsKilledAtTheDeadline(t *testing.T) {
+	s := newService(t, "stubborn").start()
+	pids := s.pids()
+	begin := time.Now()
+	s.must("stop")
+	if d := time.Since(begin); d < 300*time.Millisecond {
+		t.Errorf("killed after %v, before its deadline", d)
+	}
+	if !gone(pids[0]) {
+		t.Errorf("it lives")
+	}
+	if !strings.Contains(s.log(), "not drained in time") {
+		t.Errorf("the log does not say why it was killed")
+	}
+}
+
+func TestSecondSignalStopsAtOnce(t *testing.T) {
+	s := newService(t, "http").start("--stop-timeout", "1h")
+	addr := s.addr()
+	go get(addr, "/slow?ms=60000")
+	eventually(t, "the request has reached a worker", func() bool { return accepted(t, addr) >= 1 })
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	eventually(t, "it stops", func() bool { return strings.Contains(s.log(), "terminated") })
+	s.cmd.Process.Signal(os.Interrupt)
+	select {
+	case <-s.exited:
+	case <-time.After(patience):
+		t.Fatalf("the second signal did not end it")
+	}
+}
+
+func TestQuitPrintsGoroutines(t *testing.T) {
+	s := newService(t, "http").start()
+	s.cmd.Process.Signal(syscall.SIGQUIT)
+	<-s.exited
+	if log := s.log(); !strings.Contains(log, "goroutine ") || !strings.Contains(log, "DrainHTTP") {
+		t.Errorf("no goroutines in the log: %s", log)
+	}
+}

@@ -1,0 +1,44 @@
+package supervise_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/jay-go/jay/supervise"
+)
+
+// A net/http server as four worker processes that share one socket. Reloads
+// and upgrades close no connection under its client.
+func ExampleMain() {
+	supervise.Main(supervise.Program{
+		Name:     "api",
+		Protocol: "http",
+		Listen:   []string{"tcp://127.0.0.1:8080"},
+		Count:    4,
+		Run: func(ctx context.Context, w *supervise.Worker) error {
+			mux := http.NewServeMux()
+			mux.HandleFunc("GET /", func(rw http.ResponseWriter, r *http.Request) {
+				fmt.Fprintf(rw, "hello from worker %d, pid %d\n", w.Slot(), os.Getpid())
+			})
+			return supervise.DrainHTTP(ctx, w, &http.Server{Handler: mux})
+		},
+	})
+}
+
+// A program without addresses runs in the background, and is restarted when
+// it ends.
+func ExampleProgram_background() {
+	supervise.Main(supervise.Program{
+		Name:  "cleaner",
+		Count: 1,
+		Run: func(ctx context.Context, w *supervise.Worker) error {
+			if err := w.Ready(); err != nil {
+				return err
+			}
+			<-ctx.Done() // context.Cause(ctx) is a *supervise.Drain
+			return nil
+		},
+	})
+}

@@ -1,0 +1,249 @@
+//go:build linux
+
+package supervise_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jay-go/jay/supervise"
+)
+
+// patience is how long a condition may take on a loaded machine. Reaching it
+// is a failure, never a way to wait.
+const patience = 30 * time.Second
+
+// service is a process of the test binary that runs as one of testServices.
+type service struct {
+	t    *testing.T
+	name string
+	dir  string // the run directory
+	exe  string
+	env  []string
+
+	cmd    *exec.Cmd // of a foreground start
+	output *lockedBuffer
+	exited chan struct{}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// newService prepares a service; nothing runs yet. env is NAME=VALUE.
+func newService(t *testing.T, name string, env ...string) *service {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{t: t, name: name, dir: filepath.Join(t.TempDir(), "run"), exe: exe, env: env, output: &lockedBuffer{}}
+	t.Cleanup(s.cleanup)
+	return s
+}
+
+// command is a process of the service's file.
+func (s *service) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(s.exe, args...)
+	cmd.Env = append(append(os.Environ(), programVariable+"="+s.name, "JAY_RUN_DIR="+s.dir,
+		"GORACE=atexit_sleep_ms=0"), s.env...)
+	return cmd
+}
+
+// run carries out a command of the command line.
+func (s *service) run(args ...string) (output string, code int) {
+	s.t.Helper()
+	cmd := s.command(args...)
+	b, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		s.t.Fatalf("%v: %v", args, err)
+	}
+	return string(b), cmd.ProcessState.ExitCode()
+}
+
+// must is run for a command that has to succeed.
+func (s *service) must(args ...string) string {
+	s.t.Helper()
+	out, code := s.run(args...)
+	if code != 0 {
+		s.t.Fatalf("%v: exit %d: %s\nlog:\n%s", args, code, out, s.log())
+	}
+	return out
+}
+
+// start runs the service in the foreground and waits until it is ready.
+func (s *service) start(args ...string) *service {
+	s.t.Helper()
+	s.launch(args...)
+	eventually(s.t, "the service is ready", func() bool {
+		select {
+		case <-s.exited:
+			s.t.Fatalf("the service has exited: %s", s.output)
+		default:
+		}
+		return strings.Contains(s.output.String(), "\nready\n")
+	})
+	return s
+}
+
+// launch runs the service in the foreground without waiting.
+func (s *service) launch(args ...string) *exec.Cmd {
+	s.t.Helper()
+	s.cmd = s.command(append([]string{"start"}, args...)...)
+	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
+	s.cmd.WaitDelay = time.Second
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.exited = make(chan struct{})
+	cmd, exited := s.cmd, s.exited
+	go func() { cmd.Wait(); close(exited) }()
+	return s.cmd
+}
+
+// log is what the service has printed and logged.
+func (s *service) log() string {
+	text := s.output.String()
+	if b, err := os.ReadFile(filepath.Join(s.dir, filepath.Base(s.exe)+".log")); err == nil {
+		text += string(b)
+	}
+	return text
+}
+
+// status is the service's status by the command line.
+func (s *service) status() (st supervise.Status) {
+	s.t.Helper()
+	out, code := s.run("status", "--json")
+	if code == 3 {
+		return st
+	}
+	if err := json.Unmarshal([]byte(out), &st); err != nil {
+		s.t.Fatalf("status --json: exit %d, %v: %s\nlog:\n%s", code, err, out, s.log())
+	}
+	return st
+}
+
+// addr is the first address that a program is bound to, without its scheme.
+func (s *service) addr() string {
+	s.t.Helper()
+	_, a, _ := strings.Cut(s.status().Programs[0].Addresses[0], "://")
+	return a
+}
+
+// pids are the workers' processes.
+func (s *service) pids() (pids []int) {
+	for _, w := range s.status().Workers {
+		if w.PID != 0 {
+			pids = append(pids, w.PID)
+		}
+	}
+	return pids
+}
+
+// cleanup leaves no process behind, whatever the test did.
+func (s *service) cleanup() {
+	if s.t.Failed() {
+		s.t.Logf("log of %s:\n%s", s.name, s.log())
+	}
+	if master := s.status().PID; master != 0 {
+		s.run("stop")
+		eventually(s.t, "the master has gone", func() bool { return gone(master) })
+	}
+	if s.exited != nil {
+		select {
+		case <-s.exited:
+		case <-time.After(patience):
+			s.t.Errorf("the master does not end after stop")
+			s.cmd.Process.Kill()
+			<-s.exited
+		}
+	}
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !condition(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+// gone reports whether a process has ended, reaping it where it is our child.
+func gone(pid int) bool {
+	var status syscall.WaitStatus
+	syscall.Wait4(pid, &status, syscall.WNOHANG, nil)
+	return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+}
+
+// get asks once on a fresh connection.
+func get(addr, path string) (string, error) {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	resp, err := client.Get("http://" + addr + path)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return string(b), err
+}
+
+// mustGet is get for a request that has to be answered. It gives the three
+// numbers of the answer.
+func mustGet(t *testing.T, addr string) (pid, generation, slot int) {
+	t.Helper()
+	body, err := get(addr, "/")
+	if err != nil {
+		t.Fatalf("GET %s: %v", addr, err)
+	}
+	if _, err := fmt.Sscan(body, &pid, &generation, &slot); err != nil {
+		t.Fatalf("GET %s: %q", addr, body)
+	}
+	return pid, generation, slot
+}
+
+// median of durations.
+func median(list []time.Duration) time.Duration {
+	list = slices.Clone(list)
+	slices.Sort(list)
+	return list[len(list)/2]
+}
+
+// openDescriptors counts those of a process.
+func openDescriptors(t *testing.T, pid int) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
