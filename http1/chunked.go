@@ -40,7 +40,7 @@ const (
 
 const (
 	// maxChunkDigits bounds the digits of a size, leading zeros included.
-	maxChunkDigits = 16
+	maxChunkDigits = 32
 	// maxChunkLine bounds one size line with its extensions.
 	maxChunkLine = 256
 	// maxChunkOverhead bounds the extensions of all chunks of a body: nobody

@@ -171,19 +171,19 @@ func (h *Head) skipEmptyLines(b []byte) (bool, error) {
 }
 
 func (h *Head) parseMethod(b []byte) (bool, error) {
-	i, limit := h.pos, min(len(b), h.begin+maxMethod+1)
-	for i < limit && classes[b[i]]&token != 0 {
+	i := h.pos
+	for i < len(b) && classes[b[i]]&token != 0 {
 		i++
 	}
 	h.pos = i
-	if i > h.begin+maxMethod {
-		return false, errMethodTooLong
-	}
 	if i == len(b) {
 		return false, nil
 	}
 	if b[i] != ' ' || i == h.begin {
 		return false, errMethod
+	}
+	if i > h.begin+maxMethod {
+		return false, errMethodTooLong
 	}
 	h.sp1, h.pos = i, i+1
 	if string(b[h.begin:i]) == "HEAD" {

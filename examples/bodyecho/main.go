@@ -7,13 +7,14 @@ package main
 
 import (
 	"flag"
+	"time"
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/http1"
 )
 
 func main() {
-	protocol := &http1.Protocol{Handler: echo}
+	protocol := &http1.Protocol{Handler: echo, BodyTimeout: 10 * time.Second}
 	flag.DurationVar(&protocol.HeaderTimeout, "header-timeout", 0, "how long a request's head may take (0: 10s)")
 	flag.DurationVar(&protocol.IdleTimeout, "idle-timeout", 0, "how long a connection may be silent (0: 75s)")
 	jay.Main(&jay.Server{
