@@ -19,7 +19,9 @@ type Socket struct {
 // ListenSocket is one listening socket. A backend uses the form it knows:
 // epoll the raw descriptor, goroutine the net.Listener.
 type ListenSocket struct {
-	FD       int // -1 where there are no raw descriptors
+	FD int // -1 where there are no raw descriptors
+	// Listener returns a listener that the backend closes; the socket that it
+	// was made of stays open.
 	Listener func() (net.Listener, error)
 }
 
@@ -39,7 +41,8 @@ type backend interface {
 	poll(timeout time.Duration) error
 	// deliver runs the callbacks of what poll collected.
 	deliver()
-	// wake ends a poll of now or the next one. Any goroutine may call it.
+	// wake ends a poll of now or the next one. Any goroutine may call it
+	// until close.
 	wake()
 	// close frees the backend. Nothing is registered any more.
 	close() error
@@ -47,7 +50,7 @@ type backend interface {
 	addStream(s *Stream, sock Socket) error
 	// startRecv and stopRecv switch the multishot receive. Stopping may be
 	// lazy: at most one completion's worth of bytes is held back and
-	// delivered by the next startRecv.
+	// delivered by the next startRecv. A stream that is over is not started.
 	startRecv(s *Stream)
 	stopRecv(s *Stream)
 	// send: see Stream.Send.
@@ -56,7 +59,7 @@ type backend interface {
 	// closeStream ends the registration and the socket; reset sends RST.
 	closeStream(s *Stream, reset bool)
 	// detachStream ends the registration and returns the socket. The receive
-	// must have been stopped before the last completion returned.
+	// was stopped and no send is pending. On error nothing has changed.
 	detachStream(s *Stream) (net.Conn, error)
 
 	addListener(ln *Listener, sock ListenSocket) error

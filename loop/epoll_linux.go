@@ -75,7 +75,7 @@ func milliseconds(d time.Duration) int {
 	if d < 0 {
 		return -1
 	}
-	return int(min((d+time.Millisecond-1)/time.Millisecond, 1<<30))
+	return int(min((d-1)/time.Millisecond, 1<<30)) + 1
 }
 
 func (b *epollBackend) deliver() {
@@ -88,7 +88,9 @@ func (b *epollBackend) deliver() {
 		case *Listener:
 			b.accept(owner)
 		case *Watch:
-			owner.fn(eventsOf(ev.Events, owner.want))
+			if got := eventsOf(ev.Events, owner.want); got != 0 { // it may want less by now
+				owner.fn(got)
+			}
 		default:
 			continue // the waker, or a registration that is gone
 		}
@@ -138,12 +140,12 @@ func (b *epollBackend) want(s *Stream, mask uint32) {
 const parkedMask = unix.EPOLLHUP
 
 func (b *epollBackend) streamReady(s *Stream, ev uint32) {
-	gen := s.gen
+	slot, gen := s.slot, s.gen
 	if s.send && ev&(unix.EPOLLOUT|unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 		s.send = false
 		b.want(s, s.mask&^unix.EPOLLOUT)
 		s.h.Sent(0, nil)
-		if !s.open || s.gen != gen {
+		if !s.open || s.slot != slot || s.gen != gen {
 			return
 		}
 	}
@@ -152,10 +154,10 @@ func (b *epollBackend) streamReady(s *Stream, ev uint32) {
 		if ev&^unix.EPOLLOUT != 0 {
 			b.receive(s)
 		}
-	case ev&unix.EPOLLERR != 0:
+	case ev&unix.EPOLLERR != 0 && !s.over:
 		b.want(s, parkedMask)
-		s.h.Received(nil, socketError(int(s.fd)))
-	case ev&unix.EPOLLHUP != 0:
+		s.failed(socketError(int(s.fd)))
+	case ev&(unix.EPOLLHUP|unix.EPOLLERR) != 0:
 		b.want(s, parkedMask)
 	case ev&unix.EPOLLIN != 0:
 		b.want(s, s.mask&^unix.EPOLLIN)
@@ -169,8 +171,7 @@ func (b *epollBackend) receive(s *Stream) {
 		s.h.Received(b.buf[:n], nil)
 	case unix.EAGAIN:
 	default:
-		s.recv = false // level-triggered: the end of a stream stays readable
-		s.h.Received(nil, readError(err))
+		s.failed(readError(err))
 	}
 }
 
@@ -219,7 +220,8 @@ func (b *epollBackend) addListener(ln *Listener, sock ListenSocket) error {
 	if sock.FD < 0 {
 		return errors.New("the epoll backend takes raw descriptors, not net.Listener")
 	}
-	return nil
+	// accept4 is called so that it would hold up the whole process.
+	return os.NewSyscallError("fcntl", sys.SetNonblock(sock.FD))
 }
 
 func (b *epollBackend) startAccept(ln *Listener) {
@@ -247,8 +249,11 @@ func (b *epollBackend) accept(ln *Listener) {
 			ln.h.Accepted(Socket{FD: fd, Peer: peer})
 		case unix.EAGAIN:
 			return
-		default:
+		case unix.ECONNABORTED:
 			ln.h.AcceptFailed(os.NewSyscallError("accept4", err))
+		default: // the next try would fail alike
+			ln.h.AcceptFailed(os.NewSyscallError("accept4", err))
+			return
 		}
 	}
 }
@@ -257,14 +262,17 @@ func (b *epollBackend) accept(ln *Listener) {
 
 func (b *epollBackend) addWatch(w *Watch) error {
 	err := b.ep.Add(w.fd, maskOf(w.want), w.slot, w.gen)
-	if err == unix.EPERM {
-		return fmt.Errorf("%w: it is always ready (a regular file?); read it directly", err)
+	switch err {
+	case unix.EPERM:
+		return errAlwaysReady
+	case unix.EEXIST:
+		return errors.New("it is registered already; change that Watch with Set, or watch a dup")
 	}
-	return err
+	return os.NewSyscallError("epoll_ctl", err)
 }
 
 func (b *epollBackend) setWatch(w *Watch) error {
-	return b.ep.Mod(w.fd, maskOf(w.want), w.slot, w.gen)
+	return os.NewSyscallError("epoll_ctl", b.ep.Mod(w.fd, maskOf(w.want), w.slot, w.gen))
 }
 
 func (b *epollBackend) removeWatch(w *Watch) { _ = b.ep.Del(w.fd) }

@@ -24,7 +24,8 @@ type goroutineBackend struct {
 	next  int       // loop only
 }
 
-// arrival is one result of a helper goroutine for the owner of a slot.
+// arrival is one result of a helper goroutine for the owner of a slot. It is
+// run again for what one callback has left of it: see again.
 type arrival struct {
 	slot, gen uint32
 	run       func()
@@ -94,6 +95,11 @@ func (b *goroutineBackend) deliver() {
 	}
 }
 
+// again has the present arrival run once more, if its owner is still there.
+// An arrival calls it before its callback, so that what comes behind a callback
+// also comes when that panics or closes its source.
+func (b *goroutineBackend) again() { b.next-- }
+
 // goStream is what a stream has here beside its fields. Its reader goroutine
 // reads one chunk, then waits until the loop has taken it.
 type goStream struct {
@@ -138,12 +144,11 @@ func (b *goroutineBackend) read(s *Stream, g *goStream, slot, gen uint32) {
 }
 
 // received takes the reader's chunk, then its error, as far as receiving is
-// wanted; startRecv takes the rest. After a chunk the same arrival is
-// delivered again for the rest, also when Received has panicked.
+// wanted; startRecv takes the rest.
 func (b *goroutineBackend) received(s *Stream, g *goStream) {
 	if p := g.chunk; s.recv && len(p) > 0 {
 		g.chunk = nil
-		b.next--
+		b.again()
 		s.h.Received(p, nil)
 		return
 	}
@@ -153,8 +158,7 @@ func (b *goroutineBackend) received(s *Stream, g *goStream) {
 	case err == nil:
 		g.taken <- struct{}{}
 	default:
-		s.recv = false
-		s.h.Received(nil, err)
+		s.failed(err)
 	}
 }
 
@@ -206,14 +210,12 @@ func (b *goroutineBackend) closeStream(s *Stream, reset bool) {
 // with the connection.
 func (b *goroutineBackend) detachStream(s *Stream) (net.Conn, error) {
 	g := s.impl.(*goStream)
-	close(g.taken)
 	if err := g.conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		return nil, err
 	}
+	close(g.taken)
 	<-g.exited
-	if err := g.conn.SetReadDeadline(time.Time{}); err != nil {
-		return nil, err
-	}
+	_ = g.conn.SetReadDeadline(time.Time{}) // what fails here fails the first Read, too
 	if len(g.chunk) == 0 {
 		return g.conn, nil
 	}
@@ -245,7 +247,8 @@ type goListener struct {
 	taken chan struct{} // capacity 1: the goroutine may go on; closed: it must end
 	held  bool          // the loop owes it a step: accepting was off
 
-	// Written by the goroutine before it hands over, then by the loop.
+	// Written by the goroutine before it hands over, then by the loop, which
+	// sets to nil what it has taken.
 	conn net.Conn
 	err  error
 }
@@ -281,17 +284,18 @@ func (b *goroutineBackend) accept(ln *Listener, g *goListener, slot, gen uint32)
 }
 
 func (b *goroutineBackend) accepted(ln *Listener, g *goListener) {
-	if !ln.on {
+	switch c, err := g.conn, g.err; {
+	case !ln.on:
 		g.held = true
-		return
-	}
-	if c := g.conn; c != nil {
+	case c != nil:
 		g.conn = nil
+		b.again()
 		ln.h.Accepted(Socket{FD: -1, Conn: c, Peer: peerOf(c)})
-	} else {
-		ln.h.AcceptFailed(g.err)
-	}
-	if ln.open {
+	case err != nil:
+		g.err = nil
+		b.again()
+		ln.h.AcceptFailed(err)
+	default:
 		g.taken <- struct{}{}
 	}
 }
@@ -304,9 +308,10 @@ func peerOf(c net.Conn) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
+// startAccept forgets an error from before the pause: it may be over.
 func (b *goroutineBackend) startAccept(ln *Listener) {
 	if g := ln.impl.(*goListener); g.held {
-		g.held = false
+		g.held, g.err = false, nil
 		b.arrive(arrival{ln.slot, ln.gen, func() { b.accepted(ln, g) }})
 	}
 }

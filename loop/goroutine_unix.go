@@ -3,7 +3,6 @@
 package loop
 
 import (
-	"errors"
 	"net"
 	"os"
 	"sync"
@@ -24,24 +23,28 @@ func connOf(fd int) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, os.NewSyscallError("close", unix.Close(fd))
+	_ = unix.Close(fd) // its duplicate is open: nothing is lost
+	return c, nil
 }
 
 // goWatch is what a watch has in the goroutine backend: a goroutine that sits
 // in poll(2) and a pipe that gets it out of there.
 type goWatch struct {
 	poke  *os.File      // a byte: look at want again; closed: end
-	taken chan struct{} // capacity 1: the callback has run
+	taken chan struct{} // capacity 1: the loop has taken got
+	got   Events        // written by the goroutine before it hands over, then by the loop
 
-	mu   sync.Mutex
-	want Events // guarded by mu
+	mu    sync.Mutex
+	want  Events // guarded by mu
+	poked bool   // guarded by mu; a byte is in the pipe, so that it never fills
 }
 
 func (b *goroutineBackend) addWatch(w *Watch) error {
-	if fi, err := statFD(w.fd); err != nil {
-		return err
-	} else if fi&unix.S_IFMT == unix.S_IFREG {
-		return errors.New("it is a regular file, which is always ready; read it directly")
+	switch mode, err := modeOf(w.fd); {
+	case err != nil:
+		return os.NewSyscallError("fstat", err)
+	case mode == unix.S_IFREG || mode == unix.S_IFDIR:
+		return errAlwaysReady
 	}
 	r, p, err := os.Pipe()
 	if err != nil {
@@ -53,12 +56,8 @@ func (b *goroutineBackend) addWatch(w *Watch) error {
 	b.wg.Go(func() {
 		defer r.Close()
 		g.watch(fd, int(r.Fd()), func(got Events) bool {
-			b.arrive(arrival{slot, gen, func() {
-				w.fn(got)
-				if w.open {
-					g.taken <- struct{}{}
-				}
-			}})
+			g.got = got
+			b.arrive(arrival{slot, gen, func() { b.watched(w, g) }})
 			_, more := <-g.taken
 			return more
 		})
@@ -66,26 +65,36 @@ func (b *goroutineBackend) addWatch(w *Watch) error {
 	return nil
 }
 
-func statFD(fd int) (mode uint32, err error) {
+// watched reports what is still wanted of what was seen, then lets the
+// goroutine look again.
+func (b *goroutineBackend) watched(w *Watch, g *goWatch) {
+	got := g.got & (w.want | HangUp)
+	g.got = 0
+	if got == 0 {
+		g.taken <- struct{}{}
+		return
+	}
+	b.again()
+	w.fn(got)
+}
+
+// modeOf returns the kind of file that fd is, as unix.S_IF*.
+func modeOf(fd int) (kind uint32, err error) {
 	var st unix.Stat_t
 	err = unix.Fstat(fd, &st)
-	return uint32(st.Mode), err
+	return uint32(st.Mode) & unix.S_IFMT, err
 }
 
 // watch calls ready, which waits for the loop, each time fd is ready, until
 // ready returns false or the pipe is closed.
 func (g *goWatch) watch(fd, pipe int, ready func(Events) bool) {
 	for {
-		g.mu.Lock()
-		want := g.want
-		g.mu.Unlock()
-		fds := []unix.PollFd{{Fd: int32(fd), Events: pollMask(want)}, {Fd: int32(pipe), Events: unix.POLLIN}}
+		fds := []unix.PollFd{{Fd: int32(fd), Events: pollMask(g.wanted())}, {Fd: int32(pipe), Events: unix.POLLIN}}
 		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
 			return
 		}
 		if fds[1].Revents&unix.POLLIN != 0 {
-			var b [16]byte
-			_, _ = unix.Read(pipe, b[:])
+			g.unpoke(pipe)
 			continue
 		}
 		if fds[1].Revents != 0 {
@@ -97,11 +106,31 @@ func (g *goWatch) watch(fd, pipe int, ready func(Events) bool) {
 	}
 }
 
+func (g *goWatch) wanted() Events {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.want
+}
+
+// unpoke takes the byte out of the pipe before it allows the next one, so
+// that no change of want goes unseen.
+func (g *goWatch) unpoke(pipe int) {
+	var b [1]byte
+	_, _ = unix.Read(pipe, b[:])
+	g.mu.Lock()
+	g.poked = false
+	g.mu.Unlock()
+}
+
 func (b *goroutineBackend) setWatch(w *Watch) error {
 	g := w.impl.(*goWatch)
 	g.mu.Lock()
-	g.want = w.want
+	poked := g.poked
+	g.want, g.poked = w.want, true
 	g.mu.Unlock()
+	if poked {
+		return nil
+	}
 	_, err := g.poke.Write([]byte{0})
 	return err
 }

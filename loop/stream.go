@@ -1,13 +1,16 @@
 package loop
 
-import "net"
+import (
+	"errors"
+	"net"
+)
 
 // StreamHandler gets the completions of one [Stream].
 type StreamHandler interface {
 	// Received hands over bytes that arrived; b is valid until Received
 	// returns. At the end of the stream err is io.EOF and b is empty; any
-	// other err says that the connection has failed. After an error nothing
-	// more is received.
+	// other err says that the connection has failed, and comes also while
+	// receiving is stopped. After an error nothing more is received.
 	Received(b []byte, err error)
 	// Sent reports that n more bytes of the pending [Stream.Send] are gone,
 	// perhaps none, and that the next Send may come.
@@ -26,11 +29,13 @@ type Stream struct {
 	mask uint32 // what the backend was last told
 	recv bool   // receiving is wanted
 	send bool   // a Send is pending
+	over bool   // Received has reported an error
 	open bool
 }
 
-// Attach registers a connected socket. Nothing is received before StartRecv.
-// On error the socket still belongs to the caller.
+// Attach registers a connected socket. s must be closed before, and stay where
+// it is until it is closed again. Nothing is received before StartRecv. On error the socket
+// still belongs to the caller.
 func (l *Loop) Attach(s *Stream, sock Socket, h StreamHandler) error {
 	*s = Stream{loop: l, h: h, fd: int32(sock.FD), open: true}
 	s.slot, s.gen = l.slots.add(s)
@@ -49,9 +54,9 @@ func (s *Stream) Loop() *Loop { return s.loop }
 func (s *Stream) FD() int { return int(s.fd) }
 
 // StartRecv asks for Received until StopRecv. Bytes that a lazy stop held
-// back are delivered by a later turn.
+// back are delivered by a later turn. After an error it does nothing.
 func (s *Stream) StartRecv() {
-	if s.open && !s.recv {
+	if s.open && !s.recv && !s.over {
 		s.recv = true
 		s.loop.be.startRecv(s)
 	}
@@ -96,17 +101,29 @@ func (s *Stream) Close(reset bool) {
 	}
 }
 
-// Detach ends the registration and gives the socket away. Receiving must have
-// been stopped and no Send may be pending.
+// Detach ends the registration and gives the socket away, to be read and
+// written on any goroutine. Bytes that were held back are read from it first.
+// Receiving must have been stopped and no Send may be pending. After an error
+// the stream goes on as before.
 func (s *Stream) Detach() (net.Conn, error) {
-	if !s.open {
+	switch {
+	case !s.open:
 		return nil, net.ErrClosed
+	case s.send:
+		return nil, errors.New("detach stream: a Send is pending; wait for Sent")
 	}
 	c, err := s.loop.be.detachStream(s)
 	if err == nil {
 		s.forget()
 	}
 	return c, err
+}
+
+// failed reports the end of the stream or its failure, the last completion
+// of the receiving.
+func (s *Stream) failed(err error) {
+	s.recv, s.over = false, true
+	s.h.Received(nil, err)
 }
 
 func (s *Stream) forget() {

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -28,6 +29,8 @@ func (e Events) String() string {
 	return strings.Join(words, "|")
 }
 
+var errAlwaysReady = errors.New("it is a regular file or a directory, which is always ready; read it directly")
+
 // Watch is one descriptor under observation: a pipe, inotify, a serial line.
 // The descriptor stays the caller's: Unwatch it before closing it.
 type Watch struct {
@@ -41,9 +44,10 @@ type Watch struct {
 	open bool
 }
 
-// Watch calls fn in each turn in which fd is ready for something of want,
-// until Unwatch. The descriptor should be non-blocking. Regular files are
-// always ready and cannot be watched.
+// Watch calls fn in each turn in which fd is ready for something of want, or
+// has hung up, until Unwatch. The descriptor should be non-blocking and is
+// watched once at a time. Regular files are always ready and cannot be
+// watched.
 func (l *Loop) Watch(fd int, want Events, fn func(Events)) (*Watch, error) {
 	if fn == nil {
 		return nil, fmt.Errorf("watch descriptor %d: fn is nil", fd)
@@ -57,7 +61,8 @@ func (l *Loop) Watch(fd int, want Events, fn func(Events)) (*Watch, error) {
 	return w, nil
 }
 
-// Set changes what the descriptor is watched for; 0 leaves only HangUp.
+// Set changes what the descriptor is watched for; 0 leaves only HangUp, which
+// goes on until Unwatch.
 func (w *Watch) Set(want Events) error {
 	if !w.open {
 		return fmt.Errorf("watch descriptor %d: already unwatched", w.fd)

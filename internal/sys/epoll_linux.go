@@ -50,12 +50,12 @@ func (p *Epoll) ctl(op, fd int, mask uint32, slot, gen uint32) error {
 }
 
 // Poll collects what is ready now, without telling the scheduler: it returns
-// at once.
+// at once. Like Wait it reports nothing when interrupted.
 func (p *Epoll) Poll(events []Event) (int, error) {
 	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&events[0])),
 		uintptr(len(events)), 0, 0, 0)
 	if e != 0 {
-		return 0, e
+		return interrupted(e)
 	}
 	return int(n), nil
 }
@@ -64,10 +64,17 @@ func (p *Epoll) Poll(events []Event) (int, error) {
 // interrupted wait reports nothing.
 func (p *Epoll) Wait(events []Event, msec int) (int, error) {
 	n, err := unix.EpollWait(p.fd, events, msec)
+	if err != nil {
+		return interrupted(err)
+	}
+	return n, nil
+}
+
+func interrupted(err error) (int, error) {
 	if err == unix.EINTR {
 		return 0, nil
 	}
-	return n, err
+	return 0, err
 }
 
 // Close closes the instance.
