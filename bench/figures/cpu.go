@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // A load is what wrk puts on a server.
@@ -58,13 +57,13 @@ func cpuPerRequest(ctx context.Context, b *bench, f figure, o options) (result, 
 
 // costOnce starts a server, loads it and returns its CPU nanoseconds per
 // request. A short load before lets it grow its pools and its heap.
-func costOnce(ctx context.Context, b *bench, s server, l load, seconds float64) (float64, error) {
+func costOnce(ctx context.Context, b *bench, s server, l load, seconds int) (float64, error) {
 	p, err := s.start(ctx, b)
 	if err != nil {
 		return 0, err
 	}
 	defer p.stop()
-	if _, err := wrk(ctx, b, p.addr, l, 0.3); err != nil {
+	if _, err := wrk(ctx, b, p.addr, l, 1); err != nil {
 		return 0, err
 	}
 	before, err := p.cpu()
@@ -84,26 +83,20 @@ func costOnce(ctx context.Context, b *bench, s server, l load, seconds float64) 
 
 // wrk loads addr and returns how many requests were answered. Any that was
 // not answered with 200 is an error.
-func wrk(ctx context.Context, b *bench, addr string, l load, seconds float64) (int, error) {
+func wrk(ctx context.Context, b *bench, addr string, l load, seconds int) (int, error) {
 	script := b.path("pipeline.lua")
 	if err := os.WriteFile(script, pipelineScript, 0o600); err != nil {
 		return 0, err
 	}
-	// wrk takes whole seconds only; an interrupt ends it early with a report.
-	args := []string{"-c", clientCore, "wrk", "-t1", "-c", strconv.Itoa(l.connections), "-d", "60s"}
+	args := []string{"-c", clientCore, "wrk", "-t1", "-c", strconv.Itoa(l.connections), "-d", strconv.Itoa(seconds)}
 	if l.pipeline > 1 {
 		args = append(args, "-s", script, "http://"+addr+"/", "--", strconv.Itoa(l.pipeline))
 	} else {
 		args = append(args, "http://"+addr+"/")
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(seconds*float64(time.Second)))
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "taskset", args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 10 * time.Second
-	out, err := cmd.CombinedOutput()
-	if ctx.Err() == nil {
-		return 0, fmt.Errorf("wrk ended by itself: %v\n%s", err, out)
+	out, err := exec.CommandContext(ctx, "taskset", args...).CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("wrk: %w\n%s", err, out)
 	}
 	return parseWrk(string(out))
 }

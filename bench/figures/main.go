@@ -27,7 +27,7 @@ const shortLimit = 3.0
 type options struct {
 	short   bool
 	rounds  int
-	seconds float64
+	seconds int
 	only    *regexp.Regexp
 	out     string
 }
@@ -68,15 +68,15 @@ func parseOptions(args []string) (o options, err error) {
 	f := flag.NewFlagSet("figures", flag.ContinueOnError)
 	f.BoolVar(&o.short, "short", false, "few rounds, jay and the floor alone; fail only beyond three times a goal")
 	f.IntVar(&o.rounds, "rounds", 0, "interleaved rounds (default 7, short 3)")
-	f.Float64Var(&o.seconds, "seconds", 0, "of load per server and round (default 3, short 1)")
+	f.IntVar(&o.seconds, "seconds", 0, "of load per server and round (default 3, short 1)")
 	f.StringVar(&o.out, "out", "", "write the report to this `file` (default standard output)")
 	only := f.String("only", "", "measure only the figures whose name matches this `regexp`")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	rounds, seconds := 7, 3.0
+	rounds, seconds := 7, 3
 	if o.short {
-		rounds, seconds = 3, 1.0
+		rounds, seconds = 3, 1
 	}
 	if o.rounds <= 0 {
 		o.rounds = rounds

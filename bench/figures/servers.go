@@ -110,7 +110,7 @@ func startJay(ctx context.Context, b *bench) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	argv := []string{b.path("jay"), "start", "-q", "--listen", "tcp://127.0.0.1:0", "--workers", "1", "--run-dir", runDir}
+	argv := []string{b.path("jay"), "start", "-q", "--log-level", "warn", "--listen", "tcp://127.0.0.1:0", "--workers", "1", "--run-dir", runDir}
 	p, err := startPinned(ctx, os.Stderr, argv...)
 	if err != nil {
 		return nil, err
