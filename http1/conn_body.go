@@ -29,7 +29,7 @@ func (s *serverConn) beginBody(c *jay.Conn, b []byte) int {
 		return int(length)
 	}
 	x.left, x.since = length, c.Now()
-	if x.req.flags&flagContinue != 0 && len(b) == 0 {
+	if x.req.flags&flagContinue != 0 && len(b) == 0 && !x.w.started {
 		_, _ = c.WriteString("HTTP/1.1 100 Continue\r\n\r\n")
 	}
 	return 0

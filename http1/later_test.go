@@ -144,8 +144,7 @@ func TestStreamWithBackpressure(t *testing.T) {
 	stalled := make(chan bool, 1)
 	addr := serve(t, http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 		l, sent, most := w.Later(), 0, 0
-		var more func()
-		more = func() {
+		more := func() {
 			for w := l.Writer(); sent < total && !l.Full(); sent += piece {
 				_, _ = w.Write(make([]byte, piece))
 				_ = w.Flush()

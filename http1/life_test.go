@@ -223,6 +223,9 @@ func TestSwitch(t *testing.T) {
 				_ = l.Writer().Switch(&shout{"hi "})
 				_ = l.Finish()
 			})
+		case r.Path() == "/refused":
+			_ = w.Switch(&shout{"hi "})
+			_ = w.SetStatus(403)
 		case r.Path() == "/forced" || r.Upgrade() == "shout":
 			_ = w.SetStatus(101)
 			_ = w.SetHeader("Upgrade", "shout")
@@ -235,6 +238,8 @@ func TestSwitch(t *testing.T) {
 		"upgrade":          {"GET / HTTP/1.1\r\nHost: a\r\n" + offer + "abc", switched + "ABC"},
 		"given later":      {"GET /later HTTP/1.1\r\nHost: a\r\n" + offer + "abc", switched + "ABC"},
 		"behind a body":    {"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n" + offer + "xyzabc", switched + "ABC"},
+		"with close":       {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + offer + "abc", switched + "ABC"},
+		"not with 403":     {"GET /refused HTTP/1.1\r\nHost: a\r\n" + offer + "abc", "HTTP/1.1 500 "},
 		"not offered":      {"GET /forced HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 500 "},
 		"another protocol": {"GET / HTTP/1.1\r\nHost: a\r\n" + strings.Replace(offer, "shout", "x", 1) + getLast, "HTTP/1.1 200 OK|Content-Length: 0|Date: D||HTTP/1.1 200 "},
 		"CONNECT":          {"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\nabc", "HTTP/1.1 200 OK|Date: D||hi ABC"},

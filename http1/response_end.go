@@ -55,12 +55,17 @@ func (w *ResponseWriter) sendWhole(c *jay.Conn) {
 // checkStatus refuses what would make the end of the answer, or the meaning
 // of what follows it, doubtful.
 func (w *ResponseWriter) checkStatus() error {
-	switch status := w.head.Status(); {
+	status, tunnel := w.head.Status(), w.x.req.Form() == AuthorityForm
+	switch {
+	case w.x.next != nil && tunnel && status/100 != 2:
+		return fmt.Errorf("switch: the status is %d; a tunnel begins with 2xx", status)
+	case w.x.next != nil && !tunnel && status != 101:
+		return fmt.Errorf("switch: the status is %d; an upgrade is 101", status)
 	case w.x.next != nil:
 		return nil
 	case status == 101:
 		return fmt.Errorf("answer with 101: Switch has not been called")
-	case status/100 == 2 && w.x.req.Form() == AuthorityForm:
+	case tunnel && status/100 == 2:
 		return errNoTunnel
 	}
 	return nil
@@ -129,24 +134,19 @@ func (w *ResponseWriter) SendInterim(status int) error {
 // Switch ends HTTP on the connection: once the handler has returned, the head
 // of the answer is sent and next gets the connection, with all bytes behind
 // the request. The status must be 101 and the client have offered an upgrade,
-// or 2xx and the method CONNECT. Upgrade and other fields are the program's
+// or 2xx and the method CONNECT; it may be set before or after. Upgrade and other fields are the program's
 // to set; Connection: Upgrade is added to 101.
 func (w *ResponseWriter) Switch(next jay.Handler) error {
 	if err := w.beforeHead("switch"); err != nil {
 		return err
 	}
-	tunnel := w.x.req.Form() == AuthorityForm
-	switch status := w.Status(); {
-	case tunnel && status/100 == 2:
-	case tunnel:
-		return w.fail(fmt.Errorf("switch: the status is %d; a tunnel begins with 2xx", status))
-	case w.x.req.flags&flagUpgrade == 0:
-		return w.fail(fmt.Errorf("switch: the client has not offered an upgrade"))
-	case status != 101:
-		return w.fail(fmt.Errorf("switch: the status is %d; an upgrade is 101", status))
-	case w.early:
-		return w.fail(fmt.Errorf("switch: the request's body has not been read"))
-	default:
+	if w.x.req.Form() != AuthorityForm {
+		switch {
+		case w.x.req.flags&flagUpgrade == 0:
+			return w.fail(fmt.Errorf("switch: the client has not offered an upgrade"))
+		case w.early:
+			return w.fail(fmt.Errorf("switch: the request's body has not been read"))
+		}
 		if err := w.fail(w.head.Set("Connection", "Upgrade")); err != nil {
 			return err
 		}

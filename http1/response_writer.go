@@ -142,8 +142,17 @@ func (w *ResponseWriter) Write(p []byte) (int, error) {
 	if err := w.ready(); err != nil {
 		return 0, err
 	}
-	w.body = append(w.body, p...)
-	return len(p), w.overflow()
+	if !w.passes(len(p)) {
+		w.body = append(w.body, p...)
+		return len(p), nil
+	}
+	if err := w.Flush(); err != nil {
+		return 0, err
+	}
+	if err := w.sendBody(w.x.conn, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // WriteString is Write for a string.
@@ -152,15 +161,16 @@ func (w *ResponseWriter) WriteString(s string) (int, error) {
 		return 0, err
 	}
 	w.body = append(w.body, s...)
-	return len(s), w.overflow()
+	if w.passes(0) {
+		return len(s), w.Flush()
+	}
+	return len(s), nil
 }
 
-// overflow sends what need not be kept.
-func (w *ResponseWriter) overflow() error {
-	if w.started || len(w.body) > passThrough && w.head.seen.has(idContentLength) {
-		return w.Flush()
-	}
-	return nil
+// passes reports whether n more bytes are sent as they come instead of being
+// kept: after a Flush, and as a long body of declared length.
+func (w *ResponseWriter) passes(n int) bool {
+	return w.started || len(w.body)+n > passThrough && w.head.seen.has(idContentLength)
 }
 
 // bodiless reports whether the answer has no body whatever is written
@@ -186,7 +196,7 @@ func (w *ResponseWriter) Flush() error {
 	}
 	body := w.body
 	w.body = w.body[:0]
-	return w.fail(w.sendBody(c, body))
+	return w.sendBody(c, body)
 }
 
 // start sends the head of an answer whose length may not be known.
@@ -208,10 +218,12 @@ func (w *ResponseWriter) start(c *jay.Conn) {
 // sendHead sends the head and, in the same piece if it fits, the body.
 func (w *ResponseWriter) sendHead(c *jay.Conn, f Framing, body []byte) {
 	w.started = true
-	w.closing = w.closing || w.mustClose(c)
-	f.Close = w.closing
-	f.KeepAlive = !f.Close && w.x.req.HTTP10()
-	if status := w.head.Status(); status == 204 {
+	if w.x.next == nil {
+		w.closing = w.closing || w.mustClose(c)
+		f.Close = w.closing
+		f.KeepAlive = !f.Close && w.x.req.HTTP10()
+	}
+	if w.head.Status() == 204 {
 		w.head.Del("Content-Length")
 	}
 	b := w.head.Append(c.AvailableBuffer(), f, w.x.date.at(c.Now()))
@@ -235,6 +247,7 @@ func (w *ResponseWriter) mustClose(c *jay.Conn) bool {
 }
 
 // sendBody sends a piece of the body in the way that the head has announced.
+// That the client has left is the caller's to know, not a mistake of his.
 func (w *ResponseWriter) sendBody(c *jay.Conn, p []byte) (err error) {
 	if len(p) == 0 || w.mode == bodyNone {
 		return nil
@@ -243,7 +256,7 @@ func (w *ResponseWriter) sendBody(c *jay.Conn, p []byte) (err error) {
 	switch w.mode {
 	case bodyLength:
 		if w.sent > w.head.length {
-			return fmt.Errorf("write: %d bytes exceed the Content-Length of %d that was sent", w.sent, w.head.length)
+			return w.fail(fmt.Errorf("write: %d bytes exceed the Content-Length of %d that was sent", w.sent, w.head.length))
 		}
 	case bodyChunked:
 		b := strconv.AppendInt(c.AvailableBuffer(), int64(len(p)), 16)
