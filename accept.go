@@ -33,9 +33,14 @@ func (a *acceptor) Accepted(sock loop.Socket) {
 	w := a.worker
 	w.stats.accepted++
 	a.backoff = 0
-	c := w.newConn(a.via, sock)
+	if w.live-w.refusing >= w.maxConns {
+		a.refuse(sock)
+		return
+	}
+	c := w.newConn(a.via, sock, w.server.Handler)
 	if err := w.loop.Attach(&c.stream, sock, (*events)(c)); err != nil {
-		a.refuse(sock, err)
+		a.drop(sock)
+		a.AcceptFailed(err)
 		return
 	}
 	w.add(c)
@@ -47,10 +52,10 @@ func (a *acceptor) Accepted(sock loop.Socket) {
 	w.leave()
 }
 
-func (w *Worker) newConn(via *endpoint, sock loop.Socket) *Conn {
+func (w *Worker) newConn(via *endpoint, sock loop.Socket, h Handler) *Conn {
 	w.nextID++
 	now := w.loop.TickNow()
-	c := &Conn{worker: w, via: via, handler: w.server.Handler, id: w.nextID, remote: sock.Peer, opened: now, active: now}
+	c := &Conn{worker: w, via: via, times: &w.times, handler: h, id: w.nextID, remote: sock.Peer, opened: now, active: now}
 	if w.server.Filter != nil {
 		c.filter = w.server.Filter()
 	}
@@ -70,14 +75,55 @@ func (c *Conn) open() {
 	c.arm()
 }
 
-// refuse closes a connection that the loop could not take on.
-func (a *acceptor) refuse(sock loop.Socket, err error) {
+// refuser says why a connection is refused, politely: an answer in the words of
+// the protocol.
+type refuser interface{ Refuse() []byte }
+
+// refusal is the handler of a connection beyond MaxConns.
+type refusal struct{ polite Handler }
+
+func (h refusal) Open(c *Conn) {
+	if r, ok := h.polite.(refuser); ok {
+		_, _ = c.Write(r.Refuse())
+	}
+	c.Close()
+}
+
+func (refusal) Data(_ *Conn, b []byte) (int, error) { return len(b), nil }
+func (refusal) Close(*Conn, error)                  {}
+
+// maxRefusing bounds the connections that are refused politely at one time;
+// those beyond it are just closed.
+const maxRefusing = 64
+
+func (a *acceptor) refuse(sock loop.Socket) {
+	w := a.worker
+	w.stats.refused++
+	if w.refusing >= maxRefusing {
+		a.drop(sock)
+		return
+	}
+	c := w.newConn(a.via, sock, refusal{w.server.Handler})
+	if w.loop.Attach(&c.stream, sock, (*events)(c)) != nil {
+		a.drop(sock)
+		return
+	}
+	c.flags |= flagRefused
+	w.refusing++
+	w.add(c)
+	c.stream.StartRecv()
+	w.enter(c)
+	c.handler.Open(c)
+	w.leave()
+}
+
+// drop closes a connection that the loop has not taken on.
+func (a *acceptor) drop(sock loop.Socket) {
 	if sock.Conn != nil {
 		_ = sock.Conn.Close()
 	} else {
 		closeFD(sock.FD)
 	}
-	a.AcceptFailed(err)
 }
 
 // AcceptFailed is the loop's call for an error of accept. A connection that

@@ -16,6 +16,7 @@ type Conn struct {
 	wheel   loop.Deadline // fires at the earliest of the ticks below
 	worker  *Worker
 	via     *endpoint
+	times   *timeouts
 	handler Handler
 	filter  Filter
 	value   any
@@ -66,7 +67,7 @@ func (s state) String() string {
 }
 
 // flags are facts about a connection that are independent of its state.
-type flags uint16
+type flags uint32
 
 const (
 	flagListed    flags = 1 << iota // in the list of connections to settle
@@ -82,6 +83,10 @@ const (
 	flagPanicked                    // a callback panicked
 	flagConnected                   // OnConnect was called
 	flagFinished                    // Handler.Close was called
+	flagFin                         // CloseWrite was called
+	flagFinDue                      // and FIN is not yet sent
+	flagDuplex                      // being full does not stop the reading
+	flagRefused                     // beyond MaxConns
 	flagAbort                       // close with RST
 )
 
@@ -152,6 +157,29 @@ func (c *Conn) SetHandler(h Handler) {
 // SetFilter puts f below the handler; nil removes the filter. Bytes that were
 // written before are not transformed.
 func (c *Conn) SetFilter(f Filter) { c.filter = f }
+
+// State returns where the connection is in its life: "open", "half-closed"
+// (one side has finished sending), "flushing" or "lingering" (Close was
+// called), "closed".
+func (c *Conn) State() string {
+	if c.state == stateOpen && c.has(flagEOF|flagFin) {
+		return "half-closed"
+	}
+	return c.state.String()
+}
+
+// Unused returns the number of received bytes that the handler has not used.
+func (c *Conn) Unused() int {
+	if c.in == nil {
+		return 0
+	}
+	return len(c.in.b) - c.in.off
+}
+
+// Age returns how long ago the connection was accepted, Idle how long ago bytes
+// last came or went; both to within loop.Tick.
+func (c *Conn) Age() time.Duration  { return c.worker.since(c.opened) }
+func (c *Conn) Idle() time.Duration { return c.worker.since(c.active) }
 
 // CountRequest counts one message for the figures of status.
 func (c *Conn) CountRequest() { c.worker.stats.requests++ }

@@ -65,8 +65,29 @@ func (c *Conn) fail(err error) {
 	c.end(err)
 }
 
-// closeWrite sends FIN once everything is sent, and lingers.
-func (c *Conn) closeWrite() {
+// CloseWrite finishes the sending: what was written is sent, then FIN. Reading
+// goes on; the connection closes when the peer finishes too. Later writes fail.
+func (c *Conn) CloseWrite() {
+	if c.state == stateOpen && !c.has(flagFin) {
+		c.flags |= flagFin | flagFinDue
+		c.later()
+	}
+}
+
+// sendFin ends a CloseWrite.
+func (c *Conn) sendFin() {
+	c.take(flagFinDue)
+	err := c.stream.CloseWrite()
+	switch {
+	case c.has(flagEOF):
+		c.end(nil)
+	case err != nil:
+		c.Close() // no half-close on this transport
+	}
+}
+
+// linger sends FIN once everything is sent, and waits for the peer's.
+func (c *Conn) linger() {
 	c.setState(stateLingering)
 	if c.has(flagEOF) {
 		c.end(nil)
@@ -86,7 +107,7 @@ const drainLinger = time.Second
 
 // setLinger gives the peer time for its FIN.
 func (c *Conn) setLinger() {
-	d := c.worker.server.closeTimeout()
+	d := c.times.close
 	if c.worker.drain != nil && (d == none || d > drainLinger) {
 		d = drainLinger
 	}
@@ -108,6 +129,7 @@ func (c *Conn) end(err error) {
 	c.dropInput()
 	pending := c.stream.Sending()
 	c.stream.Close(c.has(flagAbort))
+	c.worker.buffered -= c.out.size
 	c.out.drop(&c.worker.pool, !pending)
 	c.worker.loop.StopDeadline(&c.wheel)
 	c.worker.remove(c)
@@ -128,6 +150,7 @@ func (c *Conn) finish() {
 
 func (c *Conn) dropInput() {
 	if c.in != nil {
+		c.worker.buffered -= c.Unused()
 		c.worker.pool.put(c.in)
 		c.in = nil
 	}

@@ -1,6 +1,52 @@
 package jay
 
-import "time"
+import (
+	"time"
+
+	"github.com/jay-go/jay/loop"
+)
+
+// timeouts are the deadlines of a connection. All connections of a worker share
+// one until they change theirs.
+type timeouts struct {
+	first, idle, life uint32 // in ticks after an event that is remembered in ticks; 0: none
+	write, close      time.Duration
+}
+
+// ticks converts a timeout that is counted from a remembered tick. That tick
+// was rounded down, so one is added: never early, at most a tick late.
+func ticks(d time.Duration) uint32 {
+	if d == none {
+		return 0
+	}
+	return uint32((d+loop.Tick-1)/loop.Tick) + 1
+}
+
+// own makes the connection's timeouts its own, to be changed.
+func (c *Conn) own() *timeouts {
+	if c.times == &c.worker.times {
+		own := c.worker.times
+		c.times = &own
+	}
+	return c.times
+}
+
+// SetIdleTimeout, SetFirstByteTimeout, SetLifetime, SetWriteTimeout and
+// SetCloseTimeout change for this connection what the fields of Server set for
+// all: zero or less means none.
+func (c *Conn) SetIdleTimeout(d time.Duration) { c.own().idle = ticks(max(d, none)); c.arm() }
+
+// SetFirstByteTimeout: see SetIdleTimeout. It counts from the accepting.
+func (c *Conn) SetFirstByteTimeout(d time.Duration) { c.own().first = ticks(max(d, none)); c.arm() }
+
+// SetLifetime: see SetIdleTimeout. It counts from the accepting.
+func (c *Conn) SetLifetime(d time.Duration) { c.own().life = ticks(max(d, none)); c.arm() }
+
+// SetWriteTimeout: see SetIdleTimeout. It counts anew when output is taken.
+func (c *Conn) SetWriteTimeout(d time.Duration) { c.own().write = max(d, none) }
+
+// SetCloseTimeout: see SetIdleTimeout. Set it before Close.
+func (c *Conn) SetCloseTimeout(d time.Duration) { c.own().close = max(d, none) }
 
 // SetDeadline gives the connection until d from now: then the handler's
 // Deadline method is called, or the connection fails with [ErrDeadline]. Zero
@@ -34,7 +80,7 @@ func (c *Conn) arm() {
 }
 
 func (c *Conn) nextDeadline() (next uint32) {
-	for _, at := range [...]uint32{c.proto, c.stalled, c.closing, c.idleAt()} {
+	for _, at := range [...]uint32{c.proto, c.stalled, c.closing, c.idleAt(), c.firstAt(), c.lifeAt()} {
 		if at != 0 && (next == 0 || at < next) {
 			next = at
 		}
@@ -44,11 +90,27 @@ func (c *Conn) nextDeadline() (next uint32) {
 
 // idleAt returns the tick at which the connection counts as idle, 0 for never.
 func (c *Conn) idleAt() uint32 {
-	idle := c.worker.idleTicks
+	idle := c.times.idle
 	if idle == 0 || c.proto != 0 || c.holds > 0 || c.state != stateOpen {
 		return 0
 	}
 	return c.active + idle
+}
+
+// firstAt returns the tick by which the first byte must have come.
+func (c *Conn) firstAt() uint32 {
+	if c.times.first == 0 || c.bytesIn > 0 || c.state != stateOpen {
+		return 0
+	}
+	return c.opened + c.times.first
+}
+
+// lifeAt returns the tick at which the connection has lived long enough.
+func (c *Conn) lifeAt() uint32 {
+	if c.times.life == 0 || c.state != stateOpen {
+		return 0
+	}
+	return c.opened + c.times.life
 }
 
 // Expire is the wheel's call.
@@ -69,6 +131,10 @@ func (c *Conn) expire(now uint32) {
 		c.abort(ErrCloseTimeout)
 	case passed(c.stalled):
 		c.abort(ErrWriteStall)
+	case passed(c.lifeAt()):
+		c.closeFor(ErrLifetime)
+	case passed(c.firstAt()):
+		c.closeFor(ErrFirstByte)
 	case passed(c.proto):
 		c.proto = 0
 		c.touch()

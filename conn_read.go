@@ -51,8 +51,9 @@ func (c *Conn) received(b []byte) {
 // leaves now.
 func (c *Conn) deliver(b []byte) {
 	kept := c.in
-	c.in = nil
 	if kept != nil {
+		c.worker.buffered -= c.Unused()
+		c.in = nil
 		kept.b = append(kept.b, b...)
 		b = kept.b[kept.off:]
 	}
@@ -77,8 +78,11 @@ func (c *Conn) keep(kept *chunk, b []byte) {
 	switch {
 	case c.state != stateOpen && !c.has(flagDetach):
 		b = nil
-	case len(b) > c.worker.server.maxInput():
+	case len(b) > c.worker.maxInput:
 		c.misbehaved(ErrInputLimit)
+		b = nil
+	case len(b) > modestInput && c.worker.buffered+len(b) > c.worker.maxBuffered:
+		c.misbehaved(ErrBudget)
 		b = nil
 	}
 	if len(b) == 0 {
@@ -98,7 +102,12 @@ func (c *Conn) keep(kept *chunk, b []byte) {
 		}
 	}
 	c.in = kept
+	c.worker.buffered += len(b)
 }
+
+// modestInput is what a connection may keep unused however spent the worker's
+// budget is.
+const modestInput = 64 << 10
 
 func (c *Conn) receivedEOF() {
 	c.flags |= flagEOF
@@ -113,9 +122,12 @@ func (c *Conn) receivedEOF() {
 // tellEOF tells the handler that the peer is done, or asks again for the end
 // when the last Hold was released.
 func (c *Conn) tellEOF() {
-	if h, ok := c.handler.(EOFHandler); ok {
+	switch h, ok := c.handler.(EOFHandler); {
+	case c.has(flagFin) && !c.has(flagFinDue):
+		c.end(nil) // both sides have finished
+	case ok:
 		h.EOF(c)
-	} else if c.holds == 0 {
+	case c.holds == 0:
 		c.Close()
 	}
 }
@@ -123,7 +135,21 @@ func (c *Conn) tellEOF() {
 // Reading reports whether the next message may be read: the connection is
 // open, not paused and not above the high-water mark.
 func (c *Conn) Reading() bool {
-	return c.state == stateOpen && c.flags&(flagPaused|flagFull|flagDetach) == 0
+	return c.state == stateOpen && c.flags&(flagPaused|flagDetach) == 0 && !c.choked()
+}
+
+// choked reports whether unsent output stops the reading.
+func (c *Conn) choked() bool { return c.flags&(flagFull|flagDuplex) == flagFull }
+
+// SetDuplex says that the two directions do not depend on each other, as they
+// do where each message is answered: unsent output then does not stop the
+// reading. Whoever writes must heed OnBufferFull himself.
+func (c *Conn) SetDuplex(on bool) {
+	c.flags &^= flagDuplex
+	if on {
+		c.flags |= flagDuplex
+	}
+	c.readOn()
 }
 
 // PauseRead stops the reading: Data is not called until ResumeRead. Bytes wait
@@ -157,7 +183,7 @@ func (c *Conn) readOn() {
 // unused bytes are there: for a message whose length is known. n above
 // Server.MaxInput fails the connection.
 func (c *Conn) Need(n int) {
-	if n > c.worker.server.maxInput() {
+	if n > c.worker.maxInput {
 		c.misbehaved(ErrInputLimit)
 		return
 	}

@@ -9,16 +9,11 @@ import (
 // nil, or 0 and ErrClosed or ErrOutputLimit. After ErrOutputLimit the
 // connection fails, unless Server.DropNewest is set.
 func (c *Conn) Write(p []byte) (int, error) {
-	if c.state != stateOpen {
+	if c.state != stateOpen || c.has(flagFin) {
 		return 0, ErrClosed
 	}
-	if c.out.size+len(p) > c.worker.server.maxOutput() {
-		c.worker.stats.sendFailures++
-		if !c.worker.server.DropNewest {
-			c.misbehaved(fmt.Errorf("%w: %d bytes are unsent, %d more were written", ErrOutputLimit, c.out.size, len(p)))
-			c.abort(ErrOutputLimit)
-		}
-		return 0, ErrOutputLimit
+	if err := c.room(len(p)); err != nil {
+		return 0, c.overflow(err, len(p))
 	}
 	if c.filter == nil {
 		c.push(p)
@@ -27,6 +22,27 @@ func (c *Conn) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// room reports whether n more bytes may be queued.
+func (c *Conn) room(n int) error {
+	switch w := c.worker; {
+	case c.out.size+n > w.maxOutput:
+		return ErrOutputLimit
+	case w.buffered+n > w.maxBuffered && c.out.size+n > w.highWater:
+		return ErrBudget
+	}
+	return nil
+}
+
+// overflow applies the server's policy to a Write that has no room.
+func (c *Conn) overflow(err error, n int) error {
+	c.worker.stats.sendFailures++
+	if !c.worker.server.DropNewest {
+		c.misbehaved(fmt.Errorf("%w: %d bytes are unsent, %d more were written", err, c.out.size, n))
+		c.abort(err)
+	}
+	return err
 }
 
 // WriteString is Write for a string.
@@ -60,9 +76,12 @@ func (c *Conn) push(p []byte) {
 		return
 	}
 	c.out.push(&c.worker.pool, p)
-	if c.out.size > c.worker.server.highWater() && !c.has(flagFull) {
+	c.worker.buffered += len(p)
+	if c.out.size > c.worker.highWater && !c.has(flagFull) {
 		c.flags = c.flags&^flagDrainDue | flagFull | flagFullDue
-		c.stream.StopRecv()
+		if c.choked() {
+			c.stream.StopRecv()
+		}
 	}
 	c.later()
 }
@@ -93,8 +112,12 @@ func (c *Conn) flush() {
 			c.later()
 		}
 	}
-	if c.state == stateFlushing && c.out.size == 0 {
-		c.closeWrite()
+	switch {
+	case c.out.size > 0:
+	case c.state == stateFlushing:
+		c.linger()
+	case c.has(flagFinDue):
+		c.sendFin()
 	}
 }
 
@@ -118,6 +141,7 @@ func (e *events) Sent(n int, err error) {
 func (c *Conn) sent(n int) {
 	c.bytesOut += uint64(n)
 	c.worker.stats.bytesOut += uint64(n)
+	c.worker.buffered -= n
 	c.out.advance(&c.worker.pool, n)
 	if n > 0 {
 		c.touch()
@@ -125,7 +149,7 @@ func (c *Conn) sent(n int) {
 	if c.out.size == 0 {
 		c.stalled = 0
 	}
-	if c.has(flagFull) && c.out.size <= c.worker.server.lowWater() {
+	if c.has(flagFull) && c.out.size <= c.worker.lowWater {
 		c.flags = c.flags&^(flagFull|flagFullDue) | flagDrainDue
 		c.readOn()
 		c.later()
@@ -135,10 +159,9 @@ func (c *Conn) sent(n int) {
 // setStall gives the peer WriteTimeout, when closing CloseTimeout, to take
 // more of the output.
 func (c *Conn) setStall() {
-	s := c.worker.server
-	d := s.writeTimeout()
+	d := c.times.write
 	if c.state == stateFlushing {
-		d = s.closeTimeout()
+		d = c.times.close
 	}
 	c.stalled = c.worker.tickIn(d)
 	c.arm()

@@ -18,6 +18,10 @@ var (
 	ErrAborted = errors.New("the connection was aborted")
 	// ErrIdle: nothing came or went for Server.IdleTimeout.
 	ErrIdle = errors.New("idle timeout")
+	// ErrFirstByte: nothing came within Server.FirstByteTimeout.
+	ErrFirstByte = errors.New("first byte timeout")
+	// ErrLifetime: the connection was open for Server.Lifetime.
+	ErrLifetime = errors.New("lifetime of the connection is over")
 	// ErrDeadline: the time given to Conn.SetDeadline passed.
 	ErrDeadline = errors.New("protocol deadline passed")
 	// ErrWriteStall: the peer took nothing for Server.WriteTimeout.
@@ -28,6 +32,8 @@ var (
 	ErrOutputLimit = errors.New("output limit reached")
 	// ErrInputLimit: the handler left more unused than Server.MaxInput allows.
 	ErrInputLimit = errors.New("input limit reached: a message is longer than allowed")
+	// ErrBudget: the worker's connections hold Server.MaxBuffered bytes.
+	ErrBudget = errors.New("the worker's memory budget for buffers is spent")
 	// ErrStopped: the worker stopped before the connection was done.
 	ErrStopped = errors.New("the worker stopped")
 	// ErrHeld: the connection cannot be detached while something is unsent.

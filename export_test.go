@@ -27,6 +27,7 @@ func ServeAmong(ctx context.Context, s *Server, ln net.Listener, peers func() (c
 		peers:       peers,
 		ready:       func() error { return nil },
 		report:      func(func() supervise.Stats) {},
+		connections: func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo) {},
 		unlisten:    func() {},
 	})
 }
@@ -37,4 +38,9 @@ func (w *Worker) Report() supervise.Stats { return w.report() }
 // DrainWithin is a context's cause that asks for a drain.
 func DrainWithin(reason supervise.DrainReason, d time.Duration) *Drain {
 	return &Drain{Reason: reason, Deadline: time.Now().Add(d)}
+}
+
+// Connections returns the page that a supervised worker would report.
+func (w *Worker) Connections(q supervise.ConnectionQuery) []supervise.ConnectionInfo {
+	return w.connections(q)
 }

@@ -1,6 +1,8 @@
 package jay
 
 import (
+	"context"
+
 	"github.com/jay-go/jay/loop"
 	"github.com/jay-go/jay/supervise"
 )
@@ -10,9 +12,35 @@ type Options struct {
 	// Servers are the services; each gets worker processes of its own.
 	Servers []*Server
 
+	// Tasks are processes that serve no connections.
+	Tasks []Task
+
 	// Options has the rest: version, run directory, logs, user, further
 	// programs without a server, and hooks that run in the master.
 	supervise.Options
+}
+
+// Task is a background process: a worker without a socket and without a loop.
+type Task struct {
+	// Name tells it apart from the servers and other tasks.
+	Name string
+
+	// Count is the number of processes. Zero means 1.
+	Count int
+
+	// Run does the work until ctx is done. When it returns earlier the process
+	// is restarted, with backoff.
+	Run func(ctx context.Context, w *supervise.Worker) error
+}
+
+func (t *Task) program() supervise.Program {
+	return supervise.Program{Name: t.Name, Protocol: "task", Count: max(t.Count, 1),
+		Run: func(ctx context.Context, w *supervise.Worker) error {
+			if err := w.Ready(); err != nil {
+				return err
+			}
+			return t.Run(ctx, w)
+		}}
 }
 
 // Main runs servers under a master process, with the command line of package
@@ -27,6 +55,9 @@ func (o *Options) Main() {
 	all.Programs = nil
 	for _, s := range o.Servers {
 		all.Programs = append(all.Programs, s.program())
+	}
+	for i := range o.Tasks {
+		all.Programs = append(all.Programs, o.Tasks[i].program())
 	}
 	all.Programs = append(all.Programs, o.Options.Programs...)
 	all.Loop = loop.Resolve

@@ -28,6 +28,7 @@ type host struct {
 	ready       func() error
 	unlisten    func() // nobody will accept any more
 	report      func(func() supervise.Stats)
+	connections func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo)
 }
 
 // listening is one open address.
@@ -65,6 +66,7 @@ func (s *Server) ServeReady(ctx context.Context, ready func(addrs []net.Addr)) e
 		setLoad:     func(int) {},
 		peers:       func() (int, int) { return 0, 1 },
 		report:      func(func() supervise.Stats) {},
+		connections: func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo) {},
 		unlisten:    func() { _ = closeAll() }, // its error is returned below
 		ready: func() error {
 			if ready != nil {
@@ -94,7 +96,8 @@ func (s *Server) runWorker(ctx context.Context, w *supervise.Worker) error {
 	return s.run(ctx, host{
 		slot: w.Slot(), incarnation: w.Incarnation(), backend: w.Loop(), logger: w.Logger(),
 		listen: listeningOn(w.Sockets()), setLoad: w.SetLoad, peers: w.PeerLoad, ready: w.Ready, report: w.ReportStats,
-		unlisten: func() {}, // the sockets are the master's
+		connections: w.ReportConnections,
+		unlisten:    func() {}, // the sockets are the master's
 	})
 }
 
@@ -104,6 +107,9 @@ func (s *Server) run(ctx context.Context, h host) error {
 	if err != nil {
 		return err
 	}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	w.life = life
 	w.loop.Post(w.start)
 	ended := make(chan error, 1)
 	go func() { ended <- w.loop.Run() }()
@@ -113,27 +119,32 @@ func (s *Server) run(ctx context.Context, h host) error {
 	case <-ctx.Done():
 	}
 	w.awaitDrain(drainOf(ctx, s))
+	end()
+	w.helpers.Wait()
 	w.loop.Post(w.stop)
 	w.loop.Stop()
 	return errors.Join(w.startErr, <-ended)
 }
 
 func (s *Server) newWorker(h host) (*Worker, error) {
-	if s.Handler == nil {
+	if s.Handler == nil && len(h.listen) > 0 {
 		return nil, fmt.Errorf("server %s: Handler is nil; set it to http1.HandlerFunc(…), say", s.name())
 	}
-	w := &Worker{server: s, host: h, name: s.name(), drained: make(chan struct{})}
+	w := &Worker{
+		server: s, host: h, name: s.name(), drained: make(chan struct{}),
+		times: s.timeouts(), maxConns: s.maxConns(),
+		maxInput: s.maxInput(), maxOutput: s.maxOutput(), maxBuffered: s.maxBuffered(),
+		highWater: s.highWater(), lowWater: s.lowWater(),
+	}
 	w.conns.next, w.conns.prev = &w.conns, &w.conns
 	w.nextID = uint64(h.incarnation&(1<<28-1)) << 36
-	if d := s.idleTimeout(); d != none {
-		w.idleTicks = uint32((d+loop.Tick-1)/loop.Tick) + 1
-	}
 	var err error
 	w.loop, err = loop.New(loop.Config{Backend: h.backend, TurnEnd: w.turnEnd, Recover: w.recovered, Logger: h.logger})
 	if err != nil {
 		return nil, fmt.Errorf("server %s: %w", s.name(), err)
 	}
 	h.report(w.report)
+	h.connections(w.connections)
 	return w, nil
 }
 

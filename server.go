@@ -9,9 +9,7 @@
 // use its [Ref].
 package jay
 
-import (
-	"time"
-)
+import "time"
 
 // Server describes one service: where it listens, what its connections speak
 // and which callbacks see them. Only Handler is required. It must not be
@@ -81,6 +79,14 @@ type Server struct {
 	// Zero means 75 seconds.
 	IdleTimeout time.Duration
 
+	// FirstByteTimeout closes a connection on which nothing has come this long
+	// after it was accepted. Zero means none beside IdleTimeout.
+	FirstByteTimeout time.Duration
+
+	// Lifetime closes a connection this long after it was accepted, whatever
+	// it does. Zero means none.
+	Lifetime time.Duration
+
 	// WriteTimeout closes a connection whose peer has taken none of the
 	// waiting output for this long. Zero means 30 seconds.
 	WriteTimeout time.Duration
@@ -88,6 +94,12 @@ type Server struct {
 	// CloseTimeout is how long Close waits: for the peer to take more of the
 	// output, then for its FIN. Zero means 10 seconds.
 	CloseTimeout time.Duration
+
+	// MaxConns is how many connections a worker holds at once. Those beyond it
+	// are refused: they get what the handler's method Refuse() []byte returns,
+	// if it has one, and are closed. Zero means as many as the process may
+	// have descriptors, less some for everything else.
+	MaxConns int
 
 	// HighWater and LowWater are the marks of OnBufferFull and OnBufferDrain
 	// in bytes. Zero means 1 MiB and a quarter of HighWater.
@@ -104,6 +116,12 @@ type Server struct {
 	// MaxInput is how many bytes Handler.Data may leave unused, and so the
 	// longest message of handlers that take messages whole. Zero means 10 MiB.
 	MaxInput int
+
+	// MaxBuffered is the memory budget of a worker: how many bytes, unsent or
+	// unused, all its connections may hold together. When it is spent, those
+	// that hold much (output above HighWater, or more than 64 KiB of input)
+	// fail when they want more; the others do not notice. Zero means 512 MiB.
+	MaxBuffered int
 
 	// StartTimeout and StopTimeout bound a worker's start and its draining.
 	// Zero means 10 seconds.
@@ -140,13 +158,34 @@ func (s *Server) addrs() []string {
 	return append([]string{s.Addr}, s.Addrs...)
 }
 
-func (s *Server) idleTimeout() time.Duration  { return timeout(s.IdleTimeout, 75*time.Second) }
-func (s *Server) writeTimeout() time.Duration { return timeout(s.WriteTimeout, 30*time.Second) }
-func (s *Server) closeTimeout() time.Duration { return timeout(s.CloseTimeout, 10*time.Second) }
+func (s *Server) highWater() int   { return limit(s.HighWater, 1<<20) }
+func (s *Server) maxOutput() int   { return limit(s.MaxOutput, 64<<20) }
+func (s *Server) maxInput() int    { return limit(s.MaxInput, 10<<20) }
+func (s *Server) maxBuffered() int { return limit(s.MaxBuffered, 512<<20) }
 
-func (s *Server) highWater() int { return limit(s.HighWater, 1<<20) }
-func (s *Server) maxOutput() int { return limit(s.MaxOutput, 64<<20) }
-func (s *Server) maxInput() int  { return limit(s.MaxInput, 10<<20) }
+// maxConns leaves some descriptors for listeners, logs and files.
+func (s *Server) maxConns() int {
+	const reserve = 64
+	if s.MaxConns == 0 {
+		if n := maxDescriptors(); n > 2*reserve {
+			return n - reserve
+		} else if n > 0 {
+			return n
+		}
+	}
+	return limit(s.MaxConns, limit(-1, 0))
+}
+
+// timeouts are the deadlines of a new connection.
+func (s *Server) timeouts() timeouts {
+	return timeouts{
+		first: ticks(timeout(s.FirstByteTimeout, none)),
+		idle:  ticks(timeout(s.IdleTimeout, 75*time.Second)),
+		life:  ticks(timeout(s.Lifetime, none)),
+		write: timeout(s.WriteTimeout, 30*time.Second),
+		close: timeout(s.CloseTimeout, 10*time.Second),
+	}
+}
 
 func (s *Server) lowWater() int {
 	if s.LowWater > 0 {

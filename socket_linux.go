@@ -1,6 +1,10 @@
 package jay
 
-import "github.com/jay-go/jay/internal/sys"
+import (
+	"syscall"
+
+	"github.com/jay-go/jay/internal/sys"
+)
 
 // tuneListener switches Nagle's algorithm off and keep-alive probes on, for all
 // connections that will be accepted: they inherit both.
@@ -11,3 +15,13 @@ func tuneListener(fd int, via *endpoint) {
 }
 
 func closeFD(fd int) { _ = sys.Close(fd) }
+
+// maxDescriptors returns how many descriptors the process may have, 0 when
+// there is no telling.
+func maxDescriptors() int {
+	var lim syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
+		return 0
+	}
+	return int(min(lim.Cur, 1<<30))
+}

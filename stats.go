@@ -9,7 +9,8 @@ import (
 
 // counters belong to the loop; report has copies made there.
 type counters struct {
-	accepted, requests   uint64
+	accepted, refused    uint64
+	requests             uint64
 	bytesIn, bytesOut    uint64
 	sendFailures, panics uint64
 	acceptErrors         uint64
@@ -48,6 +49,7 @@ func (w *Worker) figures() supervise.Stats {
 	return supervise.Stats{
 		Connections:  int64(w.live),
 		Accepted:     int64(s.accepted),
+		Refused:      int64(s.refused),
 		Requests:     int64(s.requests),
 		BytesIn:      int64(s.bytesIn),
 		BytesOut:     int64(s.bytesOut),
@@ -56,4 +58,51 @@ func (w *Worker) figures() supervise.Stats {
 		Panics:       int64(s.panics),
 		Timers:       int64(w.loop.Timers()),
 	}
+}
+
+// connections returns a page of the live connections, in the order of their
+// ids. Any goroutine may call it; it waits for the loop.
+func (w *Worker) connections(q supervise.ConnectionQuery) []supervise.ConnectionInfo {
+	answer := make(chan []supervise.ConnectionInfo, 1)
+	if !w.loop.Post(func() { answer <- w.page(q) }) {
+		return nil
+	}
+	select {
+	case page := <-answer:
+		return page
+	case <-w.loop.Done():
+		return nil
+	}
+}
+
+// page lists connections; they stand in the order in which they were accepted.
+func (w *Worker) page(q supervise.ConnectionQuery) (rows []supervise.ConnectionInfo) {
+	for c := range w.Conns {
+		if c.id <= q.After {
+			continue
+		}
+		if q.Limit > 0 && len(rows) == q.Limit {
+			break
+		}
+		rows = append(rows, c.info())
+	}
+	return rows
+}
+
+func (c *Conn) info() supervise.ConnectionInfo {
+	return supervise.ConnectionInfo{
+		ID: c.id, Transport: c.Transport(), Protocol: c.protocol(),
+		Local: c.LocalAddr().String(), Remote: c.RemoteAddr().String(), State: c.State(),
+		AgeSeconds: c.Age().Seconds(), IdleSeconds: c.Idle().Seconds(),
+		RecvQueue: int64(c.Unused()), SendQueue: int64(c.out.size),
+		BytesIn: int64(c.bytesIn), BytesOut: int64(c.bytesOut),
+	}
+}
+
+// protocol is that of the present handler, if it says so, or the server's.
+func (c *Conn) protocol() string {
+	if p, ok := c.handler.(interface{ Protocol() string }); ok {
+		return p.Protocol()
+	}
+	return c.worker.server.protocol()
 }

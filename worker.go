@@ -1,8 +1,10 @@
 package jay
 
 import (
+	"context"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/jay-go/jay/loop"
@@ -23,7 +25,7 @@ type Worker struct {
 	lastDue   *Conn
 	current   *Conn // whose callback is running
 	nextID    uint64
-	idleTicks uint32
+	times     timeouts
 	drain     *Drain
 	detached  map[*Conn]func(net.Conn, []byte)
 	starting  bool          // OnWorkerStart is running
@@ -31,6 +33,14 @@ type Worker struct {
 	emptying  bool          // the accept queue is being emptied before the drain
 	drained   chan struct{} // closed when no connection is left
 	stats     counters
+	life      context.Context // done when the worker ends
+	refusing  int             // connections that are being refused
+	helpers   sync.WaitGroup  // goroutines of Dial
+
+	// The server's limits, and what is used of them.
+	maxConns, maxInput, maxOutput, maxBuffered int
+	highWater, lowWater                        int
+	buffered                                   int // bytes in all queues
 
 	pool    chunkPool
 	bufs    [][]byte // scratch of flush
@@ -87,6 +97,9 @@ func (w *Worker) add(c *Conn) {
 func (w *Worker) remove(c *Conn) {
 	c.prev.next, c.next.prev = c.next, c.prev
 	w.live--
+	if c.has(flagRefused) {
+		w.refusing--
+	}
 	w.host.setLoad(w.live)
 }
 
@@ -141,7 +154,7 @@ func (c *Conn) settle() {
 	if c.take(flagDataDue) && c.in != nil && c.Reading() {
 		c.deliver(nil)
 	}
-	if c.has(flagEOFDue) && c.state == stateOpen && !c.has(flagPaused|flagFull) {
+	if c.has(flagEOFDue) && c.state == stateOpen && !c.has(flagPaused) && !c.choked() {
 		c.take(flagEOFDue)
 		c.tellEOF()
 	}
@@ -204,6 +217,11 @@ func (w *Worker) detaching(c *Conn, fn func(net.Conn, []byte)) {
 		w.detached = map[*Conn]func(net.Conn, []byte){}
 	}
 	w.detached[c] = fn
+}
+
+// since returns the time from a tick to now.
+func (w *Worker) since(tick uint32) time.Duration {
+	return time.Duration(w.loop.TickNow()-tick) * loop.Tick
 }
 
 // tickIn returns the tick by which d has passed, 0 when d is none.

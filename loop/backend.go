@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Socket is one open connection as a backend knows it: a raw, non-blocking
-// descriptor, or a net.Conn.
+// Socket is one open connection: a raw, non-blocking descriptor, or a net.Conn.
+// A backend takes both and converts what it has no use for.
 type Socket struct {
 	FD   int            // -1 when Conn is set
 	Conn net.Conn       // nil when FD is set

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/jay-go/jay/internal/sys"
@@ -101,11 +102,38 @@ func (b *epollBackend) deliver() {
 // Streams
 
 func (b *epollBackend) addStream(s *Stream, sock Socket) error {
+	fd := sock.FD
 	if sock.Conn != nil {
-		return errors.New("the epoll backend takes raw descriptors, not net.Conn")
+		var err error
+		if fd, err = descriptorOf(sock.Conn); err != nil {
+			return err
+		}
+		s.fd = int32(fd)
 	}
 	s.mask = unix.EPOLLIN // ahead of StartRecv, which then costs nothing
-	return b.ep.Add(sock.FD, s.mask, s.slot, s.gen)
+	err := b.ep.Add(fd, s.mask, s.slot, s.gen)
+	if sock.Conn != nil {
+		if err != nil {
+			return errors.Join(err, sys.Close(fd))
+		}
+		_ = sock.Conn.Close() // its descriptor lives on in fd
+	}
+	return err
+}
+
+// descriptorOf returns a copy of a connection's descriptor. It does not use
+// the File method, which puts the open file into blocking mode.
+func descriptorOf(conn net.Conn) (fd int, err error) {
+	sc, ok := conn.(syscall.Conn)
+	if !ok {
+		return -1, fmt.Errorf("%T has no descriptor", conn)
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	ctl := raw.Control(func(orig uintptr) { fd, err = sys.DupFD(int(orig)) })
+	return fd, errors.Join(ctl, err)
 }
 
 // startRecv tells epoll only if a stop went that far.

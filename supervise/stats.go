@@ -7,6 +7,7 @@ import "time"
 type Stats struct {
 	Connections    int64   `json:"connections"`
 	Accepted       int64   `json:"accepted"`
+	Refused        int64   `json:"refused"`
 	Requests       int64   `json:"requests"`
 	BytesIn        int64   `json:"bytes_in"`
 	BytesOut       int64   `json:"bytes_out"`

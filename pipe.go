@@ -1,0 +1,53 @@
+package jay
+
+// Pipe joins two connections: what comes from one goes to the other, both
+// ways, until both have finished. Neither side can outrun the other (reading
+// pauses while the other side's output is above its high-water mark), and a
+// half-close is carried over. When one connection fails, the other is aborted.
+// It takes the place of both handlers; bytes not used so far are carried too.
+// Both connections must be of the same worker.
+func Pipe(a, b *Conn) {
+	if a.worker != b.worker {
+		panic("jay: Pipe joins connections of two workers")
+	}
+	a.SetHandler(&pipeEnd{to: b})
+	b.SetHandler(&pipeEnd{to: a})
+	a.SetDuplex(true)
+	b.SetDuplex(true)
+}
+
+// pipeEnd is the handler of one end of a Pipe.
+type pipeEnd struct{ to *Conn }
+
+// Open does nothing.
+func (p *pipeEnd) Open(*Conn) {}
+
+// Data passes bytes on.
+func (p *pipeEnd) Data(c *Conn, b []byte) (int, error) {
+	if _, err := p.to.Write(b); err != nil {
+		c.Abort()
+		return 0, nil
+	}
+	if p.to.has(flagFull) {
+		c.PauseRead()
+	}
+	return len(b), nil
+}
+
+// Writable goes on reading what was stopped because c was full.
+func (p *pipeEnd) Writable(*Conn) { p.to.ResumeRead() }
+
+// EOF carries the half-close over.
+func (p *pipeEnd) EOF(*Conn) { p.to.CloseWrite() }
+
+// Close ends the other connection as this one has ended.
+func (p *pipeEnd) Close(_ *Conn, err error) {
+	if err == nil {
+		p.to.Close()
+	} else {
+		p.to.Abort()
+	}
+}
+
+// Drain lets what is joined go on until the drain's deadline.
+func (p *pipeEnd) Drain(*Conn) {}
