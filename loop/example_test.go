@@ -1,0 +1,97 @@
+package loop_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/jay-go/jay/loop"
+)
+
+// Any goroutine may post; everything else happens on the loop.
+func ExampleLoop_Post() {
+	l, err := loop.New(loop.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	answer := make(chan int)
+	total := 0 // the loop's own: no lock
+	go func() {
+		for i := range 10 {
+			l.Post(func() { total += i })
+		}
+		l.Post(func() { answer <- total })
+		fmt.Println("the sum is", <-answer)
+		l.Stop()
+	}()
+	if err := l.Run(); err != nil {
+		fmt.Println(err)
+	}
+	// Output: the sum is 45
+}
+
+func ExampleLoop_Every() {
+	l, err := loop.New(loop.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	l.AfterFunc(time.Millisecond, func() { fmt.Println("once") })
+	n := 0
+	var tick *loop.Timer
+	tick = l.Every(10*time.Millisecond, func() {
+		n++
+		fmt.Println("tick", n)
+		if n == 3 {
+			tick.Stop()
+			l.Stop()
+		}
+	})
+	if err := l.Run(); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// once
+	// tick 1
+	// tick 2
+	// tick 3
+}
+
+// session is an object with an idle deadline.
+type session struct {
+	l    *loop.Loop
+	idle loop.Deadline
+	last uint32 // the tick of the last activity
+}
+
+const idleTicks = 3
+
+// active is cheap: it stores a number. The entry on the wheel stays.
+func (s *session) active() { s.last = s.l.TickNow() }
+
+// Expire moves the entry when there was activity meanwhile.
+func (s *session) Expire() {
+	if due := s.last + idleTicks; int32(due-s.l.TickNow()) > 0 {
+		s.l.SetDeadline(&s.idle, due, s)
+		return
+	}
+	fmt.Println("idle for too long")
+	s.l.Stop()
+}
+
+func ExampleLoop_SetDeadline() {
+	l, err := loop.New(loop.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	s := &session{l: l}
+	l.Post(func() {
+		s.active()
+		l.SetDeadline(&s.idle, l.TickIn(idleTicks*loop.Tick), s)
+	})
+	if err := l.Run(); err != nil {
+		fmt.Println(err)
+	}
+	// Output: idle for too long
+}
