@@ -263,6 +263,21 @@ func TestSwitch(t *testing.T) {
 	}
 }
 
+func TestTooManyConnections(t *testing.T) {
+	addr := serveWith(t, &jay.Server{Handler: http1.HandlerFunc(echoBody), MaxConns: 1})
+	first := dial(t, addr)
+	_, _ = io.WriteString(first, get)
+	until(t, first, "HTTP/1.1 200 OK|Content-Length: 0|Date: D||")
+	answer, err := http.ReadResponse(bufio.NewReader(dial(t, addr)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(answer.Body)
+	if answer.StatusCode != 503 || !answer.Close || string(text) != "Service Unavailable: too many connections\n" || err != nil {
+		t.Errorf("%d, close %v, %q, %v", answer.StatusCode, answer.Close, text, err)
+	}
+}
+
 // net/http's client, a stranger, agrees with every answer.
 func TestAgainstNetHTTPClient(t *testing.T) {
 	addr := serve(t, http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {

@@ -101,6 +101,21 @@ func (p *Protocol) Data(*jay.Conn, []byte) (int, error) { panic("http1: Data of 
 // Close is never called; see Data.
 func (p *Protocol) Close(*jay.Conn, error) {}
 
+// Refuse is what a client is told when the worker holds Server.MaxConns
+// connections.
+func (p *Protocol) Refuse() []byte { return []byte(refusal) }
+
+// Refuse: see [Protocol.Refuse].
+func (f HandlerFunc) Refuse() []byte { return []byte(refusal) }
+
+const refusal = "HTTP/1.1 503 Service Unavailable\r\n" +
+	"Content-Type: text/plain; charset=utf-8\r\n" +
+	"Content-Length: 42\r\n" +
+	"Retry-After: 1\r\n" +
+	"Connection: close\r\n" +
+	"\r\n" +
+	"Service Unavailable: too many connections\n"
+
 // Protocol is the word for status.
 func (f HandlerFunc) Protocol() string { return "http" }
 
