@@ -67,7 +67,9 @@ func address(t *testing.T, binary string) string {
 		if err != nil {
 			continue
 		}
-		var status struct{ Programs []struct{ Addresses []string } }
+		var status struct {
+			Programs []struct{ Addresses []string }
+		}
 		if err := json.Unmarshal(out, &status); err != nil {
 			t.Fatalf("status --json: %v\n%s", err, out)
 		}
