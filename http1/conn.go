@@ -11,7 +11,7 @@ type serverConn struct {
 	gen     uint32    // grows with each exchange, so that handles of an earlier one are known
 	state   connState
 	held    bool // jay.Conn.Hold is in force
-	asked   bool // Release will make the worker, which drains, ask for the end as EOF does
+	asked   bool // the next EOF may be the worker's, which drains, and not the peer's
 }
 
 // connState is where a connection is; there is one exchange at a time, so
@@ -224,10 +224,14 @@ func (s *serverConn) unhold(c *jay.Conn) {
 
 // Close ends what was going on.
 func (s *serverConn) Close(c *jay.Conn, err error) {
-	if x := s.x; x != nil && x.w.onGone != nil {
-		x.w.onGone()
+	var gone func()
+	if s.x != nil {
+		gone = s.x.w.onGone
 	}
 	s.end()
+	if gone != nil {
+		gone()
+	}
 }
 
 // EOF: the peer is done sending. What it has sent in full has been answered;
@@ -237,8 +241,8 @@ func (s *serverConn) EOF(c *jay.Conn) {
 	case inHead, inBody:
 		s.refuse(c, errIncomplete)
 	case atRest, discarding:
-		if s.asked && !stopping(c) {
-			s.asked = false // see Drain: a connection at rest stays
+		if s.asked && !stopping(c) { // a connection at rest stays: see Drain
+			s.asked = false
 			return
 		}
 		c.Close()
@@ -263,7 +267,7 @@ func (s *serverConn) Deadline(c *jay.Conn) {
 // may be sending the next request right now, whose answer says close. A
 // request of which a byte has been read is answered in either case.
 func (s *serverConn) Drain(c *jay.Conn) {
-	if s.state == atRest && stopping(c) {
+	if (s.state == atRest || s.state == discarding) && stopping(c) {
 		c.Close()
 	}
 }

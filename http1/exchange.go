@@ -30,8 +30,11 @@ type exchange struct {
 	date     dateCache
 }
 
-// keepBuffer is how much of a buffer's memory an exchange in the pool keeps.
-const keepBuffer = 64 << 10
+// keepBuffer and keepFields are how much memory an exchange in the pool keeps.
+const (
+	keepBuffer = 64 << 10
+	keepFields = 1000
+)
 
 func (p *Protocol) newExchange(s *serverConn, c *jay.Conn) *exchange {
 	x, _ := p.exchanges.Get().(*exchange)
@@ -56,6 +59,9 @@ func (x *exchange) reset() {
 	x.body = x.body[:0]
 	if cap(x.head) > keepBuffer {
 		x.head = nil
+	}
+	if cap(x.req.lines.list) > keepFields {
+		x.req.lines.list = nil
 	}
 	x.received, x.left = 0, 0
 	x.kept, x.paused, x.bodyDone = false, false, false

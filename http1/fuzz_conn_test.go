@@ -1,0 +1,86 @@
+package http1_test
+
+import (
+	"io"
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/http1"
+)
+
+// FuzzConn plays arbitrary bytes to a server, whole and in segments: the
+// answers are the same, every one is well-formed, and nothing follows one that
+// says close.
+func FuzzConn(f *testing.F) {
+	for _, c := range http1.LoadCases(f) {
+		if len(c.Raw) < 2000 {
+			f.Add(c.Bytes(), uint8(len(c.Raw)))
+		}
+	}
+	f.Add([]byte(get+head+get10), uint8(9))
+	f.Add([]byte("PUT /no HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"+get), uint8(1))
+	p := &http1.Protocol{MaxBody: 1000, MaxHeader: 1000, MaxFields: 10, Handler: func(w *http1.ResponseWriter, r *http1.Request) {
+		switch {
+		case strings.HasPrefix(r.Path(), "/later"):
+			l := w.Later()
+			r.Conn().Loop().AfterFunc(0, func() { _, _ = l.Writer().Write(l.Request().BodyView()); _ = l.Finish() })
+		case strings.HasPrefix(r.Path(), "/flush"):
+			_, _ = w.Write(r.BodyView())
+			_ = w.Flush()
+		default:
+			echoBody(w, r)
+		}
+	}, OnHead: func(w *http1.ResponseWriter, r *http1.Request) bool { return r.Path() != "/no" }}
+	addr := serveWith(f, &jay.Server{Handler: p, OnError: quiet})
+	f.Fuzz(func(t *testing.T, raw []byte, step uint8) {
+		whole := converse(t, addr, [][]byte{raw})
+		if cut := converse(t, addr, slices.Collect(slices.Chunk(raw, max(int(step), len(raw)/50+1)))); cut != whole {
+			t.Fatalf("%q\nwhole %q\ncut   %q", raw, whole, cut)
+		}
+		if statusLine.Match(raw) {
+			return // an echoed body may look like an answer
+		}
+		answers := statusLine.Split(whole, -1)
+		if answers[0] != "" {
+			t.Fatalf("%q\nbefore the first answer: %q", raw, answers[0])
+		}
+		for i, answer := range answers[1:] {
+			head, _, ok := strings.Cut(answer, "||")
+			if !ok {
+				t.Fatalf("%q\nan answer without end: %q", raw, answer)
+			}
+			if strings.Contains(head, "Connection: close") && i < len(answers)-2 {
+				t.Fatalf("%q\nsomething follows a close: %q", raw, whole)
+			}
+		}
+	})
+}
+
+var statusLine = regexp.MustCompile(`HTTP/1\.1 \d\d\d `)
+
+// converse is ask for a fuzz test: in pieces, without interim answers, which
+// depend on what has arrived.
+func converse(t *testing.T, addr string, pieces [][]byte) string {
+	c, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	for _, piece := range pieces {
+		if _, err := c.Write(piece); err != nil {
+			break
+		}
+	}
+	_ = c.(*net.TCPConn).CloseWrite()
+	got, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatalf("read: %v", err)
+	}
+	return strings.ReplaceAll(plain(string(got)), "HTTP/1.1 100 Continue||", "")
+}
