@@ -95,3 +95,32 @@ func TestOutputLimit(t *testing.T) {
 		})
 	}
 }
+
+// TestWritev: a message in pieces is queued whole or not at all.
+func TestWritev(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		results := make(chan error, 2)
+		addr := serve(t, &jay.Server{
+			MaxOutput: 4096, DropNewest: true,
+			Handler: onLine(func(c *jay.Conn, line string) {
+				n, err := c.Writev([]byte("one "), nil, []byte("two "))
+				if n != 8 {
+					t.Errorf("Writev returned %d", n)
+				}
+				results <- err
+				_, err = c.Writev([]byte("head"), make([]byte, 4096))
+				results <- err
+				c.WriteString("tail")
+			}),
+		}, backend)
+		c := dial(t, addr)
+		send(t, c, "go\n")
+		if err := receive(t, results, "result"); err != nil {
+			t.Errorf("Writev below the limit: %v", err)
+		}
+		if err := receive(t, results, "result"); !errors.Is(err, jay.ErrOutputLimit) {
+			t.Errorf("Writev above the limit: %v, want ErrOutputLimit", err)
+		}
+		expect(t, c, "one two tail")
+	})
+}

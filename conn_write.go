@@ -15,13 +15,41 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if err := c.room(len(p)); err != nil {
 		return 0, c.overflow(err, len(p))
 	}
+	if err := c.put(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Writev is Write for a message in pieces: it queues copies of all of them or
+// of none.
+func (c *Conn) Writev(pieces ...[]byte) (n int, err error) {
+	if c.state != stateOpen || c.has(flagFin) {
+		return 0, ErrClosed
+	}
+	for _, p := range pieces {
+		n += len(p)
+	}
+	if err := c.room(n); err != nil {
+		return 0, c.overflow(err, n)
+	}
+	for _, p := range pieces {
+		if err := c.put(p); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+}
+
+// put queues what the peer is to see for p.
+func (c *Conn) put(p []byte) error {
 	if c.filter == nil {
 		c.push(p)
 	} else if err := c.encode(p); err != nil {
 		c.misbehaved(err)
-		return 0, err
+		return err
 	}
-	return len(p), nil
+	return nil
 }
 
 // room reports whether n more bytes may be queued.
