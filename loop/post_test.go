@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Eight goroutines post while the loop runs and after it was stopped: each
@@ -85,41 +86,39 @@ func TestPostRacesTheEnd(t *testing.T) {
 	}
 }
 
-// A Post that has found the loop asleep wakes a backend that still exists:
-// Run does not return before that wake has.
+// A Post that has found the loop asleep wakes a backend that still exists: the
+// end of the loop waits for it.
 func TestEndWaitsForWakes(t *testing.T) {
 	l, f := newFake(t, Config{})
-	var m = &l.mail
-	m.asleep.Store(true)
 	slow := &slowWake{fake: f, entered: make(chan struct{}), leave: make(chan struct{})}
 	l.be = slow
+	l.mail.asleep.Store(true)
 	go l.Post(func() {})
 	<-slow.entered
-	ended := make(chan struct{})
+	closed := make(chan struct{})
 	go func() {
-		defer close(ended)
-		m.close()
-		slow.gone.Store(true)
+		l.mail.close()
+		close(closed)
 	}()
 	for l.Post(func() {}) { // until close has begun
 	}
-	close(slow.leave)
-	<-ended
-	if slow.late.Load() {
-		t.Error("wake was still running when close had returned")
+	select {
+	case <-closed:
+		t.Error("the mailbox is closed, and a wake is still running")
+	case <-time.After(20 * time.Millisecond): // long enough for one that does not wait
 	}
+	close(slow.leave)
+	<-closed
 }
 
 type slowWake struct {
 	*fake
 	entered, leave chan struct{}
-	gone, late     atomic.Bool
 }
 
 func (s *slowWake) wake() {
 	close(s.entered)
 	<-s.leave
-	s.late.Store(s.gone.Load())
 }
 
 // However much is posted while the loop is busy, the backend is woken once.
