@@ -64,10 +64,8 @@ func takeBoot() (bootInfo, error) {
 			return bootInfo{}, fmt.Errorf("%s names descriptor %d: %w", bootVariable, fd, err)
 		}
 	}
-	if b.Role == roleWorker || b.Role == roleMaster {
-		// Executed as /proc/self/fd/N the process would be called N.
-		os.WriteFile("/proc/self/comm", []byte(filepath.Base(os.Args[0])), 0)
-	}
+	// Executed as /proc/self/fd/N the process would be called N.
+	os.WriteFile("/proc/self/comm", []byte(filepath.Base(os.Args[0])), 0)
 	return b, nil
 }
 

@@ -12,6 +12,7 @@ import (
 type machine struct {
 	state
 	world world
+	moves int // changes that have begun or ended, for advance
 }
 
 // world is what the machine acts on. Every call returns at once; what takes
@@ -142,13 +143,16 @@ func (m *machine) step(ev any) {
 	m.advance()
 }
 
-// advance does what is due now. It is idempotent: a second call changes nothing.
+// advance does what is due now, until nothing is. A second call changes nothing.
 func (m *machine) advance() {
-	m.enforceDeadlines()
-	m.advanceQueue()
-	m.advanceChange()
-	m.fillSlots()
-	m.advanceQueue() // a change may have just ended
+	for again := true; again; {
+		before := m.moves
+		m.enforceDeadlines()
+		m.advanceChange()
+		m.advanceQueue()
+		m.fillSlots()
+		again = m.moves != before // what has ended may let something begin
+	}
 	if m.Phase == phaseStopping && len(m.Workers) == 0 {
 		m.Phase = phaseStopped
 	}

@@ -22,6 +22,7 @@ func (m *machine) onCommand(ev evCommand) {
 	}
 	if ev.Kind == commandHold {
 		m.hold()
+		m.finish(operations(ev.Op), nil, nil)
 		return
 	}
 	c := &command{Kind: ev.Kind, Ops: operations(ev.Op), Program: ev.Program, Count: ev.Count}
@@ -63,7 +64,7 @@ func (m *machine) advanceQueue() {
 			return
 		}
 		m.Queue = slices.Delete(m.Queue, 0, 1)
-		m.Change = &change{Command: *c, Stage: changeWaiting}
+		m.begin(&change{Command: *c, Stage: changeWaiting})
 		switch c.Kind {
 		case commandScale:
 			m.beginScale()
@@ -75,6 +76,19 @@ func (m *machine) advanceQueue() {
 			m.world.describe(m.token(), true)
 		}
 	}
+}
+
+// begin and end frame a change.
+func (m *machine) begin(c *change) {
+	m.Change = c
+	m.moves++
+}
+
+func (m *machine) end() *change {
+	c := m.Change
+	m.Change = nil
+	m.moves++
+	return c
 }
 
 // token names the change in progress for describe: answers to an earlier one
@@ -204,8 +218,7 @@ func (m *machine) onExecFailed(ev evExecFailed) {
 
 // failChange ends the change in progress without effect: what it started goes.
 func (m *machine) failChange(err error) {
-	c := m.Change
-	m.Change = nil
+	c := m.end()
 	for _, p := range c.Next {
 		for _, sl := range p.Slots {
 			if w := m.worker(sl.Worker); w != nil {
@@ -229,8 +242,8 @@ func (m *machine) dismiss(w *worker, p *program, reason DrainReason) {
 
 // commit makes the new fleet the one that counts; the old one drains.
 func (m *machine) commit() {
-	c, old := m.Change, m.Programs
-	m.Change, m.Programs, m.Held = nil, nil, false
+	c, old := m.end(), m.Programs
+	m.Programs, m.Held = nil, false
 	m.Generation++
 	for _, p := range old {
 		kept := slices.Contains(c.Kept, p.Spec.Name)

@@ -80,7 +80,7 @@ func (m *machine) advanceScale() {
 	c := m.Change
 	p := findProgram(m.Programs, c.Command.Program)
 	if m.Held || m.grown(p, c.From) {
-		m.Change = nil
+		m.end()
 		m.world.log(slog.LevelInfo, "scale done", "program", p.Spec.Name, "workers", len(p.Slots))
 		m.finish(c.Command.Ops, nil, map[string]any{"program": p.Spec.Name, "workers": len(p.Slots)})
 	}

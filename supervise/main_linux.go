@@ -255,10 +255,11 @@ func awaitDaemon(c *config, pid int, f *os.File, logFile string) error {
 	b, err := io.ReadAll(f)
 	var r startReport
 	if err != nil || json.Unmarshal(b, &r) != nil {
-		_, status, _ := sys.Reap(pid, false)
+		_, status, _ := sys.Reap(pid, true)
 		return fmt.Errorf("start: the daemon ended before it served (%s); see %s", exitCause(status.ExitStatus(), "", false, "", ""), logFile)
 	}
 	if r.Error != "" && r.Status.PID == 0 {
+		sys.Reap(pid, true) // it is ending
 		return errors.New(r.Error)
 	}
 	if !c.quiet {

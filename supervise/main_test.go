@@ -26,6 +26,7 @@ const programVariable = "SUPERVISE_TEST_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(programVariable); name != "" {
+		beforeMain()
 		service := testServices()[name]
 		if service == nil {
 			fmt.Fprintf(os.Stderr, "no test service is called %q\n", name)
@@ -42,12 +43,44 @@ func TestMain(m *testing.M) {
 	leak.Main(m)
 }
 
+// modeMark begins the mode at the end of a program file: a copy of the test
+// binary with a mode appended is another build of the service.
+const modeMark = "\nSUPERVISE_TEST_MODE="
+
+// mode is what the running file says at its end; "" for the test binary itself.
+func mode() string {
+	f, err := os.Open("/proc/self/exe")
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		panic(err)
+	}
+	b := make([]byte, 64)
+	if _, err := f.ReadAt(b, fi.Size()-int64(len(b))); err != nil {
+		panic(err)
+	}
+	_, m, _ := strings.Cut(string(b), modeMark)
+	return m
+}
+
+// beforeMain is what user code of a bad build does before it calls Main.
+func beforeMain() {
+	switch mode() {
+	case "exit":
+		fmt.Fprintln(os.Stderr, "no configuration")
+		os.Exit(1)
+	case "hang":
+		select {}
+	}
+}
+
 // testServices are the services that tests start as processes.
 func testServices() map[string]func() *supervise.Options {
 	return map[string]func() *supervise.Options{
-		"http": func() *supervise.Options {
-			return &supervise.Options{Version: "test", Programs: []supervise.Program{httpProgram()}}
-		},
+		"http":     func() *supervise.Options { return options(httpProgram()) },
 		"reuse":    func() *supervise.Options { p := httpProgram(); p.ReusePort = true; return options(p) },
 		"two":      func() *supervise.Options { return options(httpProgram(), crashProgram("exit")) },
 		"crash":    func() *supervise.Options { return options(crashProgram(os.Getenv("CRASH"))) },
@@ -57,7 +90,14 @@ func testServices() map[string]func() *supervise.Options {
 }
 
 func options(programs ...supervise.Program) *supervise.Options {
-	return &supervise.Options{Version: "test", Programs: programs}
+	return &supervise.Options{Version: or(mode(), "test"), Programs: programs}
+}
+
+func or(s, def string) string {
+	if s == "" {
+		return def
+	}
+	return s
 }
 
 // httpProgram answers with "PID GENERATION SLOT"; /slow takes its time.
@@ -65,6 +105,14 @@ func httpProgram() supervise.Program {
 	return supervise.Program{
 		Name: "http", Protocol: "http", Listen: []string{"tcp://127.0.0.1:0"}, Count: 2, StopTimeout: 5 * time.Second,
 		Run: func(ctx context.Context, w *supervise.Worker) error {
+			switch mode() {
+			case "never": // Ready
+				<-ctx.Done()
+			case "late":
+				time.AfterFunc(500*time.Millisecond, func() { panic("late") })
+			case "fails":
+				return errors.New("no database")
+			}
 			mux := http.NewServeMux()
 			mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
 				fmt.Fprintf(rw, "%d %d %d", os.Getpid(), w.Generation(), w.Slot())

@@ -3,7 +3,6 @@ package supervise
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -94,8 +93,8 @@ func (m *master) listenTo(id uint32, p *proc) {
 		for {
 			n, fds, err := p.ctl.Receive(buf)
 			closeAll(fds...) // nothing that a worker says today carries any
-			if errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed) {
-				return
+			if err != nil && !errors.Is(err, sys.ErrTruncated) {
+				return // gone, closed by us, or paused
 			}
 			var msg message
 			if err == nil {

@@ -124,11 +124,14 @@ func (l *workerLink) listen() {
 	buf := make([]byte, maxMessage)
 	for {
 		n, fds, err := l.conn.Receive(buf)
-		if err != nil {
+		if err != nil && !errors.Is(err, sys.ErrTruncated) {
 			l.masterGone()
 			return
 		}
-		m, err := decodeMessage(buf[:n])
+		var m message
+		if err == nil {
+			m, err = decodeMessage(buf[:n])
+		}
 		if err != nil {
 			closeAll(fds...)
 			l.w.logger.Error("message of the master", "error", err)

@@ -45,7 +45,8 @@ func (c *PacketConn) SetReceiveDeadline(t time.Time) error { return c.f.SetReadD
 
 // Receive waits for one packet. The descriptors that came with it belong to
 // the caller and are close-on-exec. io.EOF says that the peer is gone. A packet
-// that did not fit, or whose descriptors did not, is an error and is lost.
+// that did not fit, or whose descriptors did not, is lost and is ErrTruncated;
+// after any other error nothing more can be received.
 func (c *PacketConn) Receive(b []byte) (n int, fds []int, err error) {
 	raw, err := c.f.SyscallConn()
 	if err != nil {
@@ -82,7 +83,7 @@ func receive(fd int, b []byte) (int, []int, error) {
 		for _, fd := range fds {
 			unix.Close(fd)
 		}
-		return 0, nil, fmt.Errorf("recvmsg: the packet did not fit %d bytes and %d descriptors", len(b), maxRights)
+		return 0, nil, fmt.Errorf("recvmsg: %w: it did not fit %d bytes, or its descriptors did not fit our limit", ErrTruncated, len(b))
 	}
 	if n == 0 && len(fds) == 0 {
 		return 0, nil, io.EOF
@@ -103,6 +104,9 @@ func rights(oob []byte) []int {
 	}
 	return fds
 }
+
+// ErrTruncated says that a packet was lost.
+var ErrTruncated = errors.New("packet truncated")
 
 // ErrFull says that the peer does not read.
 var ErrFull = errors.New("the peer does not read its messages")

@@ -1,0 +1,269 @@
+package supervise
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// fakeWorld is a world in which nothing happens by itself. It notes what the
+// machine does and complains when that makes no sense.
+type fakeWorld struct {
+	Clock     instant
+	Procs     []*fakeProc
+	Sockets   []fakeSocket
+	Files     []int // open builds
+	Describes []fakeDescribe
+	NextPID   int
+	NextFD    int
+	FailStart int // this many starts fail
+	Problems  []string
+
+	exits []WorkerExit // for assertions of single tests
+	sent  []message
+}
+
+type fakeProc struct {
+	PID      int
+	ID       uint32
+	Sockets  []int
+	Ready    bool // it has said so
+	Drained  bool // it was told to go
+	Killed   bool
+	Starting bool
+}
+
+type fakeSocket struct {
+	FD    int
+	Key   socketKey
+	Share bool
+}
+
+type fakeDescribe struct {
+	Token   int
+	Upgrade bool
+}
+
+var _ world = (*fakeWorld)(nil)
+
+func (f *fakeWorld) problem(format string, args ...any) {
+	f.Problems = append(f.Problems, fmt.Sprintf(format, args...))
+}
+
+func (f *fakeWorld) now() instant { return f.Clock }
+
+func (f *fakeWorld) jitter(d time.Duration) time.Duration { return d }
+
+func (f *fakeWorld) log(slog.Level, string, ...any) {}
+
+func (f *fakeWorld) exited(e WorkerExit) { f.exits = append(f.exits, e) }
+
+func (f *fakeWorld) reloaded() {}
+
+func (f *fakeWorld) start(w *worker, b *build, sockets []*socket) (int, error) {
+	if f.FailStart > 0 {
+		f.FailStart--
+		return 0, errors.New("fork: resource temporarily unavailable")
+	}
+	if b == nil || !slices.Contains(f.Files, b.File) {
+		f.problem("worker %s/%d is started from a file that is not open", w.Program, w.Slot)
+		return 0, errors.New("no file")
+	}
+	f.NextPID++
+	p := &fakeProc{PID: f.NextPID, ID: w.ID, Starting: true}
+	for _, s := range sockets {
+		if s == nil || !f.hasSocket(s.ID) {
+			f.problem("worker %s/%d is started with a socket that is not open", w.Program, w.Slot)
+			continue
+		}
+		p.Sockets = append(p.Sockets, s.ID)
+	}
+	f.Procs = append(f.Procs, p)
+	return p.PID, nil
+}
+
+func (f *fakeWorld) hasSocket(fd int) bool {
+	return slices.ContainsFunc(f.Sockets, func(s fakeSocket) bool { return s.FD == fd })
+}
+
+func (f *fakeWorld) proc(pid int) *fakeProc {
+	for _, p := range f.Procs {
+		if p.PID == pid {
+			return p
+		}
+	}
+	return nil
+}
+
+func (f *fakeWorld) kill(w *worker) {
+	p := f.proc(w.PID)
+	if p == nil {
+		f.problem("pid %d is killed and was reaped before", w.PID)
+		return
+	}
+	p.Killed = true
+}
+
+func (f *fakeWorld) send(w *worker, m message, sockets []*socket) {
+	f.sent = append(f.sent, m)
+	p := f.proc(w.PID)
+	if p == nil {
+		f.problem("%s is sent to pid %d, which was reaped before", m.Kind, w.PID)
+		return
+	}
+	switch m.Kind {
+	case msgDrain:
+		p.Drained = true
+	case msgSockets:
+		p.Sockets = nil
+		for _, r := range m.Sockets {
+			p.Sockets = append(p.Sockets, r.ID)
+		}
+	}
+}
+
+func (f *fakeWorld) open(key socketKey, _ string, _ int, reusePort bool) (int, string, error) {
+	for _, s := range f.Sockets {
+		if s.Key.Addr == key.Addr && !(s.Share && reusePort) {
+			return 0, "", errors.New("address already in use")
+		}
+	}
+	f.NextFD++
+	f.Sockets = append(f.Sockets, fakeSocket{FD: f.NextFD, Key: key, Share: reusePort})
+	return f.NextFD, key.Addr, nil
+}
+
+func (f *fakeWorld) share(id int) error {
+	for i := range f.Sockets {
+		if f.Sockets[i].FD == id {
+			f.Sockets[i].Share = true
+			return nil
+		}
+	}
+	f.problem("socket %d is shared and not open", id)
+	return nil
+}
+
+func (f *fakeWorld) close(s *socket) {
+	if !f.hasSocket(s.ID) {
+		f.problem("socket %d is closed twice", s.ID)
+	}
+	f.Sockets = slices.DeleteFunc(f.Sockets, func(o fakeSocket) bool { return o.FD == s.ID })
+}
+
+func (f *fakeWorld) describe(token int, upgrade bool) {
+	f.Describes = append(f.Describes, fakeDescribe{token, upgrade})
+}
+
+func (f *fakeWorld) closeBuild(b *build) {
+	if !slices.Contains(f.Files, b.File) {
+		f.problem("build file %d is closed twice", b.File)
+	}
+	f.Files = slices.DeleteFunc(f.Files, func(n int) bool { return n == b.File })
+}
+
+// openFile is a file that a description comes with.
+func (f *fakeWorld) openFile() int {
+	f.NextFD++
+	f.Files = append(f.Files, f.NextFD)
+	return f.NextFD
+}
+
+// reap ends a process and gives the event of it.
+func (f *fakeWorld) reap(p *fakeProc) evExited {
+	f.Procs = slices.DeleteFunc(f.Procs, func(o *fakeProc) bool { return o == p })
+	return evExited{PID: p.PID, Cause: "exit 1"}
+}
+
+// fakeService is a machine in a fake world.
+type fakeService struct {
+	World   *fakeWorld
+	Machine *machine
+}
+
+func newFakeService(specs ...programSpec) (*fakeService, error) {
+	w := &fakeWorld{Clock: 1}
+	m, err := newMachine(w, evDescribed{File: w.openFile(), Specs: specs}, 1)
+	if err != nil {
+		return nil, err
+	}
+	s := &fakeService{w, m}
+	m.step(evTick{})
+	return s, nil
+}
+
+// clone is a deep copy, made through the encoding that an upgrade uses.
+func (s *fakeService) clone() *fakeService {
+	b, err := json.Marshal(s.Machine.state)
+	if err != nil {
+		panic(err)
+	}
+	var st state
+	if err := json.Unmarshal(b, &st); err != nil {
+		panic(err)
+	}
+	if b, err = json.Marshal(s.World); err != nil {
+		panic(err)
+	}
+	w := &fakeWorld{}
+	if err := json.Unmarshal(b, w); err != nil {
+		panic(err)
+	}
+	m, err := resume(w, st)
+	if err != nil {
+		panic(err)
+	}
+	return &fakeService{w, m}
+}
+
+// command registers an operation as the control API does, and steps.
+func (s *fakeService) command(ev evCommand) *operation {
+	op := s.Machine.newOperation(ev.Kind)
+	ev.Op = op.ID
+	s.Machine.step(ev)
+	return op
+}
+
+// allReady lets every process that has not said so be ready.
+func (s *fakeService) allReady() {
+	for _, p := range slices.Clone(s.World.Procs) {
+		if !p.Ready && !p.Killed {
+			p.Ready = true
+			s.Machine.step(evReady{ID: p.ID})
+		}
+	}
+}
+
+// tick lets time pass until the machine's next deadline, and says whether
+// there was one.
+func (s *fakeService) tick() bool {
+	at := s.Machine.nextDeadline()
+	if at == 0 {
+		return false
+	}
+	s.World.Clock = max(s.World.Clock, at)
+	s.Machine.step(evTick{})
+	return true
+}
+
+// described answers the oldest question.
+func (s *fakeService) described(err error, specs ...programSpec) {
+	d := s.World.Describes[0]
+	s.World.Describes = s.World.Describes[1:]
+	ev := evDescribed{Token: d.Token, Err: err, Specs: specs}
+	if err == nil {
+		ev.File = s.World.openFile()
+	}
+	s.Machine.step(ev)
+}
+
+// exec continues as the master that an upgrade has put in this one's place.
+func (s *fakeService) exec(specs ...programSpec) {
+	next := s.clone()
+	*s.World, *s.Machine = *next.World, *next.Machine
+	s.Machine.world = s.World
+	s.Machine.upgraded(specs)
+}

@@ -1,0 +1,278 @@
+//go:build linux
+
+package supervise_test
+
+import (
+	"encoding/binary"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestNothingIsLost: eight reloads and two upgrades within 12 s under load, the
+// file replaced now and then.
+func TestNothingIsLost(t *testing.T) {
+	for _, name := range []string{"http", "reuse"} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t, name)
+			s.install("v0")
+			s.start()
+			master := s.status().PID
+			l := startLoad(t, s.addr(), 50, 500*time.Millisecond, 4)
+			begin := time.Now()
+			for i := range 10 {
+				command := "reload"
+				if i%5 == 3 {
+					command = "upgrade"
+					s.install("v" + string(rune('0'+i)))
+				}
+				s.must(command)
+			}
+			took := time.Since(begin)
+			time.Sleep(1500 * time.Millisecond) // every kept connection speaks once more
+			done, failed := l.end()
+			t.Logf("10 changes in %v, %d answers", took, done)
+			for what, n := range failed {
+				t.Errorf("%d times %s", n, what)
+			}
+			if st := s.status(); st.PID != master || st.Generation != 11 || st.Version != "v8" {
+				t.Errorf("master %d, generation %d, version %s; want %d, 11, v8", st.PID, st.Generation, st.Version, master)
+			}
+			if took > 12*time.Second {
+				t.Errorf("the ten changes took %v, want 12 s at most", took)
+			}
+			if done < 500 {
+				t.Errorf("only %d answers: the load was none", done)
+			}
+		})
+	}
+}
+
+// TestBadFiles: whatever the new file is, the old generation goes on, and the
+// command says what is wrong.
+func TestBadFiles(t *testing.T) {
+	bad := []struct {
+		name string
+		file func(s *service)
+		want string
+	}{
+		{"exits", func(s *service) { s.install("exit") }, "exit 1: no configuration"},
+		{"hangs", func(s *service) { s.install("hang") }, "did not say within 1s"},
+		{"is never ready", func(s *service) { s.install("never") }, "not ready in time"},
+		{"fails", func(s *service) { s.install("fails") }, "no database"},
+		{"crashes after Ready", func(s *service) { s.install("late") }, "exit 2: panic: late"},
+		{"has the wrong architecture", func(s *service) {
+			s.replace(func(b []byte) []byte { binary.LittleEndian.PutUint16(b[18:], 0xbeef); return b })
+		}, "exec format error"},
+		{"is half-written", func(s *service) { s.replace(func(b []byte) []byte { return b[:len(b)/2] }) }, "new file"},
+		{"is empty", func(s *service) { s.replace(func(b []byte) []byte { return nil }) }, "exec format error"},
+		{"is missing", func(s *service) { os.Remove(s.exe) }, "no such file"},
+		{"is a directory", func(s *service) { os.Remove(s.exe); os.Mkdir(s.exe, 0o755) }, "not a regular file"},
+		{"is not executable", func(s *service) { s.replace(func(b []byte) []byte { return b }); os.Chmod(s.exe, 0o644) }, "not executable"},
+	}
+	for _, tt := range bad {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newService(t, "http")
+			s.install("good")
+			s.start("--start-timeout", "1s")
+			before := s.status()
+			l := startLoad(t, s.addr(), 4, 50*time.Millisecond, 1)
+			cli := newService(t, "http") // the command line is an intact file
+			cli.dir = s.dir
+			tt.file(s)
+			for _, command := range []string{"reload", "upgrade"} {
+				if command == "upgrade" && (tt.name == "is never ready" || tt.name == "fails" || tt.name == "crashes after Ready") {
+					continue // the master is replaced, then its reload fails: below
+				}
+				begin := time.Now()
+				out, code := cli.run(command)
+				if code != 1 || !strings.Contains(out, tt.want) || strings.Count(out, "\n") != 1 {
+					t.Errorf("%s: exit %d: %s; want exit 1 and one line with %q", command, code, out, tt.want)
+				}
+				if d := time.Since(begin); d > 10*time.Second {
+					t.Errorf("%s took %v", command, d)
+				}
+			}
+			_, failed := l.end()
+			for what, n := range failed {
+				t.Errorf("%d times %s", n, what)
+			}
+			after := cli.status()
+			if after.Generation != 1 || after.Programs[0].Ready != 2 || after.PID != before.PID {
+				t.Errorf("status after: %+v", after)
+			}
+			for _, w := range before.Workers {
+				if gone(w.PID) {
+					t.Errorf("worker %d of the old generation has gone", w.PID)
+				}
+			}
+			// A crash restarts the old code.
+			syscall.Kill(before.Workers[0].PID, syscall.SIGKILL)
+			eventually(t, "the old code is back", func() bool {
+				st := cli.status()
+				return st.Programs[0].Ready == 2 && st.Programs[0].Restarts == 1
+			})
+			mustGet(t, cli.addr())
+			cli.must("stop")
+			<-s.exited
+		})
+	}
+}
+
+func TestHundredHangUps(t *testing.T) {
+	s := newService(t, "http").start()
+	eventually(t, "all is quiet", func() bool { return len(s.pids()) == 2 })
+	before := openDescriptors(t, s.cmd.Process.Pid)
+	for range 100 {
+		s.cmd.Process.Signal(syscall.SIGHUP)
+		time.Sleep(10 * time.Millisecond)
+	}
+	var last time.Time
+	generation := 0
+	eventually(t, "the reloads are over", func() bool {
+		st := s.status()
+		if st.Generation != generation || st.State != "running" {
+			generation, last = st.Generation, time.Now()
+		}
+		return time.Since(last) > 2*time.Second
+	})
+	if generation < 2 || generation > 3 {
+		t.Errorf("generation %d: %d reloads, want one or two", generation, generation-1)
+	}
+	eventually(t, "two workers are left", func() bool { return len(s.pids()) == 2 })
+	eventually(t, "no descriptor more than before", func() bool { return openDescriptors(t, s.cmd.Process.Pid) <= before })
+}
+
+func TestDescriptorsThroughUpgrades(t *testing.T) {
+	s := newService(t, "reuse").start()
+	s.must("upgrade")
+	s.must("reload")
+	eventually(t, "two workers are left", func() bool { return len(s.pids()) == 2 })
+	before, worker := 0, 0
+	eventually(t, "connections of the command line are closed", func() bool {
+		n := openDescriptors(t, s.cmd.Process.Pid)
+		ok := n == before
+		before = n
+		return ok
+	})
+	worker = openDescriptors(t, s.pids()[0])
+	for range 3 {
+		s.must("upgrade")
+		s.must("scale", "http=4")
+		s.must("scale", "http=2")
+		s.must("reload")
+	}
+	eventually(t, "two workers are left", func() bool { return len(s.pids()) == 2 })
+	// Two more sockets: those of the slots that were scaled away are kept.
+	eventually(t, "no descriptor more than before", func() bool { return openDescriptors(t, s.cmd.Process.Pid) <= before+2 })
+	if n := openDescriptors(t, s.pids()[0]); n > worker+2 {
+		t.Errorf("a worker has %d descriptors, before %d", n, worker)
+	}
+}
+
+func TestScale(t *testing.T) {
+	for _, name := range []string{"http", "reuse"} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t, name).start()
+			l := startLoad(t, s.addr(), 10, 100*time.Millisecond, 2)
+			for _, n := range []string{"4", "1", "3"} {
+				if out := s.must("scale", "http="+n); !strings.Contains(out, n+" workers") {
+					t.Errorf("scale http=%s: %s", n, out)
+				}
+				if p := s.status().Programs[0]; p.Ready < p.Want || len(p.Addresses) != 1 {
+					t.Errorf("after scale http=%s: %+v", n, p)
+				}
+			}
+			s.must("reload")
+			if p := s.status().Programs[0]; p.Want != 3 {
+				t.Errorf("a reload has changed the scaled count to %d", p.Want)
+			}
+			_, failed := l.end()
+			for what, n := range failed {
+				t.Errorf("%d times %s", n, what)
+			}
+			for _, bad := range []string{"http=0", "htp=2"} {
+				if out, code := s.run("scale", bad); code == 0 {
+					t.Errorf("scale %s: exit %d: %s", bad, code, out)
+				}
+			}
+		})
+	}
+}
+
+func TestRestart(t *testing.T) {
+	s := newService(t, "http")
+	s.install("one")
+	s.start()
+	before := s.status()
+	s.install("two")
+	if out := s.must("restart"); !strings.Contains(out, "restarted") {
+		t.Errorf("restart: %s", out)
+	}
+	after := s.status()
+	if after.PID != before.PID || after.Version != "two" || after.Generation != 1 || after.State != "running" {
+		t.Errorf("after restart: %+v", after)
+	}
+	for _, w := range before.Workers {
+		if !gone(w.PID) {
+			t.Errorf("worker %d lives after a restart", w.PID)
+		}
+	}
+	mustGet(t, s.addr())
+}
+
+func TestRestartStartsWhatDoesNotRun(t *testing.T) {
+	s := newService(t, "http")
+	s.must("restart", "-d")
+	mustGet(t, s.addr())
+}
+
+func TestHooks(t *testing.T) {
+	out := tempDir(t) + "/out"
+	s := newService(t, "file", "OUT="+out)
+	s.start()
+	s.must("reload")
+	eventually(t, "the old worker has gone", func() bool { return len(s.pids()) == 1 })
+	s.must("stop")
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(strings.Split(strings.TrimSpace(string(b)), "\n"), ", ")
+	want := "start 1 0, run 1 0, start 2 0, run 2 0, reload 1 0, drain:reload 1 0, stop 1 0, drain:stop 2 0, stop 2 0"
+	if got != want {
+		t.Errorf("hooks:\n got %s\nwant %s", got, want)
+	}
+}
+
+func TestStatusWithAStoppedWorker(t *testing.T) {
+	s := newService(t, "http").start("--workers", "4")
+	pid := s.pids()[2]
+	syscall.Kill(pid, syscall.SIGSTOP)
+	defer syscall.Kill(pid, syscall.SIGCONT)
+	eventually(t, "the worker is stopped", func() bool { return processState(t, pid) == "T" })
+	var took []time.Duration
+	for range 9 {
+		begin := time.Now()
+		st := s.status()
+		took = append(took, time.Since(begin))
+		for _, w := range st.Workers {
+			want := "ready"
+			if w.PID == pid {
+				want = "silent"
+			}
+			if w.State != want {
+				t.Errorf("worker %d is %s, want %s", w.PID, w.State, want)
+			}
+		}
+	}
+	t.Logf("status --json: median %v", median(took))
+	if m := median(took); m > time.Second {
+		t.Errorf("status takes %v", m)
+	}
+	if _, code := s.run("status"); code != 1 {
+		t.Errorf("status: exit %d, want 1: a worker is silent", code)
+	}
+}
