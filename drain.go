@@ -9,12 +9,21 @@ import (
 // Drain says why and until when a worker drains.
 type Drain = supervise.Drain
 
+// Why a worker drains. With DrainReload and DrainScale others serve on, and
+// connections may stay until the deadline; with the other two all ends.
+const (
+	DrainStop       = supervise.Stop
+	DrainReload     = supervise.Reload
+	DrainScale      = supervise.Scale
+	DrainMasterGone = supervise.MasterGone
+)
+
 // startDrain stops the accepting and tells the connections. When the whole
 // service stops, nobody else will serve what waits in the accept queue, so it
 // is emptied first.
 func (w *Worker) startDrain(d *Drain) {
 	w.drain = d
-	if d.Reason == supervise.Reload || d.Reason == supervise.Scale {
+	if d.Reason == DrainReload || d.Reason == DrainScale {
 		w.closeListeners()
 		w.tellDrain()
 		return
@@ -66,7 +75,7 @@ func (c *Conn) tellDrain() {
 	case c.state != stateOpen:
 	case ok:
 		h.Drain(c)
-	case c.holds == 0 && (reason == supervise.Stop || reason == supervise.MasterGone):
+	case c.holds == 0 && (reason == DrainStop || reason == DrainMasterGone):
 		c.Close()
 	}
 }

@@ -17,7 +17,41 @@ func Pipe(a, b *Conn) {
 }
 
 // pipeEnd is the handler of one end of a Pipe.
-type pipeEnd struct{ to *Conn }
+type pipeEnd struct {
+	to      *Conn
+	spliced bool // the kernel carries what comes from to here
+}
+
+// splice lets the kernel carry the bytes from p.to to c, once nothing is left
+// to be sent and nobody looks at them. Where it cannot, they are copied.
+func (p *pipeEnd) splice(c *Conn) {
+	from := p.to
+	if p.spliced || c.out.size > 0 || from.in != nil || c.filter != nil || from.filter != nil ||
+		c.state != stateOpen || !from.Reading() {
+		return
+	}
+	p.spliced = true
+	_ = from.stream.Splice(&c.stream)
+}
+
+// Spliced counts what the kernel has carried from one end to the other.
+func (e *events) Spliced(in, out int, blocked bool) {
+	c := (*Conn)(e)
+	to := c.handler.(*pipeEnd).to
+	w := c.worker
+	c.bytesIn += uint64(in)
+	to.bytesOut += uint64(out)
+	w.stats.bytesIn += uint64(in)
+	w.stats.bytesOut += uint64(out)
+	c.touch()
+	to.touch()
+	switch {
+	case !blocked:
+		to.stalled = 0
+	case out > 0 || to.stalled == 0:
+		to.setStall()
+	}
+}
 
 // Open does nothing.
 func (p *pipeEnd) Open(*Conn) {}

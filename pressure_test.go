@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -243,6 +244,74 @@ func TestPipeCarriesReset(t *testing.T) {
 		if err := receive(t, closed, "the end at the far side"); err == nil {
 			t.Error("a reset arrived as an orderly end")
 		}
+	})
+}
+
+// TestPipeWaitsForTheReader sends through a pipe to a client that does not read
+// yet: the far side must be held back, and nothing may be lost.
+func TestPipeWaitsForTheReader(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		const size = 64 << 20
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		var sent atomic.Int64
+		go func() {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			block := make([]byte, 1<<16)
+			for n := 0; n < size && err == nil; {
+				n, err = c.Write(block)
+				n = int(sent.Add(int64(n)))
+			}
+		}()
+		c := dial(t, proxy(t, ln.Addr().String(), backend))
+		c.SetReadBuffer(64 << 10)
+		last := int64(-1)
+		eventually(t, "the sender is held back", func() bool {
+			now := sent.Load()
+			still := now == last && now > 0
+			last = now
+			time.Sleep(20 * time.Millisecond)
+			return still
+		})
+		if last >= size {
+			t.Fatalf("all %d bytes were taken from the sender though nobody reads", size)
+		}
+		if n, err := io.Copy(io.Discard, c); n != size || err != nil {
+			t.Errorf("got %d bytes, %v; want %d", n, err, size)
+		}
+	})
+}
+
+// TestPipeDestinationDies resets the reader of a pipe that is full.
+func TestPipeDestinationDies(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		failed := make(chan error, 1)
+		go func() {
+			c, err := ln.Accept()
+			for block := make([]byte, 1<<16); err == nil; {
+				_, err = c.Write(block)
+			}
+			failed <- err
+		}()
+		c := dial(t, proxy(t, ln.Addr().String(), backend))
+		if _, err := io.CopyN(io.Discard, c, 1<<20); err != nil {
+			t.Fatal(err)
+		}
+		c.SetLinger(0)
+		c.Close()
+		receive(t, failed, "the end at the sender")
 	})
 }
 

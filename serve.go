@@ -224,7 +224,7 @@ func drainOf(ctx context.Context, s *Server) *Drain {
 	if d, ok := errors.AsType[*Drain](context.Cause(ctx)); ok {
 		return d
 	}
-	d := &Drain{Reason: supervise.Stop}
+	d := &Drain{Reason: DrainStop}
 	if t := timeout(s.StopTimeout, 10*time.Second); t != none {
 		d.Deadline = time.Now().Add(t)
 	}

@@ -159,6 +159,9 @@ func (c *Conn) settle() {
 		c.tellEOF()
 	}
 	c.flush()
+	if p, ok := c.handler.(*pipeEnd); ok {
+		p.splice(c)
+	}
 	if c.take(flagDrainDue) {
 		c.tellWritable()
 	}

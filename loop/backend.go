@@ -56,6 +56,8 @@ type backend interface {
 	// send: see Stream.Send.
 	send(s *Stream, bufs [][]byte) (int, error)
 	closeWrite(s *Stream) error
+	// splice: see Stream.Splice; errors.ErrUnsupported where there is none.
+	splice(s, dst *Stream) error
 	// closeStream ends the registration and the socket; reset sends RST.
 	closeStream(s *Stream, reset bool)
 	// detachStream ends the registration and returns the socket. The receive

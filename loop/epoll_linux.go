@@ -22,7 +22,8 @@ type epollBackend struct {
 	events []sys.Event
 	next   int // events[next:ready] are not yet delivered
 	ready  int
-	hot    bool // the last poll found something: the next one asks before it blocks
+	pipes  []*sys.SplicePipe // empty, for Splice
+	hot    bool              //  the last poll found something: the next one asks before it blocks
 }
 
 // wakerSlot tags the waker's events; it is never a slot of the table.
@@ -52,6 +53,9 @@ func (b *epollBackend) name() string { return "epoll" }
 func (b *epollBackend) wake() { _ = sys.Signal(b.waker) }
 
 func (b *epollBackend) close() error {
+	for _, p := range b.pipes {
+		p.Close()
+	}
 	return errors.Join(sys.Close(b.waker), b.ep.Close())
 }
 
@@ -169,6 +173,11 @@ const parkedMask = unix.EPOLLHUP
 
 func (b *epollBackend) streamReady(s *Stream, ev uint32) {
 	slot, gen := s.slot, s.gen
+	if s.impl != nil {
+		if ev = b.spliceReady(s, ev); ev == 0 || !s.open {
+			return
+		}
+	}
 	if s.send && ev&(unix.EPOLLOUT|unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 		s.send = false
 		b.want(s, s.mask&^unix.EPOLLOUT)
@@ -229,6 +238,7 @@ func (b *epollBackend) closeStream(s *Stream, reset bool) {
 	if reset {
 		_ = sys.Reset(int(s.fd))
 	}
+	b.endSplice(s)
 	_ = sys.Close(int(s.fd))
 }
 

@@ -190,6 +190,8 @@ func (b *goroutineBackend) closeWrite(s *Stream) error {
 	return closeWrite(s.impl.(*goStream).conn)
 }
 
+func (b *goroutineBackend) splice(_, _ *Stream) error { return errors.ErrUnsupported }
+
 func closeWrite(c net.Conn) error {
 	if h, ok := c.(interface{ CloseWrite() error }); ok {
 		return h.CloseWrite()

@@ -22,7 +22,7 @@ type StreamHandler interface {
 type Stream struct {
 	loop *Loop
 	h    StreamHandler
-	impl any // the goroutine backend's half
+	impl any // what a backend has beside these fields
 	slot uint32
 	gen  uint32
 	fd   int32
@@ -129,4 +129,23 @@ func (s *Stream) failed(err error) {
 func (s *Stream) forget() {
 	s.open, s.recv, s.send = false, false, false
 	s.loop.slots.remove(s.slot)
+}
+
+// SpliceHandler is a StreamHandler that [Stream.Splice] can report to.
+type SpliceHandler interface {
+	// Spliced reports that in bytes were taken from the stream and out bytes
+	// reached the destination, which with blocked takes no more for now. What
+	// lies between the two is under way in the kernel.
+	Spliced(in, out int, blocked bool)
+}
+
+// Splice has the kernel carry what arrives on s to dst, for as long as both are
+// open: Received is called only for the end or an error, a failure to send
+// comes to dst's Sent. Nothing else may be sent on dst meanwhile. It returns
+// errors.ErrUnsupported where the backend has no such way.
+func (s *Stream) Splice(dst *Stream) error {
+	if _, ok := s.h.(SpliceHandler); !ok || !s.open || !dst.open {
+		return errors.ErrUnsupported
+	}
+	return s.loop.be.splice(s, dst)
 }
