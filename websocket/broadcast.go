@@ -1,0 +1,71 @@
+package websocket
+
+import "sync"
+
+// broadcast is one message on its way to many: its frame, encoded when the
+// first connection needs it, plain and by window size.
+type broadcast struct {
+	plain      []byte
+	compressed [maxWindowBits + 1][]byte // empty: not worth it; nil: not tried
+}
+
+// send sends the frame that suits c. With takeover each connection has a
+// history of its own, so its messages are compressed one by one.
+func (s *broadcast) send(c *Conn, m Message) error {
+	if c.agreed.serverTakeover {
+		return c.send(m)
+	}
+	if !c.plain(len(m.data)) {
+		if frame := s.deflated(c, m); len(frame) > 0 {
+			_, err := c.jc.Write(frame)
+			return err
+		}
+	}
+	if s.plain == nil {
+		s.plain = c.h.blocks.frame(bitFin|byte(m.kind()), m.data)
+	}
+	_, err := c.jc.Write(s.plain)
+	return err
+}
+
+func (s *broadcast) deflated(c *Conn, m Message) []byte {
+	frame := &s.compressed[c.agreed.serverBits]
+	if *frame != nil {
+		return *frame
+	}
+	d := c.h.deflaters.get(c.h.Deflate, c.agreed.serverBits)
+	*frame = []byte{}
+	if small := d.deflate(m.data, nil); len(small) < len(m.data) {
+		*frame = c.h.blocks.frame(bitFin|bitRSV1|byte(m.kind()), small)
+	}
+	c.h.deflaters.put(d)
+	return *frame
+}
+
+// blockPool makes frames that many connections refer to until each has sent
+// them. Frames made one after the other lie one behind the other, so that the
+// queues of connections can take them for one piece. What is in a block never
+// changes; the garbage collector frees it. Any goroutine may use it.
+type blockPool struct{ pool sync.Pool }
+
+const blockSize = 64 << 10
+
+// frame encodes a frame in memory that is not used for anything else.
+func (p *blockPool) frame(first byte, payload []byte) []byte {
+	need := maxHeader + len(payload)
+	if need > blockSize/4 {
+		return append(appendHeader(make([]byte, 0, need), first, len(payload)), payload...)
+	}
+	block, ok := p.pool.Get().(*buffer)
+	if !ok {
+		block = new(buffer)
+	}
+	if cap(block.b)-len(block.b) < need {
+		block.b = make([]byte, 0, blockSize)
+	}
+	start := len(block.b)
+	block.b = append(appendHeader(block.b, first, len(payload)), payload...)
+	frame := block.b[start:]
+	p.pool.Put(block)
+	return frame
+}

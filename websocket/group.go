@@ -1,0 +1,141 @@
+package websocket
+
+// Group sends to many connections of one worker at once: a message is encoded
+// once for all members, and compressed at most once for each window size. It
+// belongs to the loop of its members. The zero value is empty and ready.
+type Group struct {
+	// MaxUnsent is how many bytes may be unsent to a member before it counts
+	// as slow. Zero means 1 MiB; negative means no limit but
+	// jay.Server.MaxOutput.
+	MaxUnsent int
+
+	// OnSlow decides about a member that is slow, in place of sending it the
+	// message: SkipMessage, SendAnyway or CloseMember. Nil closes it, with
+	// CloseTryAgain: a client that misses messages should know.
+	OnSlow func(c *Conn) SlowPolicy
+
+	members []*membership
+}
+
+// SlowPolicy is what becomes of a message for a member that is slow.
+type SlowPolicy uint8
+
+const (
+	CloseMember SlowPolicy = iota // close the connection with CloseTryAgain
+	SkipMessage                   // the member misses this message
+	SendAnyway                    // until jay.Server.MaxOutput
+)
+
+// membership is one connection in one group. Those of a connection are a list.
+type membership struct {
+	c     *Conn
+	group *Group
+	index int // in group.members
+	next  *membership
+}
+
+// Add makes c a member, until Remove or until it closes. Adding it again does
+// nothing. The callbacks of c's Handler run before it is removed, OnClose
+// after.
+func (g *Group) Add(c *Conn) {
+	if g.Has(c) || c.state == stateClosed {
+		return
+	}
+	m := &membership{c: c, group: g, index: len(g.members), next: c.groups}
+	c.groups = m
+	g.members = append(g.members, m)
+}
+
+// Remove ends the membership of c and reports whether there was one.
+func (g *Group) Remove(c *Conn) bool {
+	for at := &c.groups; *at != nil; at = &(*at).next {
+		if m := *at; m.group == g {
+			*at = m.next
+			g.drop(m)
+			return true
+		}
+	}
+	return false
+}
+
+// drop fills the place of m with the last member.
+func (g *Group) drop(m *membership) {
+	last := len(g.members) - 1
+	g.members[m.index] = g.members[last]
+	g.members[m.index].index = m.index
+	g.members[last] = nil
+	g.members = g.members[:last]
+}
+
+// leaveAll ends all memberships of c.
+func (c *Conn) leaveAll() {
+	for m := c.groups; m != nil; m = m.next {
+		m.group.drop(m)
+	}
+	c.groups = nil
+}
+
+// Has reports whether c is a member.
+func (g *Group) Has(c *Conn) bool {
+	for m := c.groups; m != nil; m = m.next {
+		if m.group == g {
+			return true
+		}
+	}
+	return false
+}
+
+// Len returns the number of members.
+func (g *Group) Len() int { return len(g.members) }
+
+// All calls yield for each member, in no order, until it returns false.
+// Meanwhile yield may remove and close members.
+func (g *Group) All(yield func(c *Conn) bool) {
+	for i := len(g.members) - 1; i >= 0; i-- {
+		if i < len(g.members) && !yield(g.members[i].c) {
+			return
+		}
+	}
+}
+
+// Send sends m to all members but those in except, and returns to how many.
+// What several calls send in one turn leaves together. A member is left out
+// when it is closing, has begun a message with SendPart, or by OnSlow. An
+// error, ErrInvalidText, says that m cannot be sent to anybody.
+func (g *Group) Send(m Message, except ...*Conn) (sent int, err error) {
+	if err := m.check(); err != nil {
+		return 0, err
+	}
+	var shared broadcast
+	g.All(func(c *Conn) bool {
+		if !excluded(c, except) && c.sendable() == nil && !g.slow(c) && shared.send(c, m) == nil {
+			sent++
+		}
+		return true
+	})
+	return sent, nil
+}
+
+func excluded(c *Conn, except []*Conn) bool {
+	for _, x := range except {
+		if x == c {
+			return true
+		}
+	}
+	return false
+}
+
+// slow applies the policy to a member and reports whether it is left out.
+func (g *Group) slow(c *Conn) bool {
+	if c.jc.Buffered() <= int(limit(int64(g.MaxUnsent), 1<<20, 1<<31-1)) {
+		return false
+	}
+	policy := CloseMember
+	if g.OnSlow != nil {
+		policy = g.OnSlow(c)
+	}
+	if policy == CloseMember {
+		c.Close(CloseTryAgain, "too slow")
+	}
+	return policy != SendAnyway
+}

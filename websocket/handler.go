@@ -1,0 +1,208 @@
+package websocket
+
+import (
+	"time"
+
+	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/http1"
+)
+
+// Handler is what a service does with its WebSocket connections: callbacks,
+// limits, and what the handshake asks for. The zero value accepts and answers
+// nothing. It must not be changed once it serves, nor copied.
+//
+// Callbacks run on the connection's loop, one at a time, and must not block.
+//
+// For durations and sizes zero means the default and negative means none.
+type Handler struct {
+	// OnUpgrade, if set, is called by Serve for a request that could be
+	// upgraded. Its value becomes Conn.Value. With ok false the answer in w
+	// is sent instead: set its status (401, 403, 404).
+	OnUpgrade func(w *http1.ResponseWriter, r *http1.Request) (value any, ok bool)
+
+	// OnOpen is called when the connection is open.
+	OnOpen func(c *Conn)
+
+	// OnMessage is called for each message, in order. m is valid until it
+	// returns; m.Text, m.Bytes and m.Clone copy.
+	OnMessage func(c *Conn, m Message)
+
+	// OnPing and OnPong are called for what the peer sends; a ping has been
+	// answered by then. payload is valid until they return.
+	OnPing, OnPong func(c *Conn, payload []byte)
+
+	// OnWritable is called when, after more than Server.HighWater of the
+	// output was unsent, less than Server.LowWater is.
+	OnWritable func(c *Conn)
+
+	// OnClose is called once, last, for each connection that OnOpen was
+	// called for. code and reason are those of the first Close frame,
+	// whichever side sent it; CloseAbnormal when the connection ended
+	// without one.
+	OnClose func(c *Conn, code Code, reason string)
+
+	// OnError is called for what the peer or a callback did wrong: *Error,
+	// *jay.PanicError, or why a limit of jay.Server was reached. The
+	// connection is closed. jay.Server.OnError is called as well.
+	OnError func(c *Conn, err error)
+
+	// Origins are the origins, beside the server's own, whose pages may
+	// connect: "https://app.example.com", "*.example.com" with any scheme,
+	// "*" for all. A request without Origin is not a browser's and allowed.
+	Origins []string
+
+	// CheckOrigin, if set, decides instead.
+	CheckOrigin func(origin, host string) bool
+
+	// Subprotocols are those that the service speaks, the preferred first.
+	Subprotocols []string
+
+	// Deflate, if set, compresses messages for clients that can do it.
+	Deflate *Deflate
+
+	// MaxMessage bounds a message in bytes, also while it is inflated. Zero
+	// means 1 MiB.
+	MaxMessage int64
+
+	// MaxFrame bounds the payload of a frame. Zero means MaxMessage.
+	MaxFrame int64
+
+	// MaxFragments bounds the frames of a message. Zero means 131,072.
+	MaxFragments int
+
+	// MaxControlRate bounds the control frames a second. Zero means 1,000.
+	MaxControlRate int
+
+	// PingInterval is after how long a silence a ping is sent; it may take
+	// twice as long. With a negative value there are no pings and
+	// Server.IdleTimeout is in force. Zero means 30 seconds.
+	PingInterval time.Duration
+
+	// PongTimeout is how long after a ping something must come, or the
+	// connection is given up. Zero means 10 seconds.
+	PongTimeout time.Duration
+
+	// CloseTimeout is how long Close waits for the peer's Close frame. Zero
+	// means 5 seconds.
+	CloseTimeout time.Duration
+
+	buffers   bufferPool
+	deflaters deflaters
+	inflaters inflaters
+	blocks    blockPool
+}
+
+// unlimited is the limit of sizes where there is none.
+const unlimited = 1 << 40
+
+func (h *Handler) limits() limits {
+	l := limits{message: limit(h.MaxMessage, 1<<20, unlimited), fragments: uint32(limit(int64(h.MaxFragments), 1<<17, 1<<32-1))}
+	l.frame = limit(h.MaxFrame, l.message, unlimited)
+	return l
+}
+
+func (h *Handler) maxControlRate() int {
+	return int(limit(int64(h.MaxControlRate), 1000, 1<<31-1))
+}
+
+func (h *Handler) pingInterval() time.Duration { return timeout(h.PingInterval, 30*time.Second) }
+func (h *Handler) pongTimeout() time.Duration  { return timeout(h.PongTimeout, 10*time.Second) }
+func (h *Handler) closeTimeout() time.Duration { return timeout(h.CloseTimeout, 5*time.Second) }
+
+// timeout applies the rule of the package; 0 of the result is no limit, as
+// jay.Conn.SetDeadline has it.
+func timeout(d, zero time.Duration) time.Duration {
+	if d == 0 {
+		return zero
+	}
+	return max(d, 0)
+}
+
+func limit(n, zero, none int64) int64 {
+	switch {
+	case n == 0:
+		return zero
+	case n < 0:
+		return none
+	}
+	return min(n, none)
+}
+
+// Serve answers a request with the upgrade, or says why not: it is an
+// http1.HandlerFunc.
+func (h *Handler) Serve(w *http1.ResponseWriter, r *http1.Request) {
+	a, no := h.handshake(&r.Head)
+	if no != nil {
+		no.answer(w)
+		return
+	}
+	var value any
+	if h.OnUpgrade != nil {
+		var ok bool
+		if value, ok = h.OnUpgrade(w, r); !ok {
+			return
+		}
+	}
+	h.switchTo(w, r, a, value)
+}
+
+// Upgrade is Serve without OnUpgrade, for a handler that has looked at the
+// request itself. It reports whether the connection will be a WebSocket, with
+// value as its Conn.Value; otherwise w holds the refusal.
+func (h *Handler) Upgrade(w *http1.ResponseWriter, r *http1.Request, value any) bool {
+	a, no := h.handshake(&r.Head)
+	if no != nil {
+		no.answer(w)
+		return false
+	}
+	return h.switchTo(w, r, a, value)
+}
+
+func (h *Handler) switchTo(w *http1.ResponseWriter, r *http1.Request, a acceptance, value any) bool {
+	_ = w.SetStatus(101) // what fails here fails Switch
+	_ = w.SetHeader("Upgrade", "websocket")
+	_ = w.SetHeader("Sec-WebSocket-Accept", a.accept)
+	if a.subprotocol != "" {
+		_ = w.SetHeader("Sec-WebSocket-Protocol", a.subprotocol)
+	}
+	if a.extensions != "" {
+		_ = w.SetHeader("Sec-WebSocket-Extensions", a.extensions)
+	}
+	jc := r.Conn()
+	if w.Switch((*events)(newConn(h, jc, a))) != nil {
+		return false
+	}
+	jc.SetValue(value)
+	return true
+}
+
+func (no *refusal) answer(w *http1.ResponseWriter) {
+	_ = w.SetStatus(no.status)
+	switch no.status {
+	case 405:
+		_ = w.SetHeader("Allow", "GET")
+	case 426:
+		_ = w.SetHeader("Upgrade", "websocket")
+		_ = w.SetHeader("Connection", "Upgrade")
+		_ = w.SetHeader("Sec-WebSocket-Version", version)
+	}
+	_ = w.SetHeader("Content-Type", "text/plain; charset=utf-8")
+	_ = w.SetHeader("X-Content-Type-Options", "nosniff")
+	_, _ = w.WriteString(no.reason + "\n")
+}
+
+// Protocol is the word for status.
+func (h *Handler) Protocol() string { return "websocket" }
+
+// Open serves HTTP until the upgrade, with the defaults of http1.Protocol.
+// With Data and Close it makes a Handler a jay.Handler, for a service that is
+// nothing but WebSocket.
+func (h *Handler) Open(c *jay.Conn) { http1.HandlerFunc(h.Serve).Open(c) }
+
+// Data is never called: Open has given the connection to another handler.
+func (h *Handler) Data(*jay.Conn, []byte) (int, error) {
+	panic("websocket: Data of a shared handler")
+}
+
+// Close is never called; see Data.
+func (h *Handler) Close(*jay.Conn, error) {}

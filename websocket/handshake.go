@@ -1,0 +1,102 @@
+package websocket
+
+import (
+	"crypto/sha1"
+	"encoding/base64"
+	"strings"
+
+	"github.com/jay-go/jay/http1"
+)
+
+// refusal is why a handshake is answered with something else than 101.
+type refusal struct {
+	status int
+	reason string
+}
+
+// acceptance is what the answer 101 has to say.
+type acceptance struct {
+	accept      string // Sec-WebSocket-Accept
+	subprotocol string // "": none
+	extensions  string // "": none
+	agreed      agreement
+}
+
+// handshake holds a request against RFC 6455 section 4.2 and against what h
+// allows. It does no I/O.
+func (h *Handler) handshake(r *http1.Head) (a acceptance, no *refusal) {
+	keys := r.HeaderValues("Sec-WebSocket-Key")
+	switch {
+	case r.Method() != "GET":
+		return a, &refusal{405, "a WebSocket connection begins with GET"}
+	case !lists(r.Upgrade(), "websocket"):
+		return a, &refusal{426, "this resource speaks WebSocket: Connection: Upgrade, Upgrade: websocket"}
+	case strings.Join(r.HeaderValues("Sec-WebSocket-Version"), ",") != version:
+		return a, &refusal{426, "Sec-WebSocket-Version is not " + version}
+	case len(keys) != 1:
+		return a, &refusal{400, "there must be one Sec-WebSocket-Key"}
+	case !validKey(keys[0]):
+		return a, &refusal{400, "Sec-WebSocket-Key is not 16 bytes in base64"}
+	case !h.allowsOrigin(r):
+		return a, &refusal{403, "requests of this Origin are not allowed here"}
+	}
+	offered, ok := tokens(r.HeaderValues("Sec-WebSocket-Protocol"))
+	if !ok {
+		return a, &refusal{400, "Sec-WebSocket-Protocol is not a list of tokens"}
+	}
+	a.accept = acceptKey(keys[0])
+	a.subprotocol = h.choose(offered)
+	a.agreed, a.extensions = negotiate(h.Deflate, strings.Join(r.HeaderValues("Sec-WebSocket-Extensions"), ","))
+	return a, nil
+}
+
+const version = "13"
+
+// lists reports whether a comma-separated list has name, in any case. A
+// version behind a slash makes another name of it.
+func lists(list, name string) bool {
+	for member := range strings.SplitSeq(list, ",") {
+		if strings.EqualFold(strings.Trim(member, " \t"), name) {
+			return true
+		}
+	}
+	return false
+}
+
+func validKey(key string) bool {
+	var raw [18]byte
+	n, err := base64.StdEncoding.Strict().Decode(raw[:], []byte(key[:min(len(key), 24)]))
+	return err == nil && n == 16 && len(key) == 24
+}
+
+// acceptKey proves to the client that its handshake was understood.
+func acceptKey(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// tokens splits the lists of one field; all members must be tokens.
+func tokens(values []string) (all []string, ok bool) {
+	for _, v := range values {
+		for member := range strings.SplitSeq(v, ",") {
+			name, rest, ok := cutToken(member)
+			if !ok || rest != "" {
+				return nil, false
+			}
+			all = append(all, name)
+		}
+	}
+	return all, true
+}
+
+// choose returns the first of our subprotocols that the client has offered.
+func (h *Handler) choose(offered []string) string {
+	for _, ours := range h.Subprotocols {
+		for _, theirs := range offered {
+			if ours == theirs {
+				return ours
+			}
+		}
+	}
+	return ""
+}
