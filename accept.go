@@ -12,6 +12,7 @@ import (
 type acceptor struct {
 	worker  *Worker
 	ln      *loop.Listener
+	fd      int // of the listening socket
 	via     *endpoint
 	backoff time.Duration // how long the last failure paused it; 0: none
 	rest    time.Duration // how long the share rule paused it last

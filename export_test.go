@@ -29,6 +29,7 @@ func ServeAmong(ctx context.Context, s *Server, ln net.Listener, peers func() (c
 		report:      func(func() supervise.Stats) {},
 		connections: func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo) {},
 		unlisten:    func() {},
+		onListen:    func(func([]listening)) {},
 	})
 }
 

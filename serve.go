@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ type host struct {
 	peers       func() (connections, workers int)
 	ready       func() error
 	unlisten    func() // nobody will accept any more
+	onListen    func(fn func([]listening))
 	report      func(func() supervise.Stats)
 	connections func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo)
 }
@@ -68,6 +70,7 @@ func (s *Server) ServeReady(ctx context.Context, ready func(addrs []net.Addr)) e
 		report:      func(func() supervise.Stats) {},
 		connections: func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo) {},
 		unlisten:    func() { _ = closeAll() }, // its error is returned below
+		onListen:    func(func([]listening)) {},
 		ready: func() error {
 			if ready != nil {
 				var addrs []net.Addr
@@ -98,6 +101,9 @@ func (s *Server) runWorker(ctx context.Context, w *supervise.Worker) error {
 		listen: listeningOn(w.Sockets()), setLoad: w.SetLoad, peers: w.PeerLoad, ready: w.Ready, report: w.ReportStats,
 		connections: w.ReportConnections,
 		unlisten:    func() {}, // the sockets are the master's
+		onListen: func(fn func([]listening)) {
+			w.OnSockets(func() { fn(listeningOn(w.Sockets())) })
+		},
 	})
 }
 
@@ -164,13 +170,14 @@ func (w *Worker) start() {
 			return
 		}
 	}
+	w.host.onListen(w.relisten)
 	if err := w.host.ready(); err != nil {
 		w.startFailed(err)
 	}
 }
 
 func (w *Worker) listen(on listening) error {
-	a := &acceptor{worker: w, via: &endpoint{addr: on.addr, unix: on.addr.Network() == "unix"}}
+	a := &acceptor{worker: w, fd: on.sock.FD, via: &endpoint{addr: on.addr, unix: on.addr.Network() == "unix"}}
 	tuneListener(on.sock.FD, a.via)
 	ln, err := w.loop.Listen(on.sock, a)
 	if err != nil {
@@ -180,6 +187,47 @@ func (w *Worker) listen(on listening) error {
 	w.acceptors = append(w.acceptors, a)
 	ln.Resume()
 	return nil
+}
+
+// relisten accepts on the sockets of on, which are others than before, and
+// returns when the loop has let go of those that are not among them. Any
+// goroutine may call it.
+func (w *Worker) relisten(on []listening) {
+	done := make(chan struct{})
+	if !w.loop.Post(func() { w.setListening(on); close(done) }) {
+		return
+	}
+	select {
+	case <-done:
+	case <-w.loop.Done():
+	}
+}
+
+func (w *Worker) setListening(on []listening) {
+	if w.drain != nil {
+		return // all are closed
+	}
+	wanted := func(a *acceptor) bool {
+		return slices.ContainsFunc(on, func(l listening) bool { return l.sock.FD == a.fd })
+	}
+	had := func(l listening) bool {
+		return slices.ContainsFunc(w.acceptors, func(a *acceptor) bool { return l.sock.FD == a.fd })
+	}
+	w.acceptors = slices.DeleteFunc(w.acceptors, func(a *acceptor) bool {
+		if wanted(a) {
+			return false
+		}
+		a.ln.Close()
+		return true
+	})
+	for _, l := range on {
+		if had(l) {
+			continue
+		}
+		if err := w.listen(l); err != nil {
+			w.onError(nil, err)
+		}
+	}
 }
 
 func (w *Worker) startFailed(err error) {

@@ -160,10 +160,22 @@ func (b *epollBackend) want(s *Stream, mask uint32) {
 		_ = b.ep.Del(int(s.fd))
 	case parked:
 		s.mask &^= parkedMask
-		_ = b.ep.Add(int(s.fd), s.mask, s.slot, s.gen)
+		if err := b.ep.Add(int(s.fd), s.mask, s.slot, s.gen); err != nil {
+			b.lost(s, err)
+		}
 	default:
 		_ = b.ep.Mod(int(s.fd), mask, s.slot, s.gen)
 	}
+}
+
+// lost fails, in the next turn, a stream that epoll does not take back.
+func (b *epollBackend) lost(s *Stream, err error) {
+	slot, gen := s.slot, s.gen
+	b.l.Post(func() {
+		if b.l.slots.get(slot, gen) != nil && !s.over {
+			s.failed(os.NewSyscallError("epoll_ctl", err))
+		}
+	})
 }
 
 // parkedMask marks a stream that epoll has been told to forget: hung up, and

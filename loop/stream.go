@@ -22,7 +22,7 @@ type StreamHandler interface {
 type Stream struct {
 	loop *Loop
 	h    StreamHandler
-	impl any // what a backend has beside these fields
+	impl any // what a backend has beside these fields; with epoll, the splices it is in
 	slot uint32
 	gen  uint32
 	fd   int32

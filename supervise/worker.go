@@ -152,10 +152,11 @@ func (w *Worker) SetLoad(connections int) { w.cell.setLoad(int64(connections)) }
 // this program, this one included.
 func (w *Worker) PeerLoad() (total, workers int) { return w.cell.peers() }
 
-// OnSockets sets a function that is called, on a goroutine of the package,
-// when the set of Sockets has changed: a worker of a ReusePort program gets
-// the socket of a slot that was scaled away, and may have to give it back.
-// Those that were taken away are closed already.
+// OnSockets sets a function that is called, on a goroutine of its own, when
+// the set of Sockets has changed: a worker of a ReusePort program gets the
+// socket of a slot that was scaled away, and may have to give it back. Those
+// that were taken away are closed when it returns: it must have taken them out
+// of every epoll by then, for a registration outlives the descriptor.
 func (w *Worker) OnSockets(fn func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

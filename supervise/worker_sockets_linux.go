@@ -21,16 +21,22 @@ func (w *Worker) setSockets(list []socketRole, fds []int) {
 		}
 		ids = append(ids, r.ID)
 	}
+	var gone []Socket
 	for i, id := range w.ids {
 		if !slices.Contains(ids, id) {
-			w.sockets[i].Close()
+			gone = append(gone, w.sockets[i])
 		}
 	}
 	w.sockets, w.ids = sockets, ids
 	changed := w.onSockets
 	w.mu.Unlock()
 	closeAll(fds...)
-	if changed != nil {
-		changed()
-	}
+	go func() {
+		if changed != nil {
+			changed()
+		}
+		for _, s := range gone {
+			s.Close()
+		}
+	}()
 }
