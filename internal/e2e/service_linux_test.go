@@ -65,11 +65,11 @@ type service struct {
 
 // status is what the tests read of status --json.
 type status struct {
-	Version  string
-	PID      int
-	State    string
-	Loop     string
-	Programs []struct {
+	Version         string
+	PID, Generation int
+	State           string
+	Loop            string
+	Programs        []struct {
 		Name, Protocol        string
 		Addresses             []string
 		Want, Ready, Restarts int
