@@ -76,12 +76,16 @@ func writeConcurrently() {
 // for it should fall on this process.
 func exhaust() {
 	os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
-	var all [][]byte
+	var last *block
 	for {
-		b := make([]byte, 64<<20)
-		for i := 0; i < len(b); i += 4096 {
-			b[i] = 1
+		last = &block{previous: last}
+		for i := 0; i < len(last.bytes); i += 4096 {
+			last.bytes[i] = 1
 		}
-		all = append(all, b)
 	}
+}
+
+type block struct {
+	previous *block
+	bytes    [64 << 20]byte
 }
