@@ -27,7 +27,7 @@ func (s *service) replace(change func([]byte) []byte) {
 		s.t.Fatal(err)
 	}
 	if s.exe == self {
-		s.exe = filepath.Join(tempDir(s.t), "service")
+		s.exe = filepath.Join(s.bin, "service")
 	}
 	next := s.exe + ".next"
 	if err := os.WriteFile(next, change(b), 0o755); err != nil {

@@ -32,6 +32,7 @@ type service struct {
 	t    *testing.T
 	name string
 	dir  string // the run directory
+	bin  string // for builds of its own
 	exe  string
 	env  []string
 
@@ -64,14 +65,22 @@ func newService(t *testing.T, name string, env ...string) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{t: t, name: name, dir: filepath.Join(t.TempDir(), "run"), exe: exe, env: env, output: &lockedBuffer{}}
+	s := &service{t: t, name: name, dir: filepath.Join(t.TempDir(), "run"), bin: tempDir(t), exe: exe, env: env, output: &lockedBuffer{}}
 	t.Cleanup(s.cleanup)
 	return s
 }
 
-// command is a process of the service's file.
+// command is a process of the command line. Only a start is one of the
+// service's own file, which may be none that runs.
 func (s *service) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(s.exe, args...)
+	exe, err := os.Executable()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if len(args) > 0 && args[0] == "start" {
+		exe = s.exe
+	}
+	cmd := exec.Command(exe, args...)
 	cmd.Env = append(append(os.Environ(), programVariable+"="+s.name, "JAY_RUN_DIR="+s.dir,
 		"GORACE=atexit_sleep_ms=0"), s.env...)
 	return cmd
