@@ -42,7 +42,7 @@ const inflateTail = flushTail + "\x01\x00\x00\xff\xff"
 
 // maxFinalBlocks is how many streams one message may consist of. RFC 7692
 // section 7.2.3.4 allows a message to hold a block that says it is the last;
-// what follows, the tail at least, is a stream of its own.
+// what follows is a stream of its own.
 const maxFinalBlocks = 8
 
 // inflate decompresses a message of at most limit bytes. The result is valid
@@ -63,8 +63,8 @@ func (z *inflater) inflate(p []byte, w *windows, a agreement, limit int64) ([]by
 		if err := z.read(limit); err != nil {
 			return nil, err
 		}
-		if z.src.Len() == 0 {
-			break
+		if left := z.src.Len(); left == 0 || left == len(inflateTail) {
+			break // all was read; in the second case a last block was the end
 		}
 		if streams == maxFinalBlocks {
 			return nil, errDeflate
