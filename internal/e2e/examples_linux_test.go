@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestExamples starts each example and asks it something; the list of
-// examples/README.md has them all.
-func TestExamples(t *testing.T) {
+// TestExamplesListed: examples/README.md has them all. What each of them does
+// is tested beside it, or here.
+func TestExamplesListed(t *testing.T) {
 	list, err := os.ReadFile("../../examples/README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -18,20 +18,9 @@ func TestExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if !e.IsDir() {
-			continue
+		if e.IsDir() && !strings.Contains(string(list), "["+e.Name()+"]("+e.Name()+")") {
+			t.Errorf("examples/README.md does not list %s", e.Name())
 		}
-		t.Run(e.Name(), func(t *testing.T) {
-			if !strings.Contains(string(list), "["+e.Name()+"]("+e.Name()+")") {
-				t.Errorf("examples/README.md does not list %s", e.Name())
-			}
-			s := start(t, e.Name())
-			p := dial(t, s.addr)
-			p.send(get("/"))
-			if got := p.receive(); !strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") {
-				t.Errorf("GET / is answered with %q", got)
-			}
-		})
 	}
 }
 
