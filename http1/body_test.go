@@ -128,9 +128,9 @@ func TestBodyAsItArrives(t *testing.T) {
 				sum += len(b)
 				if pieces++; pieces%16 == 0 {
 					inPause = true
-					r.PauseBody()
+					pause := r.PauseBody()
 					r.PauseBody() // once more changes nothing
-					r.Conn().Loop().AfterFunc(5*time.Millisecond, func() { inPause = false; r.ResumeBody() })
+					r.Conn().Loop().AfterFunc(5*time.Millisecond, func() { inPause = false; _ = pause.Resume() })
 				}
 				return nil
 			})
@@ -148,6 +148,60 @@ func TestBodyAsItArrives(t *testing.T) {
 	} {
 		if got := ask(t, addr, "PUT / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"+framing); !strings.HasSuffix(got, "||"+itoa(total)+" bytes, 0 kept, paused false") {
 			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// The handler is called after a pause that began with the last piece, and the
+// body's deadlines rest meanwhile.
+func TestPauseAtTheEndOfABody(t *testing.T) {
+	for name, framing := range map[string]string{"length": "Content-Length: 5\r\n\r\nhello", "chunked": "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"} {
+		paused := false
+		p := &http1.Protocol{
+			IdleTimeout: 200 * time.Millisecond,
+			OnHead: func(w *http1.ResponseWriter, r *http1.Request) bool {
+				r.OnBody(func(w *http1.ResponseWriter, r *http1.Request, b []byte) error {
+					paused = true
+					pause := r.PauseBody()
+					r.Conn().Loop().AfterFunc(600*time.Millisecond, func() { paused = false; _ = pause.Resume() })
+					return nil
+				})
+				return true
+			},
+			Handler: func(w *http1.ResponseWriter, r *http1.Request) { fmt.Fprint(w, "paused: ", paused) },
+		}
+		addr := serve(t, p)
+		want := "HTTP/1.1 200 OK|Content-Length: 13|Date: D||paused: false"
+		if got := ask(t, addr, "PUT / HTTP/1.1\r\nHost: a\r\n"+framing+"PUT / HTTP/1.1\r\nHost: a\r\n"+framing); got != want+want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// A pause that outlives its request, or its connection, says so.
+func TestPauseOutlivesTheClient(t *testing.T) {
+	resumed := make(chan error, 1)
+	p := &http1.Protocol{Handler: echoBody, OnHead: func(w *http1.ResponseWriter, r *http1.Request) bool {
+		r.OnBody(func(w *http1.ResponseWriter, r *http1.Request, b []byte) error {
+			c, pause := r.Conn(), r.PauseBody()
+			c.Loop().AfterFunc(10*time.Millisecond, c.Abort)
+			c.Loop().AfterFunc(50*time.Millisecond, func() { resumed <- pause.Resume() })
+			return nil
+		})
+		return true
+	}}
+	addr := serveWith(t, &jay.Server{Handler: p, OnError: func(_ *jay.Conn, err error) { t.Errorf("OnError: %v", err) }})
+	_, _ = io.WriteString(dial(t, addr), "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel")
+	if err := soon(t, resumed, "the end of the pause"); !errors.Is(err, jay.ErrClosed) {
+		t.Errorf("Resume: %v", err)
+	}
+}
+
+func TestIncompleteRequestOfAClientThatIsDone(t *testing.T) {
+	addr := serveWith(t, &jay.Server{Handler: http1.HandlerFunc(echoBody), OnError: quiet})
+	for _, send := range []string{get[:len(get)-1], "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell"} {
+		if got := ask(t, addr, send); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
+			t.Errorf("%q: %q", send, got)
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (s *serverConn) pauseBody(c *jay.Conn) {
 }
 
 func (s *serverConn) resumeBody(c *jay.Conn) {
-	if s.x == nil || !s.x.paused {
+	if !s.x.paused {
 		return
 	}
 	s.x.paused = false

@@ -170,6 +170,26 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// What is pending is not closed with the rest shortly before the deadline.
+func TestStopWaitsForAPendingAnswer(t *testing.T) {
+	t.Parallel()
+	waiting := make(chan http1.Remote, 1)
+	addr, drain := drainable(t, &jay.Server{Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		waiting <- w.Later().Remote()
+	})})
+	c := dial(t, addr)
+	_, _ = io.WriteString(c, get)
+	remote := soon(t, waiting, "the request")
+	drain(&jay.Drain{Reason: reasonStop, Deadline: time.Now().Add(5 * time.Second)})
+	time.Sleep(4300 * time.Millisecond) // the last call is 1 s before the deadline
+	if err := remote.Finish(nil); err != nil {
+		t.Error(err)
+	}
+	if got := closedWithin(t, c, 0, time.Second); got != "HTTP/1.1 200 OK|Content-Length: 0|Date: D|Connection: close||" {
+		t.Errorf("got %q", got)
+	}
+}
+
 // On a reload nobody is closed without having been told: connections at rest
 // stay, their next answer says close.
 func TestReload(t *testing.T) {

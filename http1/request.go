@@ -53,9 +53,28 @@ func (r *Request) SetMaxBody(n int64) { r.x.limits.Body = n }
 // *Error with its status, any other with 500.
 func (r *Request) OnBody(fn func(w *ResponseWriter, r *Request, b []byte) error) { r.sink = fn }
 
-// PauseBody stops fn of OnBody from being called, and the client from
-// sending, until ResumeBody. Meanwhile the body's deadlines rest.
-func (r *Request) PauseBody() { r.x.owner.pauseBody(r.x.conn) }
+// PauseBody, called in fn of OnBody, stops fn from being called, and the
+// client from sending, until Resume of what it returns. Meanwhile the body's
+// deadlines rest.
+func (r *Request) PauseBody() BodyPause {
+	s := r.x.owner
+	s.pauseBody(r.x.conn)
+	return BodyPause{s, s.gen}
+}
 
-// ResumeBody ends PauseBody. It belongs to the loop, like all methods here.
-func (r *Request) ResumeBody() { r.x.owner.resumeBody(r.x.conn) }
+// BodyPause ends a pause. It is a small value that belongs to the connection's
+// loop, and outlives the request: after that it is void.
+type BodyPause struct {
+	s   *serverConn
+	gen uint32
+}
+
+// Resume goes on with the body. It returns jay.ErrClosed when the client has
+// left; calling it again is harmless.
+func (p BodyPause) Resume() error {
+	if p.s == nil || p.s.x == nil || p.s.gen != p.gen {
+		return jay.ErrClosed
+	}
+	p.s.resumeBody(p.s.x.conn)
+	return nil
+}
