@@ -1,5 +1,7 @@
 package http1
 
+import "reflect"
+
 // TestCase and LoadCases give the tests of the protocol the cases that the
 // tests of the parsers use.
 type TestCase = testCase
@@ -8,3 +10,6 @@ var LoadCases = loadCases
 
 // Bytes returns what to send.
 func (c *testCase) Bytes() []byte { return c.bytes() }
+
+// ServerConnSize is the size of a connection's state.
+var ServerConnSize = reflect.TypeFor[serverConn]().Size()

@@ -1,0 +1,59 @@
+//go:build !race
+
+// The race detector makes pools forget and so allocates.
+
+package http1_test
+
+import (
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/jay-go/jay/http1"
+)
+
+// What a kept connection costs this package besides the jay.Conn.
+func TestConnectionAtRestIsSmall(t *testing.T) {
+	if http1.ServerConnSize > 48 {
+		t.Errorf("%d bytes, want at most 48", http1.ServerConnSize)
+	}
+}
+
+// A request, with a query, a cookie and fields of the answer, allocates
+// nothing here. Sixteen come in a segment, so that what the connection does
+// once a turn hardly counts.
+func TestRequestsDoNotAllocate(t *testing.T) {
+	const pipelined, rounds = 16, 500
+	addr := serve(t, http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		if len(r.HeaderView("Cookie")) == 0 || r.Method() != "GET" {
+			t.Error("not what was sent")
+		}
+		_ = w.SetHeader("Content-Type", "text/plain")
+		w.WriteString("Hello, World!")
+	}))
+	c := dial(t, addr)
+	request := strings.Repeat("GET /a?b=c HTTP/1.1\r\nHost: a.test\r\nUser-Agent: x\r\nCookie: d=e\r\n\r\n", pipelined)
+	answer := "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\nHello, World!"
+	send, receive := []byte(request), make([]byte, pipelined*len(answer))
+	round := func() {
+		if _, err := c.Write(send); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(c, receive); err != nil {
+			t.Fatal(err)
+		}
+	}
+	round()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range rounds {
+		round()
+	}
+	runtime.ReadMemStats(&after)
+	each := float64(after.Mallocs-before.Mallocs) / (pipelined * rounds)
+	t.Logf("%.3f allocations a request", each)
+	if each > 0.2 {
+		t.Errorf("%.3f allocations a request, want none", each)
+	}
+}
