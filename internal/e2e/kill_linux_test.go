@@ -146,10 +146,11 @@ func TestReplacementTime(t *testing.T) {
 
 // firstAnswer asks on fresh connections until a worker answers that is not
 // the dying one: a connection that the dying one still accepts is lost.
-func (s *service) firstAnswer(dying int) (pid int) {
+func (s *service) firstAnswer(dying int) int {
 	s.t.Helper()
 	found := make(chan int, 1)
 	l := load.Load{Addr: s.addr, PerConn: 1, Observe: func(r load.Result) {
+		var pid int
 		if fmt.Sscanf(string(r.Body), "ok %d", &pid); pid != 0 && pid != dying && len(found) == 0 {
 			found <- pid
 		}
@@ -157,7 +158,7 @@ func (s *service) firstAnswer(dying int) (pid int) {
 	end := l.Start()
 	defer end()
 	select {
-	case pid = <-found:
+	case pid := <-found:
 		return pid
 	case <-time.After(patience):
 		s.t.Fatalf("no worker but the killed %d has answered", dying)

@@ -143,6 +143,9 @@ func (s *service) end() {
 		s.t.Errorf("process %d of %s is left:\n%s", pid, s.binary, s.output)
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
+	if strings.Contains(s.output.String(), "DATA RACE") {
+		s.t.Errorf("%s reports a data race", s.binary)
+	}
 	if s.t.Failed() {
 		s.t.Logf("output of %s:\n%s", s.binary, s.output)
 	}

@@ -16,7 +16,7 @@ func TestStopUnderLoad(t *testing.T) {
 	var slow, halfway []*peer
 	for range 8 {
 		p := dial(t, s.addr)
-		p.send(get("/slow?ms=1000"))
+		p.send(get("/slow?ms=2000"))
 		slow = append(slow, p)
 		p = dial(t, s.addr)
 		p.pid() // a worker has it
