@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/supervise"
 )
 
 // TestStopAnswersWhatCame connects many clients, stops the server in the
@@ -82,7 +81,7 @@ func TestReloadDrainKeepsIdle(t *testing.T) {
 	c := dial(t, receive(t, ready, "Serve").String())
 	send(t, c, "a")
 	expect(t, c, "a")
-	cancel(jay.DrainWithin(supervise.Reload, 2*time.Second))
+	cancel(jay.DrainWithin(jay.DrainReload, 2*time.Second))
 	from := time.Now()
 	send(t, c, "b")
 	expect(t, c, "b")
@@ -130,5 +129,27 @@ func TestSilentPeerDoesNotHoldUpTheStop(t *testing.T) {
 			t.Errorf("a silent peer held up the stop for %v", d)
 		}
 		expectEOF(t, c)
+	})
+}
+
+// TestStopOvertakesReload stops a worker that still drains for a reload: its
+// idle connections need not wait any more.
+func TestStopOvertakesReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		p, ended, drains := newPipes(), make(chan error), make(chan *jay.Drain)
+		go func() { ended <- jay.ServeOvertaken(ctx, &jay.Server{Handler: echo{}}, p, drains) }()
+		c := p.dial()
+		send(t, c, "a")
+		expect(t, c, "a")
+		cancel(jay.DrainWithin(jay.DrainReload, time.Hour))
+		time.Sleep(time.Minute)
+		send(t, c, "b")
+		expect(t, c, "b")
+		drains <- jay.DrainWithin(jay.DrainStop, time.Hour)
+		wantBetween(t, "closed", endOf(t, c), 0)
+		if err := <-ended; err != nil {
+			t.Errorf("Serve returned %v", err)
+		}
 	})
 }

@@ -18,7 +18,17 @@ func ServeOn(ctx context.Context, s *Server, ln net.Listener) error {
 
 // ServeAmong is ServeOn in a worker whose peers are made up.
 func ServeAmong(ctx context.Context, s *Server, ln net.Listener, peers func() (connections, workers int)) error {
-	return s.run(ctx, host{
+	return s.run(ctx, testHost(ln, peers, nil))
+}
+
+// ServeOvertaken is ServeOn with a source of drains that overtake the first.
+func ServeOvertaken(ctx context.Context, s *Server, ln net.Listener, drains <-chan *Drain) error {
+	return s.run(ctx, testHost(ln, func() (int, int) { return 0, 1 }, drains))
+}
+
+func testHost(ln net.Listener, peers func() (int, int), drains <-chan *Drain) host {
+	return host{
+		overtaken:   drains,
 		incarnation: 7,
 		backend:     "goroutine",
 		logger:      slog.New(slog.DiscardHandler),
@@ -30,7 +40,7 @@ func ServeAmong(ctx context.Context, s *Server, ln net.Listener, peers func() (c
 		connections: func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo) {},
 		unlisten:    func() {},
 		onListen:    func(func([]listening)) {},
-	})
+	}
 }
 
 // Report returns the figures that a supervised worker would report.

@@ -29,6 +29,7 @@ type host struct {
 	ready       func() error
 	unlisten    func() // nobody will accept any more
 	onListen    func(fn func([]listening))
+	overtaken   <-chan *Drain // a drain more urgent than the first
 	report      func(func() supervise.Stats)
 	connections func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo)
 }
@@ -100,6 +101,7 @@ func (s *Server) runWorker(ctx context.Context, w *supervise.Worker) error {
 		slot: w.Slot(), incarnation: w.Incarnation(), backend: w.Loop(), logger: w.Logger(),
 		listen: listeningOn(w.Sockets()), setLoad: w.SetLoad, peers: w.PeerLoad, ready: w.Ready, report: w.ReportStats,
 		connections: w.ReportConnections,
+		overtaken:   w.Overtaken(),
 		unlisten:    func() {}, // the sockets are the master's
 		onListen: func(fn func([]listening)) {
 			w.OnSockets(func() { fn(listeningOn(w.Sockets())) })
@@ -251,6 +253,9 @@ func (w *Worker) awaitDrain(d *Drain) {
 		case <-w.drained:
 			return
 		case <-w.loop.Done():
+			return
+		case d := <-w.host.overtaken:
+			w.awaitDrain(d)
 			return
 		case <-last:
 			w.loop.Post(w.lastCall)

@@ -11,7 +11,7 @@ type serverConn struct {
 	gen     uint32    // grows with each exchange, so that handles of an earlier one are known
 	state   connState
 	held    bool // jay.Conn.Hold is in force
-	asked   bool // the next EOF may be the worker's, which drains, and not the peer's
+	asked   bool // the next EOF is the worker's, which drains, if not the peer's as well
 }
 
 // connState is where a connection is; there is one exchange at a time, so
@@ -235,16 +235,18 @@ func (s *serverConn) Close(c *jay.Conn, err error) {
 }
 
 // EOF: the peer is done sending. What it has sent in full has been answered;
-// what is incomplete will stay so.
+// what is incomplete will stay so. After a Release a worker that drains asks
+// for the end in the same way; see Drain for what is kept then.
 func (s *serverConn) EOF(c *jay.Conn) {
+	if s.asked {
+		s.asked = false
+		s.Drain(c)
+		return
+	}
 	switch s.state {
 	case inHead, inBody:
 		s.refuse(c, errIncomplete)
 	case atRest, discarding:
-		if s.asked && !stopping(c) { // a connection at rest stays: see Drain
-			s.asked = false
-			return
-		}
 		c.Close()
 	}
 }
@@ -275,14 +277,7 @@ func (s *serverConn) Drain(c *jay.Conn) {
 // stopping reports whether nobody will serve this connection's next request.
 func stopping(c *jay.Conn) bool {
 	d := c.Draining()
-	if d == nil {
-		return false
-	}
-	switch d.Reason.String() {
-	case "reload", "scale":
-		return false
-	}
-	return true
+	return d != nil && d.Reason != jay.DrainReload && d.Reason != jay.DrainScale
 }
 
 // Panic answers 500 if nothing of the answer has been sent yet.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -18,7 +17,7 @@ const drainMargin = 200 * time.Millisecond
 
 // DrainHTTP serves HTTP on listeners, tells the master that the worker is
 // ready, and returns when the worker has drained. With no listeners given it
-// serves all stream sockets of the worker.
+// serves all stream sockets of the worker, also those that come later.
 //
 // While a reload or a scale drains the worker, new connections are left to the
 // other workers, every answer carries "Connection: close", and idle connections
@@ -26,52 +25,36 @@ const drainMargin = 200 * time.Millisecond
 // sends. It returns as soon as no connection is left. When the whole service
 // stops, idle connections are closed at once and requests are finished.
 //
-// It sets srv.Handler and srv.ConnState, calling what was there.
+// It sets srv.Handler and srv.ConnState, calling what was there, and, without
+// listeners, w.OnSockets.
 func DrainHTTP(ctx context.Context, w *Worker, srv *http.Server, listeners ...net.Listener) error {
-	if len(listeners) == 0 {
-		var err error
-		if listeners, err = w.streamListeners(); err != nil {
-			return err
-		}
-	}
-	d := newHTTPDrain(srv)
-	failed := make(chan error, len(listeners))
-	for _, ln := range listeners {
-		go func() { failed <- srv.Serve(ln) }()
+	d, l := newHTTPDrain(srv), newHTTPListeners(srv)
+	if len(listeners) > 0 {
+		l.give(listeners)
+	} else if err := l.follow(w); err != nil {
+		l.close()
+		return err
+	} else {
+		w.OnSockets(func() {
+			if err := l.follow(w); err != nil {
+				w.Logger().Error("follow the worker's sockets", "error", err)
+			}
+		})
+		defer w.OnSockets(nil)
 	}
 	if err := w.Ready(); err != nil {
+		l.close()
 		srv.Close()
 		return err
 	}
 	select {
-	case err := <-failed:
+	case err := <-l.failed:
+		l.close()
 		srv.Close()
-		return fmt.Errorf("serve: %w", err)
+		return err
 	case <-ctx.Done():
 	}
-	return d.drain(context.Cause(ctx), listeners, failed)
-}
-
-// streamListeners are listeners on every socket that has connections.
-func (w *Worker) streamListeners() ([]net.Listener, error) {
-	var list []net.Listener
-	for _, s := range w.Sockets() {
-		if s.datagram() {
-			continue
-		}
-		ln, err := s.Listener()
-		if err != nil {
-			for _, ln := range list {
-				ln.Close()
-			}
-			return nil, err
-		}
-		list = append(list, ln)
-	}
-	if len(list) == 0 {
-		return nil, fmt.Errorf("program %s has no stream address to serve; name one in Listen", w.Name())
-	}
-	return list, nil
+	return d.drain(context.Cause(ctx), w.Overtaken(), l)
 }
 
 // httpDrain knows the connections of a server and how they end.
@@ -138,7 +121,7 @@ func (d *httpDrain) empty() <-chan struct{} {
 	return none
 }
 
-func (d *httpDrain) drain(cause error, listeners []net.Listener, failed <-chan error) error {
+func (d *httpDrain) drain(cause error, overtaken <-chan *Drain, l *httpListeners) error {
 	close(d.draining)
 	var how *Drain
 	if !errors.As(cause, &how) {
@@ -149,15 +132,11 @@ func (d *httpDrain) drain(cause error, listeners []net.Listener, failed <-chan e
 		ctx, cancel = context.WithDeadline(ctx, how.Deadline.Add(-drainMargin))
 	}
 	defer cancel()
-	for _, ln := range listeners {
-		ln.Close()
-	}
-	for range listeners { // what they had accepted is a connection now
-		<-failed
-	}
+	l.close()
 	if how.Reason == Reload || how.Reason == Scale {
 		select {
 		case <-d.empty():
+		case <-overtaken: // idle connections need not wait any more
 		case <-ctx.Done():
 			return d.cut()
 		}

@@ -7,6 +7,7 @@ import (
 	"runtime/metrics"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,9 @@ type Worker struct {
 	logger *slog.Logger
 	cell   *cell
 	master uplink // where messages go; nil in a process without a master
+
+	draining  atomic.Bool
+	overtaken chan *Drain
 
 	mu          sync.Mutex
 	ready       bool                                   // guarded by mu
@@ -111,6 +115,11 @@ func (w *Worker) Listener(address string) (net.Listener, error) {
 	}
 	return s.Listener()
 }
+
+// Overtaken receives a drain that is more urgent than the one which is the cause
+// of the context: the service stops, or the master has died, while the worker
+// still drains for a reload.
+func (w *Worker) Overtaken() <-chan *Drain { return w.overtaken }
 
 // Ready tells the master that the worker serves. Only the first call counts.
 func (w *Worker) Ready() error {

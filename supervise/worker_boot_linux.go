@@ -39,7 +39,7 @@ func runWorker(o *Options, c *config, b bootInfo) int {
 		return reportedExit
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	link.program, link.drain = p, cancel
+	link.program, link.cancel = p, cancel
 	go link.listen()
 	err = w.live(ctx, p)
 	if err != nil && ctx.Err() == nil {
@@ -86,7 +86,7 @@ func newWorker(b bootInfo, c *config) (*Worker, *workerLink, error) {
 	if err := sys.SetNonblock(b.Ctl); err != nil {
 		return nil, nil, err
 	}
-	w := &Worker{role: *b.Worker, logger: slog.New(newHandler(os.Stderr, c.logFormat, c.logLevel))}
+	w := &Worker{role: *b.Worker, overtaken: make(chan *Drain, 2), logger: slog.New(newHandler(os.Stderr, c.logFormat, c.logLevel))}
 	w.cell = (&board{words: words.Word}).cell(b.Worker.Cell, b.Worker.Program)
 	for _, s := range b.Worker.Sockets {
 		w.sockets = append(w.sockets, Socket{Addr: s.Addr, Configured: s.Configured, h: newHandle(s.FD)})
@@ -103,7 +103,7 @@ type workerLink struct {
 	w       *Worker
 	conn    *sys.PacketConn
 	program *Program
-	drain   context.CancelCauseFunc
+	cancel  context.CancelCauseFunc
 }
 
 func (l *workerLink) send(m message) error {
@@ -159,6 +159,18 @@ func (l *workerLink) obey(m message, fds []int) {
 	case msgAskConnections:
 		go l.w.answerConnections(m.Seq, m.Query)
 	}
+}
+
+// drain ends the worker's context, or overtakes the drain that did.
+func (l *workerLink) drain(d *Drain) {
+	if !l.w.draining.CompareAndSwap(false, true) {
+		select {
+		case l.w.overtaken <- d:
+		default: // it has been told of a stop, and there is nothing more urgent
+		}
+		return
+	}
+	l.cancel(d)
 }
 
 func (l *workerLink) onDrain(m message) {
