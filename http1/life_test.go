@@ -190,6 +190,45 @@ func TestStopWaitsForAPendingAnswer(t *testing.T) {
 	}
 }
 
+// An upload that the program has paused goes on after a drain has begun.
+func TestDrainDuringAPausedBody(t *testing.T) {
+	for name, d := range map[string]*jay.Drain{"stop": {Reason: reasonStop}, "reload": {Reason: reasonReload}} {
+		t.Run(name, func(t *testing.T) {
+			d.Deadline = time.Now().Add(10 * time.Second)
+			paused, resume := make(chan http1.BodyPause, 1), make(chan bool)
+			p := &http1.Protocol{Handler: echoBody, OnHead: func(w *http1.ResponseWriter, r *http1.Request) bool {
+				first := true
+				r.OnBody(func(w *http1.ResponseWriter, r *http1.Request, b []byte) error {
+					_, _ = w.Write(b)
+					if first {
+						first = false
+						pause, c := r.PauseBody(), r.Conn().Ref()
+						paused <- pause
+						go func() {
+							<-resume
+							_ = c.Do(func(*jay.Conn) { _ = pause.Resume() })
+						}()
+					}
+					return nil
+				})
+				return true
+			}}
+			addr, drain := drainable(t, &jay.Server{Handler: p})
+			c := dial(t, addr)
+			_, _ = io.WriteString(c, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel")
+			soon(t, paused, "the pause")
+			drain(d)
+			time.Sleep(100 * time.Millisecond) // for the drain to begin
+			close(resume)
+			time.Sleep(100 * time.Millisecond) // for what must not happen
+			_, _ = io.WriteString(c, "lo")
+			if got := closedWithin(t, c, 0, 5*time.Second); got != "HTTP/1.1 200 OK|Content-Length: 5|Date: D|Connection: close||hello" {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
 // On a reload nobody is closed without having been told: connections at rest
 // stay, their next answer says close.
 func TestReload(t *testing.T) {
