@@ -118,6 +118,7 @@ func TestWorkerEnds(t *testing.T) {
 	} {
 		t.Run(tt.path, func(t *testing.T) {
 			s := start(t, "faults", "--workers", "1")
+			s.racy = tt.path == "/fatal"
 			p := dial(t, s.addr)
 			worker := p.pid()
 			p.send(get(tt.path))

@@ -23,8 +23,7 @@ func TestStopUnderLoad(t *testing.T) {
 		p.send("GET /half HTTP/1.1\r\nHo")
 		halfway = append(halfway, p)
 	}
-	idle := dial(t, s.addr)
-	idle.pid()
+	idle := onePerWorker(s, 2)
 	stay := load.Load{Addr: s.addr, Connections: 16}
 	come := load.Load{Addr: s.addr, Connections: 4, PerConn: 1}
 	endStay, endCome := stay.Start(), come.Start()
@@ -35,8 +34,10 @@ func TestStopUnderLoad(t *testing.T) {
 		_, code := s.command("stop")
 		stopped <- code
 	}()
-	if rest, err := idle.rest(); rest != "" || err != nil { // the drain has begun
-		t.Errorf("the idle connection got %q, %v; want an orderly close", rest, err)
+	for _, p := range idle { // then each worker has begun to drain
+		if rest, err := p.rest(); rest != "" || err != nil {
+			t.Errorf("an idle connection got %q, %v; want an orderly close", rest, err)
+		}
 	}
 	for i, p := range halfway {
 		p.send("st: test\r\n\r\n")
@@ -63,6 +64,18 @@ func TestStopUnderLoad(t *testing.T) {
 	if code := s.waitExit(); code != 0 {
 		t.Errorf("the stopped master exited with %d", code)
 	}
+}
+
+// onePerWorker returns connections to so many different workers.
+func onePerWorker(s *service, workers int) map[int]*peer {
+	s.t.Helper()
+	found := map[int]*peer{}
+	eventually(s.t, "a connection to each worker", func() bool {
+		p := dial(s.t, s.addr)
+		found[p.pid()] = p
+		return len(found) == workers
+	})
+	return found
 }
 
 func announced(answer string) bool {
