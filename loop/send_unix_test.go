@@ -116,8 +116,7 @@ func TestSendManyBuffers(t *testing.T) {
 					}
 				}
 			}
-			var next func()
-			next = func() {
+			next := func() {
 				for len(bufs) > 0 && !c.Sending() {
 					n, err := c.Send(bufs)
 					if err != nil {

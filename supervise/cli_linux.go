@@ -279,7 +279,7 @@ func logs(c *config, client *Client) error {
 		if err != nil {
 			return notAnswering(c, "logs", err)
 		}
-		_, err = io.Copy(os.Stdout, body)
+		_, _ = io.Copy(os.Stdout, body)
 		body.Close()
 		if !c.follow || ctx.Err() != nil || !masterHolds(c.runDir) {
 			return nil

@@ -165,7 +165,8 @@ func stubbornProgram() supervise.Program {
 		Name: "stubborn", Count: 1, Listen: []string{"tcp://127.0.0.1:0"}, StopTimeout: 300 * time.Millisecond,
 		Run: func(ctx context.Context, w *supervise.Worker) error {
 			w.Ready()
-			for { // a goroutine that never yields to anything
+			//lint:ignore SA5002 that is the point: a goroutine that never yields
+			for {
 			}
 		},
 	}

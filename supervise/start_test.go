@@ -110,16 +110,20 @@ func TestTwentyStartsAtOnce(t *testing.T) {
 	results := make(chan outcome, 20)
 	for range 20 {
 		go func() {
-			b, _ := s.command("start", "-d", "-q").CombinedOutput()
-			results <- outcome{out: string(b)}
+			cmd := s.command("start", "-d", "-q")
+			b, _ := cmd.CombinedOutput()
+			results <- outcome{string(b), cmd.ProcessState.ExitCode()}
 		}()
 	}
 	var lost []string
 	won := 0
 	for range 20 {
-		if r := <-results; r.out == "" {
+		switch r := <-results; {
+		case r.out == "" && r.code == 0:
 			won++
-		} else {
+		case r.code != 1:
+			t.Errorf("a start ended with exit %d: %s", r.code, r.out)
+		default:
 			lost = append(lost, r.out)
 		}
 	}

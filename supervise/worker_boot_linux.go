@@ -62,7 +62,7 @@ func (w *Worker) live(ctx context.Context, p *Program) error {
 		p.OnWorkerStop(w)
 	}
 	if err != nil {
-		return fmt.Errorf("Run: %w", err)
+		return fmt.Errorf("program ended: %w", err)
 	}
 	return nil
 }

@@ -1,0 +1,101 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestInProcess runs programs without a master, as Main does where there is no
+// supervision: they listen, serve, see each other's load, and end together.
+func TestInProcess(t *testing.T) {
+	answer := func(text string) func(context.Context, *Worker) error {
+		return func(ctx context.Context, w *Worker) error {
+			ln, err := w.Listener("")
+			if err != nil {
+				return err
+			}
+			context.AfterFunc(ctx, func() { ln.Close() })
+			w.SetLoad(3)
+			if err := w.Ready(); err != nil {
+				return err
+			}
+			for {
+				c, err := ln.Accept()
+				if err != nil {
+					return nil
+				}
+				io.WriteString(c, text)
+				c.Close()
+			}
+		}
+	}
+	var hooks []string
+	addrs := make(chan string, 2)
+	r := &inProcess{
+		logger:  slog.New(slog.DiscardHandler),
+		started: func(_ *Program, s []Socket) { addrs <- s[0].Addr },
+		options: &Options{Programs: []Program{
+			{Name: "a", Listen: []string{"tcp://127.0.0.1:0"}, Run: answer("this is a"),
+				OnWorkerStart: func(*Worker) error { hooks = append(hooks, "start"); return nil },
+				OnWorkerStop: func(w *Worker) {
+					if total, n := w.PeerLoad(); total != 0 && n != 1 {
+						t.Errorf("PeerLoad is %d of %d workers", total, n)
+					}
+					hooks = append(hooks, "stop")
+				}},
+			{Name: "b", Listen: []string{"tcp://127.0.0.1:0"}, Run: answer("this is b")},
+		}},
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.run(ctx) }()
+	for _, want := range []string{"this is a", "this is b"} {
+		c, err := net.DialTimeout("tcp", strings.TrimPrefix(<-addrs, "tcp://"), 10*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(c); string(got) != want || err != nil {
+			t.Errorf("got %q, %v; want %q", got, err, want)
+		}
+		c.Close()
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("run returned %v", err)
+	}
+	if strings.Join(hooks, " ") != "start stop" {
+		t.Errorf("hooks ran as %v", hooks)
+	}
+}
+
+// TestInProcessFailure lets one program fail: the others are told to stop, and
+// the cause is named.
+func TestInProcessFailure(t *testing.T) {
+	boom := errors.New("boom")
+	var cause error
+	r := &inProcess{logger: slog.New(slog.DiscardHandler), options: &Options{Programs: []Program{
+		{Name: "well", Run: func(ctx context.Context, _ *Worker) error {
+			<-ctx.Done()
+			cause = context.Cause(ctx)
+			return nil
+		}},
+		{Name: "ill", Run: func(context.Context, *Worker) error { return boom }},
+	}}}
+	err := r.run(context.Background())
+	if !errors.Is(err, boom) || !strings.Contains(err.Error(), "ill") {
+		t.Errorf("run returned %v; want boom, of program ill", err)
+	}
+	if d, ok := errors.AsType[*Drain](cause); !ok || d.Reason != Stop {
+		t.Errorf("the other was told %v; want a stop", cause)
+	}
+	r.options.Programs[0].Listen = []string{"tcp://256.1.1.1:1"}
+	if err := r.run(context.Background()); err == nil || !strings.Contains(err.Error(), "well") {
+		t.Errorf("run with a bad address returned %v", err)
+	}
+}
