@@ -92,7 +92,7 @@ func (e *events) Close(jc *jay.Conn, err error) {
 	c := (*Conn)(e)
 	opened := c.state != stateOpening
 	c.setState(stateClosed)
-	c.in.release(&c.h.buffers)
+	c.in.abandon(&c.h.buffers)
 	c.windows = nil
 	c.leaveAll()
 	if c.h.OnClose == nil || !opened {

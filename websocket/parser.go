@@ -170,9 +170,16 @@ func (p *parser) finish(data []byte) event {
 	return ev
 }
 
-// release gives back what the last event referred to, or what is left of a
-// message when the connection ends.
+// release gives back what the last event referred to. A message that a control
+// frame has come into the middle of is not affected.
 func (p *parser) release(pool *bufferPool) {
+	if p.op == opContinuation {
+		p.abandon(pool)
+	}
+}
+
+// abandon gives back all memory; nothing is parsed any more.
+func (p *parser) abandon(pool *bufferPool) {
 	if p.part != nil {
 		pool.put(p.part)
 		p.part = nil

@@ -99,6 +99,7 @@ func TestMessages(t *testing.T) {
 		{"empty text", text(""), []string{""}},
 		{"two in one segment", slices.Concat(text("one"), text("two")), []string{"one", "two"}},
 		{"characters cut by fragments", slices.Concat(frame(opText, []byte("\xe2")), frame(0, nil), frame(0, []byte("\x82")), frame(fin, []byte("\xac!"))), []string{"€!"}},
+		{"a pong between fragments", slices.Concat(frame(opText, []byte("on")), frame(fin|opPong, nil), frame(fin, []byte("e"))), []string{"one"}},
 		{"126 bytes", text(long[:126]), []string{long[:126]}},
 		{"65536 bytes", text(long[:65536]), []string{long[:65536]}},
 		{"300,000 bytes", text(long), []string{long}},
