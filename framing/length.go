@@ -22,7 +22,8 @@ const Varint = -1
 //	LengthPrefixed{}                                       4 bytes, big-endian
 //	LengthPrefixed{Size: 2, Little: true}                  2 bytes, little-endian
 //	LengthPrefixed{Size: Varint}                           delimited Protocol Buffers
-//	LengthPrefixed{Offset: 1, Inclusive: true}             PostgreSQL: a type, then a length that counts itself
+//	LengthPrefixed{Offset: 1, Inclusive: true, Empty: true}
+//	                                                       PostgreSQL: a type, then a length that counts itself
 //	LengthPrefixed{Size: 3, Little: true, Adjust: 1}       MySQL: the number behind the length is not counted
 //	LengthPrefixed{Offset: 2, Size: 2, Inclusive: true, Adjust: -2}
 //	                                                       RFC 1006: the length counts all four bytes of the header

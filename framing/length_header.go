@@ -13,7 +13,7 @@ type header struct {
 }
 
 // header reads the header of the frame at the start of b.
-func (f LengthPrefixed) header(b []byte) (header, error) {
+func (f *LengthPrefixed) header(b []byte) (header, error) {
 	if err := f.check(); err != nil {
 		return header{}, err
 	}
@@ -34,7 +34,7 @@ func (f LengthPrefixed) header(b []byte) (header, error) {
 
 // length reads the length at the start of b; a width of 0 means that more
 // bytes are needed.
-func (f LengthPrefixed) length(b []byte) (announced uint64, width int, err error) {
+func (f *LengthPrefixed) length(b []byte) (announced uint64, width int, err error) {
 	width = f.size()
 	switch {
 	case width == Varint:
@@ -57,7 +57,7 @@ func (f LengthPrefixed) length(b []byte) (announced uint64, width int, err error
 }
 
 // rest returns how many bytes follow an announced length of this width.
-func (f LengthPrefixed) rest(announced uint64, width int) (int, error) {
+func (f *LengthPrefixed) rest(announced uint64, width int) (int, error) {
 	before := f.Offset + width
 	longest := f.max()
 	if announced > 1<<62 {
@@ -79,7 +79,7 @@ func (f LengthPrefixed) rest(announced uint64, width int) (int, error) {
 }
 
 // announce returns the length that announces a rest of so many bytes.
-func (f LengthPrefixed) announce(rest int) (announced uint64, width int, err error) {
+func (f *LengthPrefixed) announce(rest int) (announced uint64, width int, err error) {
 	width = f.size()
 	if width == Varint {
 		width = f.varintWidth(rest)
@@ -100,7 +100,7 @@ func (f LengthPrefixed) announce(rest int) (announced uint64, width int, err err
 
 // varintWidth returns the width of the varint that announces rest, which may
 // have to count itself.
-func (f LengthPrefixed) varintWidth(rest int) int {
+func (f *LengthPrefixed) varintWidth(rest int) int {
 	for width := 1; ; width++ {
 		length := int64(rest) - int64(f.counted(width))
 		if length < 0 || length>>(7*width) == 0 {
@@ -109,7 +109,7 @@ func (f LengthPrefixed) varintWidth(rest int) int {
 	}
 }
 
-func (f LengthPrefixed) appendLength(dst []byte, announced uint64, width int) []byte {
+func (f *LengthPrefixed) appendLength(dst []byte, announced uint64, width int) []byte {
 	if f.size() == Varint {
 		return binary.AppendUvarint(dst, announced)
 	}
@@ -125,24 +125,24 @@ func (f LengthPrefixed) appendLength(dst []byte, announced uint64, width int) []
 
 // counted is what has to be added to a length of this width to get the number
 // of bytes that follow it.
-func (f LengthPrefixed) counted(width int) int {
+func (f *LengthPrefixed) counted(width int) int {
 	if f.Inclusive {
 		return f.Adjust - width
 	}
 	return f.Adjust
 }
 
-func (f LengthPrefixed) size() int {
+func (f *LengthPrefixed) size() int {
 	if f.Size == 0 {
 		return 4
 	}
 	return f.Size
 }
 
-func (f LengthPrefixed) max() int { return limit(f.Max, 10<<20) }
+func (f *LengthPrefixed) max() int { return limit(f.Max, 10<<20) }
 
 // check finds fields that no frame can follow.
-func (f LengthPrefixed) check() error {
+func (f *LengthPrefixed) check() error {
 	const most = 1 << 20 // of Offset and Adjust
 	switch {
 	case f.Size < Varint || f.Size > 8:
