@@ -202,6 +202,42 @@ func TestScale(t *testing.T) {
 	}
 }
 
+// TestSocketsOfRemovedSlotsAreHeard: the kernel goes on spreading connections
+// over all sockets of the address, so the one worker that is left accepts from
+// all of them, after a restart of it too.
+func TestSocketsOfRemovedSlotsAreHeard(t *testing.T) {
+	s := newService(t, "reuse").start("--workers", "4")
+	addr := s.addr()
+	all := func(when string) {
+		t.Helper()
+		for range 50 {
+			if _, _, slot := mustGet(t, addr); slot != 0 {
+				eventually(t, "slots 1 to 3 have drained", func() bool { return len(s.pids()) == 1 })
+			}
+		}
+		if n := len(s.pids()); n != 1 {
+			t.Errorf("%d workers %s, want 1", n, when)
+		}
+	}
+	s.must("scale", "http=1")
+	all("after scale")
+	syscall.Kill(s.pids()[0], syscall.SIGKILL)
+	all("after a crash")
+	s.must("reload")
+	eventually(t, "the old worker has gone", func() bool { return len(s.pids()) == 1 })
+	all("after a reload")
+	s.must("upgrade")
+	eventually(t, "the old worker has gone", func() bool { return len(s.pids()) == 1 })
+	all("after an upgrade")
+	s.must("scale", "http=4")
+	seen := map[int]bool{}
+	eventually(t, "all four slots serve again", func() bool {
+		_, _, slot := mustGet(t, addr)
+		seen[slot] = true
+		return len(seen) == 4
+	})
+}
+
 func TestRestart(t *testing.T) {
 	s := newService(t, "http")
 	s.install("one")
