@@ -101,4 +101,11 @@ var figures = []figure{
 		goal:   0.8, unit: "× fasthttp",
 		measure: nsPerMessage,
 	},
+	{
+		name:    "Waiting beside slow clients",
+		what:    "99th percentile of 16 good clients' waits, while 2,000 others send a head or a body, a byte a second",
+		servers: []server{jay, netHTTP, fastHTTP, nginx},
+		unit:    "ms",
+		measure: besideSlowClients,
+	},
 }
