@@ -243,23 +243,29 @@ func (s *serverConn) EOF(c *jay.Conn) {
 		s.Drain(c)
 		return
 	}
-	switch s.state {
-	case inHead, inBody:
-		s.refuse(c, errIncomplete)
-	case atRest, discarding:
+	switch {
+	case s.unasked():
 		c.Close()
+	case s.state == inHead || s.state == inBody:
+		s.refuse(c, errIncomplete)
 	}
+}
+
+// unasked reports whether the client awaits no answer: it has not begun a
+// request, with empty lines at most, or has been answered already.
+func (s *serverConn) unasked() bool {
+	return s.state == atRest || s.state == discarding || s.state == inHead && s.x.req.part == inEmptyLines
 }
 
 // Deadline: the client took too long for whatever it was doing.
 func (s *serverConn) Deadline(c *jay.Conn) {
-	switch s.state {
-	case atRest, discarding:
+	switch {
+	case s.unasked():
 		s.end()
 		c.Close()
-	case inHead:
+	case s.state == inHead:
 		s.refuse(c, errHeadTimeout)
-	case inBody:
+	case s.state == inBody:
 		s.refuse(c, errBodyTimeout)
 	}
 }
@@ -269,7 +275,7 @@ func (s *serverConn) Deadline(c *jay.Conn) {
 // may be sending the next request right now, whose answer says close. A
 // request of which a byte has been read is answered in either case.
 func (s *serverConn) Drain(c *jay.Conn) {
-	if (s.state == atRest || s.state == discarding) && stopping(c) {
+	if s.unasked() && stopping(c) {
 		c.Close()
 	}
 }

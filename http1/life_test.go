@@ -40,6 +40,7 @@ func TestDeadlines(t *testing.T) {
 		"after an answer":            {&http1.Protocol{IdleTimeout: short, HeaderTimeout: long}, get, "", "HTTP/1.1 200 "},
 		"half a head":                {&http1.Protocol{IdleTimeout: long, HeaderTimeout: short}, get[:20], "", "HTTP/1.1 408 "},
 		"half a head, second":        {&http1.Protocol{IdleTimeout: long, HeaderTimeout: short}, get + get[:20], "", "HTTP/1.1 200 "},
+		"empty lines alone":          {&http1.Protocol{IdleTimeout: long, HeaderTimeout: short}, "\r\n\r\n", "", ""},
 		"a head that trickles":       {&http1.Protocol{IdleTimeout: long, HeaderTimeout: short}, "GET / HTTP/1.1\r\nX: ", strings.Repeat("a", 30), "HTTP/1.1 408 "},
 		"half a body":                {&http1.Protocol{IdleTimeout: long, BodyTimeout: short}, put + "he", "", "HTTP/1.1 408 "},
 		"half a body, silence":       {&http1.Protocol{IdleTimeout: short, BodyTimeout: long}, put + "he", "", "HTTP/1.1 408 "},

@@ -179,7 +179,7 @@ func (g *playing) read(d time.Duration) {
 
 // receive reads until the case is decided, or for as long as it may take.
 func (g *playing) receive() {
-	limit := 2 * time.Second
+	limit := 4 * time.Second
 	if g.c.HoldS != nil || g.c.DripMS > 0 {
 		limit = 8 * time.Second
 	}
