@@ -3,6 +3,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"log"
 	"net"
 
@@ -16,12 +17,15 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println("listening", ln.Addr())
-	log.Fatal(fasthttp.Serve(ln, func(ctx *fasthttp.RequestCtx) {
-		ctx.SetContentType("text/plain")
-		if string(ctx.Path()) == inuse.Path {
-			ctx.SetBodyString(inuse.Report())
-			return
-		}
-		ctx.SetBodyString("Hello, World!")
-	}))
+	srv := fasthttp.Server{Handler: answer, Logger: log.New(io.Discard, "", 0)} // it logs each client that leaves
+	log.Fatal(srv.Serve(ln))
+}
+
+func answer(ctx *fasthttp.RequestCtx) {
+	ctx.SetContentType("text/plain")
+	if string(ctx.Path()) == inuse.Path {
+		ctx.SetBodyString(inuse.Report())
+		return
+	}
+	ctx.SetBodyString("Hello, World!")
 }
