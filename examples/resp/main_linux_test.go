@@ -205,6 +205,19 @@ func talk(t *testing.T, network, addr, stream string) string {
 	return string(all)
 }
 
+// TestLargeValue: the longest value goes in and comes out again, in one piece
+// and ten at a time.
+func TestLargeValue(t *testing.T) {
+	addr := exampletest.Start(t).Addr("resp")
+	value := strings.Repeat("0123456789abcdef", maxBulk/16)
+	set, _ := codec{}.Append(nil, requestOf("SET", "k", value))
+	want := "+OK\r\n" + strings.Repeat(string(appendBulk(nil, []byte(value))), 10) + "+OK\r\n"
+	got := talk(t, "tcp", addr, string(set)+strings.Repeat("GET k\r\n", 10)+"QUIT\r\n")
+	if got != want {
+		t.Errorf("%d bytes came, want %d", len(got), len(want))
+	}
+}
+
 // startRedis runs redis-server on a Unix socket until the test ends.
 func startRedis(t *testing.T) (socket string) {
 	t.Helper()
