@@ -112,7 +112,7 @@ func TestManySlotsInACrashLoop(t *testing.T) {
 func TestExitCauses(t *testing.T) {
 	for _, tt := range []struct{ how, want string }{
 		{"exit", "exit 7"},
-		{"error", "exit 1: worker crash/0: Run: the database is on fire"},
+		{"error", "exit 1: worker crash/0: program ended: the database is on fire"},
 		{"panic", "exit 2: panic: on purpose"},
 		{"late", "exit 3"},
 		{"hang", "not ready in time: signal: killed"},
