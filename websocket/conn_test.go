@@ -206,7 +206,9 @@ func TestSending(t *testing.T) {
 	for _, deflate := range []bool{false, true} {
 		var lines []string
 		if deflate {
-			h.Deflate = &websocket.Deflate{MinSize: 1 << 30}
+			compressing := *h // the other is in use
+			compressing.Deflate = &websocket.Deflate{MinSize: 1 << 30}
+			h = &compressing
 			lines = append(lines, "Sec-WebSocket-Extensions: permessage-deflate")
 		}
 		p := dial(t, serve(t, h), lines...)
