@@ -125,6 +125,7 @@ func (c *Conn) flush() {
 		if len(bufs) > 0 {
 			n, err = c.stream.Send(bufs)
 			clear(bufs)
+			c.worker.bufs = bufs // keeps what it has grown to
 		}
 		c.sent(n)
 		if err != nil {
