@@ -206,9 +206,7 @@ func TestSending(t *testing.T) {
 	for _, deflate := range []bool{false, true} {
 		var lines []string
 		if deflate {
-			compressing := *h // the other is in use
-			compressing.Deflate = &websocket.Deflate{MinSize: 1 << 30}
-			h = &compressing
+			h = &websocket.Handler{OnMessage: h.OnMessage, Deflate: &websocket.Deflate{MinSize: 1 << 30}}
 			lines = append(lines, "Sec-WebSocket-Extensions: permessage-deflate")
 		}
 		p := dial(t, serve(t, h), lines...)
