@@ -124,3 +124,36 @@ func TestWritev(t *testing.T) {
 		expect(t, c, "one two tail")
 	})
 }
+
+// TestWriteShared: shared bytes go out in order with others and stay as they
+// are, whatever is written behind them.
+func TestWriteShared(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		block := []byte("one two and what is not written")
+		sum := string(block)
+		addr := serve(t, &jay.Server{
+			MaxOutput: 4096, DropNewest: true,
+			Handler: onLine(func(c *jay.Conn, line string) {
+				c.WriteString("first ")
+				c.WriteShared(block[:4])
+				c.WriteShared(block[4:8]) // lies behind it
+				c.WriteString("three ")
+				c.WriteShared(block[:4])
+				c.Write(append(c.AvailableBuffer(), "four "...))
+				c.WriteShared(nil)
+				c.WriteShared(block[4:8])
+				if _, err := c.WriteShared(make([]byte, 4096)); !errors.Is(err, jay.ErrOutputLimit) {
+					t.Errorf("WriteShared above the limit: %v, want ErrOutputLimit", err)
+				}
+			}),
+		}, backend)
+		c := dial(t, addr)
+		for range 3 {
+			send(t, c, "go\n")
+			expect(t, c, "first one two three one four two ")
+		}
+		if string(block) != sum {
+			t.Errorf("the shared bytes are now %q", block)
+		}
+	})
+}

@@ -41,6 +41,24 @@ func (c *Conn) Writev(pieces ...[]byte) (n int, err error) {
 	return n, nil
 }
 
+// WriteShared is Write without the copy, for bytes that go to many
+// connections: p must never change again. Pieces that lie one behind the other
+// in one buffer, and are written in this order, are sent as one.
+func (c *Conn) WriteShared(p []byte) (int, error) {
+	if c.filter != nil || len(p) == 0 {
+		return c.Write(p)
+	}
+	if c.state != stateOpen || c.has(flagFin) {
+		return 0, ErrClosed
+	}
+	if err := c.room(len(p)); err != nil {
+		return 0, c.overflow(err, len(p))
+	}
+	c.out.share(&c.worker.pool, p)
+	c.queued(len(p))
+	return len(p), nil
+}
+
 // put queues what the peer is to see for p.
 func (c *Conn) put(p []byte) error {
 	if c.filter == nil {
@@ -104,7 +122,12 @@ func (c *Conn) push(p []byte) {
 		return
 	}
 	c.out.push(&c.worker.pool, p)
-	c.worker.buffered += len(p)
+	c.queued(len(p))
+}
+
+// queued accounts for n more bytes of output and notices the high-water mark.
+func (c *Conn) queued(n int) {
+	c.worker.buffered += n
 	if c.out.size > c.worker.highWater && !c.has(flagFull) {
 		c.flags = c.flags&^flagDrainDue | flagFull | flagFullDue
 		if c.choked() {

@@ -10,6 +10,8 @@ type chunk struct {
 	next *chunk
 	b    []byte // len: filled; cap: smallChunk, largeChunk or other
 	off  int    // b[:off] has been sent
+
+	shared bool // b belongs to others as well: nothing is copied into it
 }
 
 const (
@@ -17,15 +19,20 @@ const (
 	largeChunk = 64 << 10
 
 	// What the pool keeps of each size when nothing is in use: about 1 MiB
-	// and 2 MiB.
-	keepSmall = 256
-	keepLarge = 32
+	// and 2 MiB, and half a MiB of chunks for shared bytes, which have none
+	// of their own.
+	keepSmall  = 256
+	keepLarge  = 32
+	keepShared = 8 << 10
 )
 
 // chunkPool is a free list. It belongs to one loop.
 type chunkPool struct {
 	small, large   *chunk
 	nSmall, nLarge int
+
+	bare  *chunk // without bytes of their own
+	nBare int
 }
 
 // get returns an empty chunk with room for n bytes, as far as the sizes go.
@@ -46,7 +53,27 @@ func (p *chunkPool) get(n int) *chunk {
 	return &chunk{b: make([]byte, 0, largeChunk)}
 }
 
+// share returns a chunk of bytes that are not the pool's.
+func (p *chunkPool) share(b []byte) *chunk {
+	k := p.bare
+	if k == nil {
+		return &chunk{b: b, shared: true}
+	}
+	p.bare, k.next = k.next, nil
+	p.nBare--
+	k.b = b
+	return k
+}
+
 func (p *chunkPool) put(k *chunk) {
+	if k.shared {
+		k.b, k.off = nil, 0
+		if p.nBare < keepShared {
+			k.next, p.bare = p.bare, k
+			p.nBare++
+		}
+		return
+	}
 	k.b, k.off = k.b[:0], 0
 	switch {
 	case cap(k.b) == smallChunk && p.nSmall < keepSmall:
@@ -68,7 +95,7 @@ type queue struct {
 // little. Bytes appended to it are queued by push without being copied.
 func (q *queue) free(p *chunkPool) []byte {
 	const little = 512
-	if q.tail == nil || cap(q.tail.b)-len(q.tail.b) < little {
+	if q.tail == nil || q.tail.shared || cap(q.tail.b)-len(q.tail.b) < little {
 		q.link(p.get(smallChunk))
 	}
 	return q.tail.b[len(q.tail.b):]
@@ -80,7 +107,7 @@ func (q *queue) push(p *chunkPool, b []byte) {
 		return
 	}
 	q.size += len(b)
-	if t := q.tail; t != nil && len(t.b) < cap(t.b) {
+	if t := q.tail; t != nil && !t.shared && len(t.b) < cap(t.b) {
 		room := t.b[len(t.b):cap(t.b)]
 		if len(b) <= len(room) && &room[0] == &b[0] {
 			t.b = t.b[:len(t.b)+len(b)]
@@ -97,6 +124,19 @@ func (q *queue) push(p *chunkPool, b []byte) {
 		b = b[n:]
 		q.link(k)
 	}
+}
+
+// share queues b itself. When it lies behind the piece of shared bytes that
+// was queued last, the two are one piece.
+func (q *queue) share(p *chunkPool, b []byte) {
+	q.size += len(b)
+	if t := q.tail; t != nil && t.shared && cap(t.b)-len(t.b) >= len(b) {
+		if behind := t.b[len(t.b) : len(t.b)+len(b)]; &behind[0] == &b[0] {
+			t.b = t.b[:len(t.b)+len(b)]
+			return
+		}
+	}
+	q.link(p.share(b))
 }
 
 func (q *queue) link(k *chunk) {

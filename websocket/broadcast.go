@@ -17,14 +17,14 @@ func (s *broadcast) send(c *Conn, m Message) error {
 	}
 	if !c.plain(len(m.data)) {
 		if frame := s.deflated(c, m); len(frame) > 0 {
-			_, err := c.jc.Write(frame)
+			_, err := c.jc.WriteShared(frame)
 			return err
 		}
 	}
 	if s.plain == nil {
 		s.plain = c.h.blocks.frame(bitFin|byte(m.kind()), m.data)
 	}
-	_, err := c.jc.Write(s.plain)
+	_, err := c.jc.WriteShared(s.plain)
 	return err
 }
 

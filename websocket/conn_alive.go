@@ -50,6 +50,7 @@ func (c *Conn) lost() {
 		c.h.OnError(c, errNoPong)
 	}
 	c.jc.Fail(errNoPong)
+	c.jc.Abort() // it would not take part in an orderly end either
 }
 
 // Writable: the output has fallen below the low-water mark.

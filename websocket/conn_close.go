@@ -58,6 +58,7 @@ func (c *Conn) tookClose(payload []byte) {
 // end closes the connection below, in order.
 func (c *Conn) end() {
 	c.setState(stateClosed)
+	c.leaveAll()
 	c.jc.SetDeadline(0)
 	c.jc.Close()
 }
@@ -68,6 +69,7 @@ func (c *Conn) fail(err *Error) {
 		c.sendClose(err.Code, err.Reason)
 	}
 	c.setState(stateClosed)
+	c.leaveAll()
 	c.jc.SetDeadline(0)
 	if c.h.OnError != nil {
 		c.h.OnError(c, err)

@@ -206,7 +206,7 @@ func TestSending(t *testing.T) {
 	for _, deflate := range []bool{false, true} {
 		var lines []string
 		if deflate {
-			h = &websocket.Handler{OnMessage: h.OnMessage, Deflate: &websocket.Deflate{MinSize: 1 << 30}}
+			h = &websocket.Handler{OnMessage: h.OnMessage, Deflate: &websocket.Deflate{MinSize: 1 << 30}} // the other is in use
 			lines = append(lines, "Sec-WebSocket-Extensions: permessage-deflate")
 		}
 		p := dial(t, serve(t, h), lines...)

@@ -34,9 +34,8 @@ type membership struct {
 	next  *membership
 }
 
-// Add makes c a member, until Remove or until it closes. Adding it again does
-// nothing. The callbacks of c's Handler run before it is removed, OnClose
-// after.
+// Add makes c a member, until Remove or until it closes; in OnClose it is none
+// any more. Adding it again does nothing.
 func (g *Group) Add(c *Conn) {
 	if g.Has(c) || c.state == stateClosed {
 		return
