@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -90,7 +91,7 @@ func parseOptions(args []string) (o options, err error) {
 
 func measureAll(ctx context.Context, b *bench, o options) ([]result, error) {
 	var results []result
-	for _, f := range figures {
+	for _, f := range slices.Concat(figures, webSocketFigures) {
 		if !o.only.MatchString(f.name) {
 			continue
 		}
