@@ -3,11 +3,13 @@ module github.com/jay-go/jay/integration
 go 1.26.0
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/jay-go/jay v0.0.0
 	google.golang.org/grpc v1.85.0
 )
 
 require (
+	github.com/klauspost/compress v1.20.3 // indirect
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.42.0 // indirect

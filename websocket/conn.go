@@ -60,6 +60,9 @@ func newConn(h *Handler, jc *jay.Conn, a acceptance) *Conn {
 	if a.agreed.serverBits != 0 {
 		c.in.flags |= mayCompress
 	}
+	if a.agreed.serverTakeover || a.agreed.clientTakeover {
+		c.windows = new(windows)
+	}
 	for i, p := range h.Subprotocols {
 		if p == a.subprotocol {
 			c.protocol = uint8(i + 1)

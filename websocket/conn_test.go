@@ -244,6 +244,32 @@ func TestCompressedSending(t *testing.T) {
 	}
 }
 
+// TestTakeover: where both sides agreed to it, the second message refers to
+// the first, and only there.
+func TestTakeover(t *testing.T) {
+	h := echo()
+	h.Deflate = &websocket.Deflate{ServerTakeover: true, ClientTakeover: true}
+	p := dial(t, serve(t, h), "Sec-WebSocket-Extensions: permessage-deflate")
+	if got := p.field("Sec-WebSocket-Extensions"); got != "permessage-deflate" {
+		t.Fatalf("agreed %q", got)
+	}
+	random := make([]byte, 1000) // compresses only against itself
+	for i := range random {
+		random[i] = byte(i * i * 7919 >> 5)
+	}
+	client := newTakeoverClient()
+	for i, limit := range []int{1100, 100, 100} {
+		p.send(frame(fin|rsv1|opBinary, client.compress(random)))
+		f, err := p.next()
+		if err != nil || f.first != fin|rsv1|opBinary || len(f.payload) > limit {
+			t.Fatalf("message %d: %v, %v", i, f, err)
+		}
+		if got := client.inflate(f.payload, len(random)); string(got) != string(random) {
+			t.Fatalf("message %d came back wrong", i)
+		}
+	}
+}
+
 // TestRef: other goroutines send and close, also when the connection has
 // gone.
 func TestRef(t *testing.T) {

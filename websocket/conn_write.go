@@ -112,7 +112,7 @@ func (c *Conn) send(m Message) error {
 	d := c.h.deflaters.get(c.h.Deflate, c.agreed.serverBits)
 	defer c.h.deflaters.put(d)
 	small := d.deflate(m.data, c.windows.sent())
-	if c.windows == nil && len(small) >= len(m.data) {
+	if !c.agreed.serverTakeover && len(small) >= len(m.data) {
 		return c.write(first, m.data)
 	}
 	if err := c.write(first|bitRSV1, small); err != nil {
