@@ -236,6 +236,9 @@ func TestHeadAccepts(t *testing.T) {
 		"upgrade": {"GET / HTTP/1.1\r\nHost: a\r\nConnection: x, Upgrade\r\nUpgrade: websocket\r\n\r\n", func(h *Head) bool {
 			return h.Upgrade() == "websocket"
 		}},
+		"upgrade in two fields": {"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket\r\n\r\n", func(h *Head) bool {
+			return h.Upgrade() == "h2c, websocket"
+		}},
 		"upgrade not named": {"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", func(h *Head) bool { return h.Upgrade() == "" }},
 		"content type":      {"GET / HTTP/1.1\r\nHost: a\r\nContent-Type: Text/HTML ; charset=x\r\n\r\n", func(h *Head) bool { return h.ContentType() == "text/html" }},
 	} {

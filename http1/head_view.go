@@ -2,6 +2,7 @@ package http1
 
 import (
 	"iter"
+	"strings"
 )
 
 // The accessors below return copies, which live as long as the program wants
@@ -136,14 +137,14 @@ func (h *Head) KeepAlive() bool {
 	return h.flags&flagClose == 0 && h.flags&(flag10|flagKeepAlive) != flag10
 }
 
-// Upgrade returns the protocols that the client offers to change to, as they
-// were sent, or "" when it offers none. An Upgrade field that Connection does
+// Upgrade returns the list of protocols that the client offers to change to,
+// or "" when it offers none. An Upgrade field that Connection does
 // not name is no offer.
 func (h *Head) Upgrade() string {
 	if h.flags&flagUpgrade == 0 {
 		return ""
 	}
-	return h.Header("Upgrade")
+	return strings.Join(h.HeaderValues("Upgrade"), ", ")
 }
 
 // ContentType returns the media type of the body in lower case, without

@@ -76,17 +76,17 @@ func negotiate(d *Deflate, field string) (agreement, string) {
 	if d == nil {
 		return agreement{}, ""
 	}
-	for field != "" {
-		var ext extension
-		var ok bool
-		if ext, field, ok = cutExtension(field); !ok {
-			break // the rest cannot be read
+	for {
+		field = strings.TrimLeft(field, ", \t") // a list may have empty members (RFC 9110 section 5.6.1)
+		ext, rest, ok := cutExtension(field)
+		if !ok {
+			return agreement{}, "" // the end, or what cannot be read
 		}
+		field = rest
 		if offer, ok := ext.deflate(); ok {
 			return d.accept(offer)
 		}
 	}
-	return agreement{}, ""
 }
 
 // accept returns what holds from now on and how the answer says so.

@@ -28,6 +28,8 @@ func TestNegotiate(t *testing.T) {
 		{"quoted", `permessage-deflate; server_max_window_bits="10"`, &Deflate{}, "permessage-deflate" + none + "; server_max_window_bits=10"},
 		{"second offer", "permessage-deflate; new_thing, permessage-deflate", &Deflate{}, "permessage-deflate" + none},
 		{"another extension first", "x-webkit; a=b; c , permessage-deflate", &Deflate{}, "permessage-deflate" + none},
+		{"empty members of the list", ",, permessage-deflate,", &Deflate{}, "permessage-deflate" + none},
+		{"nothing but empty members", ", ,", &Deflate{}, ""},
 		{"unknown parameter", "permessage-deflate; new_thing", &Deflate{}, ""},
 		{"twice", "permessage-deflate; client_max_window_bits; client_max_window_bits", &Deflate{}, ""},
 		{"twice with value", "permessage-deflate; server_max_window_bits=9; server_max_window_bits=9", &Deflate{}, ""},

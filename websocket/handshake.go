@@ -75,18 +75,19 @@ func acceptKey(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// tokens splits the lists of one field; all members must be tokens.
+// tokens splits the lists of one field. Each must be tokens, at least one;
+// empty members do not count (RFC 9110 section 5.6.1).
 func tokens(values []string) (all []string, ok bool) {
-	for _, v := range values {
-		for member := range strings.SplitSeq(v, ",") {
-			name, rest, ok := cutToken(member)
-			if !ok || rest != "" {
-				return nil, false
-			}
+	for member := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		name, rest, ok := cutToken(member)
+		switch {
+		case ok && rest == "":
 			all = append(all, name)
+		case ok || strings.Trim(member, " \t") != "":
+			return nil, false
 		}
 	}
-	return all, true
+	return all, len(all) > 0 || len(values) == 0
 }
 
 // choose returns the first of our subprotocols that the client has offered.

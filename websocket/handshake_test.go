@@ -30,6 +30,7 @@ func TestHandshake(t *testing.T) {
 	}{
 		{"good", append(upgrade, version, key), 0},
 		{"lists and cases", []string{"Connection: keep-alive, UPGRADE", "Upgrade: h2c, WebSocket", version, key}, 0},
+		{"a list in two fields", []string{"Connection: keep-alive", "Connection: Upgrade", "Upgrade: h2c", "Upgrade: websocket", version, key}, 0},
 		{"no upgrade", []string{version, key}, 426},
 		{"another protocol", []string{"Connection: Upgrade", "Upgrade: websocket2", version, key}, 426},
 		{"a version of the protocol", []string{"Connection: Upgrade", "Upgrade: websocket/13", version, key}, 426},
@@ -43,7 +44,8 @@ func TestHandshake(t *testing.T) {
 		{"key with bits too many", append(upgrade, version, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR=="), 400},
 		{"key that is no base64", append(upgrade, version, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j*Q=="), 400},
 		{"subprotocol that is no token", append(upgrade, version, key, `Sec-WebSocket-Protocol: a, "b"`), 400},
-		{"empty subprotocol", append(upgrade, version, key, "Sec-WebSocket-Protocol: a,,b"), 400},
+		{"empty members between subprotocols", append(upgrade, version, key, "Sec-WebSocket-Protocol: ,a,, b,"), 0},
+		{"no subprotocol at all", append(upgrade, version, key, "Sec-WebSocket-Protocol: ,"), 400},
 		{"foreign origin", append(upgrade, version, key, "Origin: http://b.test"), 403},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
