@@ -9,16 +9,17 @@ type broadcast struct {
 	compressed [maxWindowBits + 1][]byte // empty: not worth it; nil: not tried
 }
 
-// send sends the frame that suits c. With takeover each connection has a
-// history of its own, so its messages are compressed one by one.
+// send sends the frame that suits c. It refers to nothing that was sent
+// before, so it suits connections with takeover as well: what comes after may
+// refer to it.
 func (s *broadcast) send(c *Conn, m Message) error {
-	if c.agreed.serverTakeover {
-		return c.send(m)
-	}
 	if !c.plain(len(m.data)) {
 		if frame := s.deflated(c, m); len(frame) > 0 {
-			_, err := c.jc.WriteShared(frame)
-			return err
+			if _, err := c.jc.WriteShared(frame); err != nil {
+				return err
+			}
+			c.windows.keepSent(m.data, c.agreed)
+			return nil
 		}
 	}
 	if s.plain == nil {

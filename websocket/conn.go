@@ -72,7 +72,12 @@ func newConn(h *Handler, jc *jay.Conn, a acceptance) *Conn {
 	return c
 }
 
-func (c *Conn) setState(s state) { c.state = s }
+func (c *Conn) setState(s state) {
+	c.state = s
+	if s == stateClosed {
+		c.leaveAll()
+	}
+}
 
 func (c *Conn) has(f flags) bool { return c.flags&f != 0 }
 

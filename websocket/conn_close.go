@@ -58,7 +58,6 @@ func (c *Conn) tookClose(payload []byte) {
 // end closes the connection below, in order.
 func (c *Conn) end() {
 	c.setState(stateClosed)
-	c.leaveAll()
 	c.jc.SetDeadline(0)
 	c.jc.Close()
 }
@@ -69,7 +68,6 @@ func (c *Conn) fail(err *Error) {
 		c.sendClose(err.Code, err.Reason)
 	}
 	c.setState(stateClosed)
-	c.leaveAll()
 	c.jc.SetDeadline(0)
 	if c.h.OnError != nil {
 		c.h.OnError(c, err)
@@ -96,7 +94,6 @@ func (e *events) Close(jc *jay.Conn, err error) {
 	c.setState(stateClosed)
 	c.in.abandon(&c.h.buffers)
 	c.windows = nil
-	c.leaveAll()
 	if c.h.OnClose == nil || !opened {
 		return
 	}

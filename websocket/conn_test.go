@@ -3,6 +3,7 @@ package websocket_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -137,7 +138,7 @@ func TestKeepalive(t *testing.T) {
 			}
 		}
 	}()
-	for answered := 0; answered < 10; answered++ {
+	for range 4 {
 		good.expect(fin|opPing, "")
 		good.send(frame(fin|opPong, nil))
 	}
@@ -322,10 +323,11 @@ func TestStop(t *testing.T) {
 				t.Errorf("got %v, %v", f, err)
 			}
 			p.send(frame(fin|opClose, f.payload))
+			_, _ = io.Copy(io.Discard, p.r)
+			p.conn.Close()
 		}()
 	}) // its end stops the server
 	<-stopped
-	p.conn.Close()
 }
 
 // stillRunning keeps a peer open beyond the end of a subtest.

@@ -1,5 +1,7 @@
 package websocket
 
+import "slices"
+
 // Group sends to many connections of one worker at once: a message is encoded
 // once for all members, and compressed at most once for each window size. It
 // belongs to the loop of its members. The zero value is empty and ready.
@@ -14,7 +16,9 @@ type Group struct {
 	// CloseTryAgain: a client that misses messages should know.
 	OnSlow func(c *Conn) SlowPolicy
 
-	members []*membership
+	members  []*membership // nil: somebody who left while All went through them
+	gone     int           // how many are nil
+	yielding int           // calls of All under way
 }
 
 // SlowPolicy is what becomes of a message for a member that is slow.
@@ -57,8 +61,14 @@ func (g *Group) Remove(c *Conn) bool {
 	return false
 }
 
-// drop fills the place of m with the last member.
+// drop fills the place of m with the last member. While All goes through them
+// nobody changes places.
 func (g *Group) drop(m *membership) {
+	if g.yielding > 0 {
+		g.members[m.index] = nil
+		g.gone++
+		return
+	}
 	last := len(g.members) - 1
 	g.members[m.index] = g.members[last]
 	g.members[m.index].index = m.index
@@ -85,15 +95,29 @@ func (g *Group) Has(c *Conn) bool {
 }
 
 // Len returns the number of members.
-func (g *Group) Len() int { return len(g.members) }
+func (g *Group) Len() int { return len(g.members) - g.gone }
 
 // All calls yield for each member, in no order, until it returns false.
-// Meanwhile yield may remove and close members.
+// Meanwhile members may come, whom it leaves out, and go.
 func (g *Group) All(yield func(c *Conn) bool) {
-	for i := len(g.members) - 1; i >= 0; i-- {
-		if i < len(g.members) && !yield(g.members[i].c) {
+	g.yielding++
+	defer g.yielded()
+	for i := range len(g.members) {
+		if m := g.members[i]; m != nil && !yield(m.c) {
 			return
 		}
+	}
+}
+
+// yielded fills the places of those who left during All.
+func (g *Group) yielded() {
+	if g.yielding--; g.yielding > 0 || g.gone == 0 {
+		return
+	}
+	g.members = slices.DeleteFunc(g.members, func(m *membership) bool { return m == nil })
+	g.gone = 0
+	for i, m := range g.members {
+		m.index = i
 	}
 }
 

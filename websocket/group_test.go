@@ -1,9 +1,11 @@
 package websocket_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/websocket"
@@ -59,6 +61,60 @@ func TestGroup(t *testing.T) {
 	}
 }
 
+// TestGroupTakeover: members with a history of their own get the same frame as
+// all others, and it becomes part of their history.
+func TestGroupTakeover(t *testing.T) {
+	var g websocket.Group
+	h := room(&g, 1)
+	h.Deflate = &websocket.Deflate{ServerTakeover: true, MinSize: -1}
+	h.OnMessage = func(c *websocket.Conn, m websocket.Message) {
+		if m.IsText() {
+			c.Send(m)
+		} else {
+			g.Send(m)
+		}
+	}
+	addr := serve(t, h)
+	const offer = "Sec-WebSocket-Extensions: permessage-deflate"
+	members := []*peer{dial(t, addr, offer), dial(t, addr, offer), dial(t, addr, offer+"; server_no_context_takeover")}
+	clients := []*takeoverClient{newTakeoverClient(), newTakeoverClient(), nil}
+	receive := func(i int, want []byte) received {
+		t.Helper()
+		f, err := members[i].next()
+		if err != nil || f.first&rsv1 == 0 {
+			t.Fatalf("%v, %v", f, err)
+		}
+		got := []byte(nil)
+		if clients[i] != nil {
+			got = clients[i].inflate(f.payload, len(want))
+		} else if got, err = inflate(f.payload); err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Fatalf("member %d got %.40q, want %.40q", i, got, want)
+		}
+		return f
+	}
+	var all []byte
+	for i := range 100 {
+		all = fmt.Appendf(all, `{"id":%d,"price":%d.%d},`, i, i*i*7919%997, i*31%7)
+	}
+	alone := all[:len(all)/2]
+	members[0].send(frame(fin|opText, alone)) // the histories are different now
+	receive(0, alone)
+	members[1].send(frame(fin|opBinary, all))
+	frames := []received{receive(0, all), receive(1, all), receive(2, all)}
+	if !bytes.Equal(frames[0].payload, frames[2].payload) || !bytes.Equal(frames[1].payload, frames[2].payload) {
+		t.Error("the message was compressed more than once")
+	}
+	for i := range clients[:2] {
+		members[i].send(frame(fin|opText, all))
+		if f := receive(i, all); len(f.payload) > len(all)/10 {
+			t.Errorf("member %d: %d of %d bytes for what was sent to it before", i, len(f.payload), len(all))
+		}
+	}
+}
+
 // TestSlowMember: a member that does not read is left out by the policy and
 // holds no more than the limit; the others get everything.
 func TestSlowMember(t *testing.T) {
@@ -72,7 +128,8 @@ func TestSlowMember(t *testing.T) {
 			}
 			payload := websocket.Binary(make([]byte, size))
 			addr := serve(t, &websocket.Handler{
-				OnOpen: func(c *websocket.Conn) { g.Add(c); c.SendText("joined") },
+				CloseTimeout: 100 * time.Millisecond,
+				OnOpen:       func(c *websocket.Conn) { g.Add(c); c.SendText("joined") },
 				OnMessage: func(c *websocket.Conn, m websocket.Message) {
 					g.Send(payload)
 					g.All(func(c *websocket.Conn) bool { most = max(most, c.Buffered()); return true })
@@ -81,7 +138,7 @@ func TestSlowMember(t *testing.T) {
 					}
 				},
 				OnClose: func(_ *websocket.Conn, code websocket.Code, _ string) { closed <- code },
-			}, func(s *jay.Server) { s.CloseTimeout = 1e8 })
+			}, func(s *jay.Server) { s.CloseTimeout = 100 * time.Millisecond })
 			slow, fast := dial(t, addr), dial(t, addr)
 			slow.expect(fin|opText, "joined")
 			fast.expect(fin|opText, "joined")
