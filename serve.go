@@ -31,6 +31,7 @@ type host struct {
 	onListen    func(fn func([]listening))
 	overtaken   <-chan *Drain // a drain more urgent than the first
 	report      func(func() supervise.Stats)
+	guard       guard
 	connections func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo)
 }
 
@@ -72,6 +73,7 @@ func (s *Server) ServeReady(ctx context.Context, ready func(addrs []net.Addr)) e
 		connections: func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo) {},
 		unlisten:    func() { _ = closeAll() }, // its error is returned below
 		onListen:    func(func([]listening)) {},
+		guard:       guard{warn: time.Second, limit: -1, beat: func() {}},
 		ready: func() error {
 			if ready != nil {
 				var addrs []net.Addr
@@ -92,6 +94,7 @@ func (s *Server) program() supervise.Program {
 		Name: s.name(), Protocol: s.protocol(), Listen: s.addrs(),
 		Count: s.Workers, ReusePort: s.ReusePort, Backlog: s.Backlog,
 		StartTimeout: s.StartTimeout, StopTimeout: s.StopTimeout,
+		MaxRequests: s.MaxRequests, MaxAge: s.MaxAge, MaxRSS: s.MaxRSS,
 		Run: s.runWorker,
 	}
 }
@@ -102,6 +105,7 @@ func (s *Server) runWorker(ctx context.Context, w *supervise.Worker) error {
 		listen: listeningOn(w.Sockets()), setLoad: w.SetLoad, peers: w.PeerLoad, ready: w.Ready, report: w.ReportStats,
 		connections: w.ReportConnections,
 		overtaken:   w.Overtaken(),
+		guard:       guard{warn: w.BlockWarning(), limit: w.Watchdog(), beat: w.Beat, hung: w.Hung, recovered: w.Recovered},
 		unlisten:    func() {}, // the sockets are the master's
 		onListen: func(fn func([]listening)) {
 			w.OnSockets(func() { fn(listeningOn(w.Sockets())) })
@@ -119,6 +123,7 @@ func (s *Server) run(ctx context.Context, h host) error {
 	defer end()
 	w.life = life
 	w.loop.Post(w.start)
+	defer w.watch(h.guard)()
 	ended := make(chan error, 1)
 	go func() { ended <- w.loop.Run() }()
 	select {

@@ -127,6 +127,13 @@ type Server struct {
 	// Zero means 10 seconds.
 	StartTimeout, StopTimeout time.Duration
 
+	// MaxRequests, MaxAge and MaxRSS replace a worker process that has served
+	// so many requests, is so old, or takes so many bytes of memory: it drains
+	// when the next one is ready. See [supervise.Program]. Zero means no limit.
+	MaxRequests int64
+	MaxAge      time.Duration
+	MaxRSS      int64
+
 	// Loop is the backend: "auto" (also ""), "epoll", "goroutine". Under Main
 	// the flag --loop wins.
 	Loop string

@@ -39,7 +39,8 @@ func (w *Worker) report() supervise.Stats {
 	l := w.loop.Stats()
 	st.LoopSaturation = l.Saturation
 	if l.Busy > reportPatience/2 {
-		st.BusySeconds, st.BusyIn = l.Busy.Seconds(), l.BusyIn
+		_, where := w.loop.Stack()
+		st.BusySeconds, st.BusyIn = l.Busy.Seconds(), l.BusyIn+": "+where
 	}
 	return st
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jay-go/jay/loop"
@@ -23,7 +24,6 @@ type Worker struct {
 	live      int   // its length
 	due       *Conn // connections to settle, first to last
 	lastDue   *Conn
-	current   *Conn // whose callback is running
 	nextID    uint64
 	times     timeouts
 	drain     *Drain
@@ -36,6 +36,8 @@ type Worker struct {
 	life      context.Context // done when the worker ends
 	refusing  int             // connections that are being refused
 	helpers   sync.WaitGroup  // goroutines of Dial
+
+	current atomic.Pointer[Conn] // whose callback is running; the watchdog reads it
 
 	// The server's limits, and what is used of them.
 	maxConns, maxInput, maxOutput, maxBuffered int
@@ -105,8 +107,8 @@ func (w *Worker) remove(c *Conn) {
 
 // enter and leave frame every callback of a connection, so that a panic in it
 // has an owner.
-func (w *Worker) enter(c *Conn) { w.current = c }
-func (w *Worker) leave()        { w.current = nil }
+func (w *Worker) enter(c *Conn) { w.current.Store(c) }
+func (w *Worker) leave()        { w.current.Store(nil) }
 
 // list puts c at the end of those to settle.
 func (w *Worker) list(c *Conn) {
@@ -181,7 +183,7 @@ func (c *Conn) tellWritable() {
 
 // recovered is told by the loop of a callback that did not return.
 func (w *Worker) recovered(err *PanicError) {
-	c := w.current
+	c := w.current.Load()
 	w.leave()
 	w.stats.panics++
 	if w.starting {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/jay-go/jay/internal/stack"
 )
 
 // Config configures a [Loop]. The zero value works.
@@ -89,6 +91,7 @@ type Loop struct {
 	err       error       // why the loop ended; nil for Stop
 	stopping  bool
 	started   atomic.Bool
+	goroutine atomic.Int64 // the number of the one that runs the callbacks
 	done      chan struct{}
 }
 
@@ -144,6 +147,7 @@ func (l *Loop) Now() time.Time { return l.wall }
 // work is the loop's goroutine. When a callback panics or calls Goexit, the
 // deferred func starts the next one, which goes on behind that callback.
 func (l *Loop) work() {
+	l.goroutine.Store(stack.ID())
 	returned := false
 	defer func() {
 		if returned {

@@ -3,6 +3,8 @@ package loop
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/jay-go/jay/internal/stack"
 )
 
 // doing says what kind of callback the loop is in.
@@ -28,9 +30,11 @@ type Stats struct {
 	// Longest is the longest callback so far.
 	Longest time.Duration
 	// Busy is how long the callback that runs now has been running; 0 when
-	// the loop waits. BusyIn names its kind.
-	Busy   time.Duration
-	BusyIn string
+	// the loop waits. BusyIn names its kind. BusySince, from the loop's start,
+	// is the same for as long as it is the same callback.
+	Busy      time.Duration
+	BusyIn    string
+	BusySince time.Duration
 	// Panics counts callbacks that did not return.
 	Panics uint64
 }
@@ -60,13 +64,23 @@ func (l *Loop) Stats() Stats {
 		Panics:     m.panics.Load(),
 	}
 	if since := m.busySince.Load(); since != 0 {
-		st.Busy = max(now-time.Duration(since-1), 0)
+		st.BusySince = time.Duration(since - 1)
+		st.Busy = max(now-st.BusySince, 0)
 		st.BusyIn = doing(m.doing.Load()).String()
 	}
 	if stale := now - time.Duration(m.windowAt.Load()); stale > 2*meterWindow {
 		st.Saturation = min(float64(st.Busy)/float64(stale), 1)
 	}
 	return st
+}
+
+// Stack returns the stack of the goroutine that runs the callbacks, as a crash
+// would print it, and where in the program that is: "main.answer (main.go:34)".
+// Any goroutine may call it, above all while a callback blocks the loop; the
+// process stands still meanwhile.
+func (l *Loop) Stack() (trace []byte, where string) {
+	trace = stack.Of(stack.All(), l.goroutine.Load())
+	return trace, stack.Where(trace)
 }
 
 // Timers returns the number of live timers. Loop only.

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -35,6 +36,22 @@ func TestStatsWhileACallbackBlocks(t *testing.T) {
 	if st := l.Stats(); st.Longest != 7*time.Second || st.Busy != 0 || st.BusyIn != "" {
 		t.Errorf("at the end %+v, want Longest 7s and not busy", st)
 	}
+}
+
+// TestStackNamesTheCallback: the stack is that of the loop, also after a panic
+// has moved it to another goroutine.
+func TestStackNamesTheCallback(t *testing.T) {
+	l, f := newFake(t, Config{Recover: func(*PanicError) {}})
+	look := func() {
+		trace := asOther(func() string { trace, _ := l.Stack(); return string(trace) })
+		if !strings.Contains(trace, "TestStackNamesTheCallback") || !strings.Contains(trace, "(*Loop).turn(") {
+			t.Errorf("the stack of the loop is\n%s", trace)
+		}
+	}
+	l.Post(look)
+	l.Post(func() { panic("on purpose") })
+	l.Post(look)
+	f.run()
 }
 
 // asOther calls f on another goroutine, where Stats has to work too.

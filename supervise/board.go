@@ -17,6 +17,7 @@ const (
 	cellProgram = 0 // programKey
 	cellReady   = 1
 	cellLoad    = 2
+	cellBeat    = 3 // changes with each turn of the worker's loop; 0: it has none
 )
 
 // newBoard is a board that no other process sees.
@@ -37,6 +38,7 @@ func (b *board) cell(n int, program string) *cell {
 	c := &cell{b: b, n: n, key: programKey(program)}
 	c.word(cellReady).Store(0)
 	c.word(cellLoad).Store(0)
+	c.word(cellBeat).Store(0)
 	c.word(cellProgram).Store(c.key)
 	for used := b.words(0); ; {
 		have := used.Load()
@@ -56,6 +58,12 @@ func (b *board) clear(n int) {
 func (c *cell) word(i int) *atomic.Int64 { return c.b.words((c.n+1)*cellWords + i) }
 
 func (c *cell) setLoad(n int64) { c.word(cellLoad).Store(n) }
+
+// beat counts one sign of life.
+func (c *cell) beat() { c.word(cellBeat).Add(1) }
+
+// beat is the number of signs of life of the worker of cell n.
+func (b *board) beat(n int) int64 { return (&cell{b: b, n: n}).word(cellBeat).Load() }
 
 func (c *cell) setReady(ready bool) {
 	var v int64

@@ -37,12 +37,25 @@ type config struct {
 	user      string
 	group     string
 	watchdog  time.Duration
+	warning   time.Duration
 	describe  time.Duration // deadline of a new file's self-description
 
 	daemon, quiet, noLimit bool
 	json, watch, follow    bool
 	filter, sort           string
 	lines                  int
+}
+
+// watchdogLimit and blockWarning are those of the workers; negative is none.
+func (c *config) watchdogLimit() time.Duration { return timeoutOr(c.watchdog, defaultWatchdog) }
+func (c *config) blockWarning() time.Duration  { return timeoutOr(c.warning, defaultBlockWarning) }
+
+// watchPeriod is how often the master looks after its workers.
+func (c *config) watchPeriod() time.Duration {
+	if limit := c.watchdogLimit(); limit >= 0 {
+		return min(max(limit/4, 50*time.Millisecond), time.Second)
+	}
+	return time.Second
 }
 
 // flagValues are the raw values of the flags that need more than a variable.
@@ -138,7 +151,7 @@ func (c *config) flagSet(o *Options, v *flagValues) (*flag.FlagSet, error) {
 	fs.StringVar(&v.loop, "loop", "", "backend: auto, epoll, io_uring or goroutine")
 	fs.DurationVar(&v.stopTimeout, "stop-timeout", 0, "how long workers may drain; negative is no limit (10s)")
 	fs.DurationVar(&v.startTimeout, "start-timeout", 0, "how long workers may take to be ready; negative is no limit (10s)")
-	fs.DurationVar(&c.watchdog, "watchdog", o.Watchdog, "how long a callback may block a worker")
+	fs.DurationVar(&c.watchdog, "watchdog", o.Watchdog, "how long a callback may block a worker before another takes its place; negative is no limit (10s)")
 	fs.StringVar(&c.user, "user", o.User, "`USER` of the workers")
 	fs.StringVar(&c.group, "group", o.Group, "`GROUP` of the workers")
 	fs.StringVar(&v.admin, "admin", "", "`ADDR` of metrics and dashboard, in programs that have them")
@@ -255,6 +268,7 @@ func (c *config) apply(o *Options, v *flagValues) error {
 		return err
 	}
 	c.logMax = o.LogFileMaxSize
+	c.warning = o.BlockWarning
 	c.programs = slices.Clone(o.Programs)
 	if err := c.applyPrograms(v); err != nil {
 		return err
@@ -357,6 +371,7 @@ func (c *config) specs() []programSpec {
 		specs = append(specs, programSpec{
 			Name: p.name(), Protocol: p.Protocol, Listen: p.Listen, Count: p.count(), ReusePort: p.ReusePort, Backlog: p.backlog(),
 			StartTimeout: p.startTimeout(), StopTimeout: p.stopTimeout(), NotReloadable: p.NotReloadable,
+			MaxRequests: p.MaxRequests, MaxAge: p.MaxAge, MaxRSS: p.MaxRSS,
 		})
 	}
 	return specs

@@ -42,7 +42,7 @@ func (r *inProcess) run(ctx context.Context) error {
 		}
 		w := &Worker{
 			role: workerRole{Program: p.name(), Generation: 1, Incarnation: uint32(time.Now().Unix())<<8 | uint32(i), Loop: r.loop,
-				Watchdog: r.options.Watchdog},
+				Watchdog: timeoutOr(r.options.Watchdog, defaultWatchdog), Warning: timeoutOr(r.options.BlockWarning, defaultBlockWarning)},
 			logger: r.logger, cell: b.cell(i, p.name()), sockets: sockets,
 		}
 		wg.Go(func() {

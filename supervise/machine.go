@@ -52,6 +52,7 @@ const (
 	settleChanged  = time.Second             // new code has to stay ready this long before the old goes
 	settleSame     = 200 * time.Millisecond  // code that is known to work
 	killGrace      = 500 * time.Millisecond  // between a worker's deadline and SIGKILL
+	hungGrace      = 10 * time.Second        // for the heir of a hung worker to be ready
 	forcedDrain    = 10 * time.Second        // of a generation without StopTimeout that is in the way
 	signalSpacing  = 1500 * time.Millisecond // between reloads asked for by signals
 	backoffFirst   = 100 * time.Millisecond
@@ -131,6 +132,10 @@ func (m *machine) step(ev any) {
 		m.onReady(ev)
 	case evExited:
 		m.onExited(ev)
+	case evReplace:
+		m.onReplace(ev)
+	case evRecovered:
+		m.onRecovered(ev)
 	case evDescribed:
 		m.onDescribed(ev)
 	case evExecFailed:
@@ -199,9 +204,12 @@ func (m *machine) enforceDeadlines() {
 		if w.Deadline == 0 || now < w.Deadline || w.Killed != "" {
 			continue
 		}
-		if w.State == workerStarting {
+		switch w.State {
+		case workerStarting:
 			m.kill(w, "not ready in time")
-		} else {
+		case workerReady:
+			m.kill(w, w.Leave)
+		default:
 			m.kill(w, "not drained in time")
 		}
 	}

@@ -221,7 +221,7 @@ func (m *machine) failChange(err error) {
 	c := m.end()
 	for _, p := range c.Next {
 		for _, sl := range p.Slots {
-			if w := m.worker(sl.Worker); w != nil {
+			for _, w := range m.workersOf(sl) {
 				m.dismiss(w, p, Reload)
 			}
 		}
@@ -232,9 +232,13 @@ func (m *machine) failChange(err error) {
 
 // dismiss ends a worker: one that serves drains, one that does not is killed.
 func (m *machine) dismiss(w *worker, p *program, reason DrainReason) {
-	if w.State == workerStarting {
+	why := "no longer wanted"
+	if w.Hung {
+		why = w.Leave
+	}
+	if !w.serves() && w.State != workerDraining {
 		w.State, w.Drain = workerDraining, reason
-		m.kill(w, "no longer wanted")
+		m.kill(w, why)
 		return
 	}
 	m.drain(w, reason, p.Spec.StopTimeout, false)
@@ -267,15 +271,15 @@ func (m *machine) commit() {
 // stay that a reload has passed.
 func (m *machine) retire(p *program, kept bool) {
 	for _, sl := range p.Slots {
-		switch w := m.worker(sl.Worker); {
-		case w == nil:
+		if kept && sl.Worker == 0 {
+			sl.State, sl.Streak = slotWanted, 0
+		}
+		for _, w := range m.workersOf(sl) {
 			if kept {
-				sl.State, sl.Streak = slotWanted, 0
+				m.world.send(w, message{Kind: msgReload}, nil)
+			} else {
+				m.dismiss(w, p, Reload)
 			}
-		case kept:
-			m.world.send(w, message{Kind: msgReload}, nil)
-		default:
-			m.dismiss(w, p, Reload)
 		}
 	}
 }

@@ -35,6 +35,9 @@ func TestExplore(t *testing.T) {
 		{"a program that is not reloaded", []programSpec{one(1, false), background}, []programSpec{one(1, false), background},
 			budget{commands: 1, crashes: 1, waits: 1}},
 		{"a program that vanishes", []programSpec{one(1, false), background}, []programSpec{one(1, false)}, budget{commands: 2, crashes: 1}},
+		{"a worker that hangs", []programSpec{one(1, false)}, []programSpec{one(1, false)}, budget{commands: 1, crashes: 1, fails: 1, hangs: 1}},
+		{"two that hang, of two", []programSpec{one(2, true)}, []programSpec{one(2, true)}, budget{commands: 1, hangs: 2, only: commandScale}},
+		{"a worker that has served its time", []programSpec{one(1, false)}, []programSpec{one(1, false)}, budget{commands: 1, crashes: 1, recycles: 1}},
 		{"three reloads", []programSpec{one(1, false)}, []programSpec{one(1, false)}, budget{commands: 3, only: commandReload}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -57,8 +60,9 @@ func TestExplore(t *testing.T) {
 
 // budget bounds what may go wrong or be asked for on one path.
 type budget struct {
-	commands, crashes, fails, waits int
-	only                            commandKind // "" is all
+	commands, crashes, fails, waits, hangs, recycles int
+
+	only commandKind // "" is all
 }
 
 // situation is a place in the exploration.
@@ -128,7 +132,7 @@ func (e *explorer) choices(s *situation) (list []choice) {
 	for i, p := range s.World.Procs {
 		program := m.worker(p.ID).Program
 		switch {
-		case p.Killed || p.Drained:
+		case p.ends():
 			add(fmt.Sprintf("%s exits (pid %d)", program, p.PID), program, func(s *situation) { s.Machine.step(s.World.reap(s.World.Procs[i])) })
 			if p.Killed {
 				continue // nothing else can come of it
@@ -139,7 +143,25 @@ func (e *explorer) choices(s *situation) (list []choice) {
 				s.Machine.step(s.World.reap(s.World.Procs[i]))
 			})
 		}
-		if !p.Ready {
+		if w := m.worker(p.ID); w.Hung {
+			add(fmt.Sprintf("%s goes on (pid %d)", program, p.PID), "*", func(s *situation) {
+				s.World.Procs[i].Hung = false
+				s.Machine.step(evRecovered{s.World.Procs[i].ID})
+			})
+		} else if s.budget.hangs > 0 && !p.Hung {
+			add(fmt.Sprintf("%s hangs (pid %d)", program, p.PID), program, func(s *situation) {
+				s.budget.hangs--
+				s.World.Procs[i].Hung = true
+				s.Machine.step(evReplace{ID: s.World.Procs[i].ID, Why: "blocked", Hung: true})
+			})
+		}
+		if s.budget.recycles > 0 && p.Ready {
+			add(fmt.Sprintf("%s has served its time (pid %d)", program, p.PID), "", func(s *situation) {
+				s.budget.recycles--
+				s.Machine.step(evReplace{ID: s.World.Procs[i].ID, Why: "100 requests"})
+			})
+		}
+		if !p.Ready && !p.Hung {
 			add(fmt.Sprintf("%s is ready (pid %d)", program, p.PID), "*", func(s *situation) {
 				s.World.Procs[i].Ready = true
 				s.Machine.step(evReady{s.World.Procs[i].ID})
@@ -188,7 +210,7 @@ func commandEvents(m *machine) []evCommand {
 func (s *situation) readiness() map[string]int {
 	n := map[string]int{}
 	for _, w := range s.Machine.Workers {
-		if p := s.World.proc(w.PID); p != nil && p.Ready && !p.Drained && !p.Killed && w.State == workerReady {
+		if p := s.World.proc(w.PID); p != nil && p.Ready && !p.Drained && !p.Killed && !p.Hung && w.State == workerReady {
 			n[w.Program]++
 		}
 	}
@@ -238,11 +260,17 @@ func (e *explorer) checkProcesses(s *situation, fail func(string, ...any)) {
 	for _, fleet := range [][]*program{m.Programs, m.next()} {
 		for _, p := range fleet {
 			for i, sl := range p.Slots {
-				if sl.Worker != 0 {
-					slots[sl.Worker]++
-					if w := m.worker(sl.Worker); w == nil || w.Slot != i || w.Program != p.Spec.Name {
-						fail("slot %s/%d has worker %d, which is %+v", p.Spec.Name, i, sl.Worker, w)
+				for _, id := range []uint32{sl.Worker, sl.Heir} {
+					if id == 0 {
+						continue
 					}
+					slots[id]++
+					if w := m.worker(id); w == nil || w.Slot != i || w.Program != p.Spec.Name {
+						fail("slot %s/%d has worker %d, which is %+v", p.Spec.Name, i, id, w)
+					}
+				}
+				if sl.Heir != 0 && m.worker(sl.Worker) == nil {
+					fail("slot %s/%d has an heir and nobody to inherit from", p.Spec.Name, i)
 				}
 			}
 		}
@@ -336,10 +364,10 @@ func (e *explorer) checkEnds(from *situation) {
 			s.exec(e.next...)
 		case len(s.World.Describes) > 0:
 			s.described(nil, e.next...)
-		case slices.ContainsFunc(s.World.Procs, func(p *fakeProc) bool { return p.Killed || p.Drained }):
-			i := slices.IndexFunc(s.World.Procs, func(p *fakeProc) bool { return p.Killed || p.Drained })
+		case slices.ContainsFunc(s.World.Procs, (*fakeProc).ends):
+			i := slices.IndexFunc(s.World.Procs, (*fakeProc).ends)
 			m.step(s.World.reap(s.World.Procs[i]))
-		case slices.ContainsFunc(s.World.Procs, func(p *fakeProc) bool { return !p.Ready }):
+		case slices.ContainsFunc(s.World.Procs, func(p *fakeProc) bool { return !p.Ready && !p.Hung }):
 			s.allReady()
 		case !s.tick():
 			e.checkOver(from, s)
@@ -395,7 +423,7 @@ func (s *situation) key() string {
 			}
 			p.LastExit, p.Restarts = "", 0
 			for _, sl := range p.Slots {
-				sl.Worker = uint32(name("worker", int(sl.Worker)))
+				sl.Worker, sl.Heir = uint32(name("worker", int(sl.Worker))), uint32(name("worker", int(sl.Heir)))
 				relative(&sl.RetryAt)
 				for i := range sl.Sockets {
 					sl.Sockets[i] = name("fd", sl.Sockets[i])
@@ -433,7 +461,8 @@ func (s *situation) key() string {
 		w.Describes[i].Token = 0
 	}
 	w.Clock, w.NextPID, w.NextFD = 0, 0, 0
-	b, err := json.Marshal([]any{m.state, w, s.budget.commands, s.budget.crashes, s.budget.fails, s.budget.waits})
+	b, err := json.Marshal([]any{m.state, w, s.budget.commands, s.budget.crashes, s.budget.fails, s.budget.waits,
+		s.budget.hangs, s.budget.recycles})
 	if err != nil {
 		panic(err)
 	}

@@ -33,8 +33,12 @@ type fakeProc struct {
 	Ready    bool // it has said so
 	Drained  bool // it was told to go
 	Killed   bool
+	Hung     bool // it does nothing any more
 	Starting bool
 }
+
+// ends reports a process that is going to exit.
+func (p *fakeProc) ends() bool { return p.Killed || p.Drained && !p.Hung }
 
 type fakeSocket struct {
 	FD    int
@@ -230,7 +234,7 @@ func (s *fakeService) command(ev evCommand) *operation {
 // allReady lets every process that has not said so be ready.
 func (s *fakeService) allReady() {
 	for _, p := range slices.Clone(s.World.Procs) {
-		if !p.Ready && !p.Killed {
+		if !p.Ready && !p.Killed && !p.Hung {
 			p.Ready = true
 			s.Machine.step(evReady{ID: p.ID})
 		}

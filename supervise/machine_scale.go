@@ -38,7 +38,7 @@ func (m *machine) resize(p *program, n int) {
 		p.Slots = append(p.Slots, &slot{})
 	}
 	for _, sl := range p.Slots[n:] {
-		if w := m.worker(sl.Worker); w != nil {
+		for _, w := range m.workersOf(sl) {
 			m.dismiss(w, p, Scale)
 		}
 	}
@@ -51,20 +51,25 @@ func (m *machine) resize(p *program, n int) {
 func (m *machine) reassign(p *program) error {
 	err := m.assignSockets(p)
 	for _, sl := range p.Slots {
-		w := m.worker(sl.Worker)
-		if w == nil || err != nil || slices.Equal(w.Sockets, sl.Sockets) {
-			continue
-		}
-		var added []*socket
-		for _, s := range m.socketsOf(sl.Sockets) {
-			if !slices.Contains(w.Sockets, s.ID) {
-				added = append(added, s)
+		for _, w := range m.workersOf(sl) {
+			if err == nil && !slices.Equal(w.Sockets, sl.Sockets) {
+				m.giveSockets(w, sl.Sockets)
 			}
 		}
-		m.world.send(w, message{Kind: msgSockets, Sockets: roles(m.socketsOf(sl.Sockets))}, added)
-		w.Sockets = slices.Clone(sl.Sockets)
 	}
 	return err
+}
+
+// giveSockets tells a running worker its new set.
+func (m *machine) giveSockets(w *worker, ids []int) {
+	var added []*socket
+	for _, s := range m.socketsOf(ids) {
+		if !slices.Contains(w.Sockets, s.ID) {
+			added = append(added, s)
+		}
+	}
+	m.world.send(w, message{Kind: msgSockets, Sockets: roles(m.socketsOf(ids))}, added)
+	w.Sockets = slices.Clone(ids)
 }
 
 func roles(sockets []*socket) []socketRole {
@@ -89,7 +94,7 @@ func (m *machine) advanceScale() {
 // grown reports whether every slot from one on has a ready worker.
 func (m *machine) grown(p *program, from int) bool {
 	for i := from; i < len(p.Slots); i++ {
-		if w := m.worker(p.Slots[i].Worker); w == nil || w.State != workerReady {
+		if !m.worker(p.Slots[i].Worker).serves() {
 			return false
 		}
 	}

@@ -56,6 +56,9 @@ type programSpec struct {
 	StartTimeout  time.Duration `json:"start_timeout"` // negative: none
 	StopTimeout   time.Duration `json:"stop_timeout"`  // negative: none
 	NotReloadable bool          `json:"not_reloadable"`
+	MaxRequests   int64         `json:"max_requests"`
+	MaxAge        time.Duration `json:"max_age"`
+	MaxRSS        int64         `json:"max_rss"`
 }
 
 // build is one open program file.
@@ -89,6 +92,7 @@ const (
 // slot is the place of one worker.
 type slot struct {
 	Worker  uint32    `json:"worker"` // 0: none
+	Heir    uint32    `json:"heir"`   // starts while Worker has to Leave; 0: none
 	State   slotState `json:"state"`
 	Streak  int       `json:"streak"` // starts without a healthy second, in a row
 	RetryAt instant   `json:"retry_at"`
@@ -120,7 +124,12 @@ type worker struct {
 	Deadline   instant     `json:"deadline"` // of starting or draining; 0: none
 	Killed     string      `json:"killed"`   // why the master killed it
 	Drain      DrainReason `json:"drain"`
+	Leave      string      `json:"leave"` // why another has to take its place; "": it stays
+	Hung       bool        `json:"hung"`  // it serves nobody
 }
+
+// serves reports whether a worker, which may be nil, does what it is for.
+func (w *worker) serves() bool { return w != nil && w.State == workerReady && !w.Hung }
 
 // socket is one bound socket that the master holds.
 type socket struct {
@@ -251,13 +260,13 @@ func (s *state) next() []*program {
 	return s.Change.Next
 }
 
-// slotOf finds the slot that a worker fills, and whether that is in the new
-// fleet; nil for one that drains.
+// slotOf finds the slot that a worker fills or is the heir of, and whether that
+// is in the new fleet; nil for one that drains.
 func (s *state) slotOf(id uint32) (p *program, sl *slot, isNext bool) {
 	for i, fleet := range [][]*program{s.Programs, s.next()} {
 		for _, p := range fleet {
 			for _, sl := range p.Slots {
-				if sl.Worker == id {
+				if sl.Worker == id || sl.Heir == id {
 					return p, sl, i == 1
 				}
 			}
@@ -270,7 +279,7 @@ func (s *state) slotOf(id uint32) (p *program, sl *slot, isNext bool) {
 func (s *state) ready(p *program) int {
 	n := 0
 	for _, sl := range p.Slots {
-		if w := s.worker(sl.Worker); w != nil && w.State == workerReady {
+		if s.worker(sl.Worker).serves() {
 			n++
 		}
 	}

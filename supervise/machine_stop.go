@@ -7,10 +7,10 @@ func (m *machine) hold() {
 	m.Held = true
 	for _, p := range m.Programs {
 		for _, sl := range p.Slots {
-			if w := m.worker(sl.Worker); w != nil {
+			for _, w := range m.workersOf(sl) {
 				m.dismiss(w, p, Scale)
 			}
-			sl.Worker = 0
+			sl.Worker, sl.Heir = 0, 0
 		}
 	}
 }

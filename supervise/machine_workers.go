@@ -15,7 +15,7 @@ func (m *machine) fillSlots() {
 	now := m.world.now()
 	for _, p := range m.Programs {
 		for i, sl := range p.Slots {
-			if sl.Worker != 0 || sl.State == slotFailed || sl.State == slotBackoff && now < sl.RetryAt {
+			if !m.vacant(sl) || sl.State == slotFailed || sl.State == slotBackoff && now < sl.RetryAt {
 				continue
 			}
 			sl.State = slotWanted
@@ -29,7 +29,25 @@ func (m *machine) fillSlots() {
 	}
 }
 
-// start makes the worker of a slot.
+// vacant reports whether a slot wants a process: it has none, or one that has
+// to leave and no heir yet.
+func (m *machine) vacant(sl *slot) bool {
+	w := m.worker(sl.Worker)
+	return w == nil || w.Leave != "" && w.Killed == "" && sl.Heir == 0
+}
+
+// workersOf lists the processes of a slot: its worker and its heir.
+func (m *machine) workersOf(sl *slot) []*worker {
+	var list []*worker
+	for _, id := range []uint32{sl.Worker, sl.Heir} {
+		if w := m.worker(id); w != nil {
+			list = append(list, w)
+		}
+	}
+	return list
+}
+
+// start makes the worker of a slot, or the heir of the one that it has.
 func (m *machine) start(p *program, i, generation int) error {
 	sl, now := p.Slots[i], m.world.now()
 	w := &worker{
@@ -48,7 +66,11 @@ func (m *machine) start(p *program, i, generation int) error {
 		return err
 	}
 	w.PID = pid
-	sl.Worker = w.ID
+	if sl.Worker == 0 {
+		sl.Worker = w.ID
+	} else {
+		sl.Heir = w.ID
+	}
 	m.Workers = append(m.Workers, w)
 	return nil
 }
@@ -82,6 +104,9 @@ func (m *machine) onReady(ev evReady) {
 	w.State, w.Deadline = workerReady, 0
 	m.world.log(slog.LevelInfo, "worker ready", "program", w.Program, "slot", w.Slot, "pid", w.PID, "generation", w.Generation,
 		"after", time.Duration(m.world.now()-w.Started).Round(time.Millisecond))
+	if p, sl, _ := m.slotOf(w.ID); sl != nil && sl.Heir == w.ID {
+		m.succeed(p, sl)
+	}
 }
 
 func (m *machine) onExited(ev evExited) {
@@ -101,7 +126,12 @@ func (m *machine) onExited(ev evExited) {
 	if sl == nil {
 		return
 	}
-	sl.Worker = 0
+	isHeir := sl.Heir == w.ID
+	if isHeir {
+		sl.Heir = 0
+	} else {
+		sl.Worker, sl.Heir = sl.Heir, 0
+	}
 	if isNext {
 		m.failChange(fmt.Errorf("new worker %s/%d: %s", w.Program, w.Slot, cause))
 		return
@@ -109,14 +139,20 @@ func (m *machine) onExited(ev evExited) {
 	if m.Phase != phaseRunning || m.Held {
 		return
 	}
-	p.Restarts++
-	p.LastExit = cause
-	if w.State != workerStarting && time.Duration(m.world.now()-w.Started) >= healthyTime {
-		sl.Streak, sl.State = 0, slotWanted
-	} else {
-		m.backOff(p, sl)
+	if !w.Hung { // that was counted when it was found
+		p.Restarts++
+		p.LastExit = cause
 	}
-	m.scaleLost(w, cause)
+	switch {
+	case !isHeir && sl.Worker != 0: // the heir is under way
+	case w.State == workerStarting || time.Duration(m.world.now()-w.Started) < healthyTime:
+		m.backOff(p, sl)
+	case sl.State == slotWanted: // otherwise it is the heirs that do not start
+		sl.Streak = 0
+	}
+	if !isHeir {
+		m.scaleLost(w, cause)
+	}
 }
 
 // report tells the log and the hook how a worker ended.

@@ -42,6 +42,7 @@ type master struct {
 	describes []*describing
 	queries   []*query
 	sequence  uint64
+	watched   time.Time // when watch looked last
 	board     *board
 	boardFD   int
 	boardMap  *sys.SharedWords
@@ -61,6 +62,11 @@ type proc struct {
 	stats      Stats
 	heap       int64
 	sample     sample
+
+	beat   int64         // as last seen on the board
+	silent time.Duration // since it has changed
+	missed bool          // so long that the machine was told
+	early  float64       // see programSpec.served
 }
 
 // timer is a call that the owner makes at a time.
@@ -154,6 +160,7 @@ func (m *master) run() {
 	wake := time.NewTimer(0)
 	defer wake.Stop()
 	m.everySecond()
+	m.watch()
 	m.step(evTick{})
 	m.reap() // what ended while nobody was notified
 	for m.machine.Phase != phaseStopped {
@@ -395,6 +402,10 @@ func (m *master) onMessage(ev messageEvent) {
 	switch ev.m.Kind {
 	case msgReady:
 		m.step(evReady{ID: ev.id})
+	case msgHung:
+		m.step(evReplace{ID: ev.id, Hung: true, Why: "hung: " + printable(ev.m.Why, 500)})
+	case msgRecovered:
+		m.step(evRecovered{ID: ev.id})
 	case msgStats, msgConnections:
 		m.onAnswer(p, ev.m)
 	}

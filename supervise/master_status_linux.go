@@ -180,7 +180,7 @@ func (p *proc) row(late bool) WorkerStatus {
 		Started: w.StartedAt.Round(time.Millisecond), AgeSeconds: seconds(time.Since(w.StartedAt)), RSSBytes: rss(w.PID),
 		HeapBytes: p.heap, CPUPercent: round(p.sample.percent), Stats: p.stats, RequestsPerSecond: round(p.sample.rps),
 	}
-	if late && (w.State != workerStarting) && (stopped(w.PID) || time.Since(p.heard) > 1500*time.Millisecond) {
+	if w.Hung || late && (w.State != workerStarting) && (stopped(w.PID) || time.Since(p.heard) > 1500*time.Millisecond) {
 		row.State = "silent"
 	}
 	return row

@@ -43,7 +43,8 @@ func (m *master) start(w *worker, b *build, sockets []*socket) (int, error) {
 	}
 	defer closeAll(ctlChild, outW, errW)
 	info := bootInfo{Role: roleWorker, Ctl: 3, Board: 4, Worker: &workerRole{
-		Program: w.Program, Slot: w.Slot, Generation: w.Generation, Incarnation: w.ID, Loop: m.c.loop, Watchdog: m.c.watchdog, Cell: w.Cell,
+		Program: w.Program, Slot: w.Slot, Generation: w.Generation, Incarnation: w.ID, Loop: m.c.loop, Cell: w.Cell,
+		Watchdog: m.c.watchdogLimit(), Warning: m.c.blockWarning(),
 	}}
 	files := []int{m.null, outW, errW, ctlChild, m.boardFD}
 	for _, r := range roles(sockets) {
@@ -74,7 +75,7 @@ func (m *master) spawn(file int, files []int, info bootInfo) (int, error) {
 
 // adopt begins to listen to a worker's process.
 func (m *master) adopt(w *worker, pid, ctl, out, err int, outPartial, errPartial []byte) {
-	p := &proc{w: w, ctl: sys.NewPacketConn(ctl), heard: time.Now()}
+	p := &proc{w: w, ctl: sys.NewPacketConn(ctl), heard: time.Now(), early: rand.Float64()}
 	output := func(stream string) func(string) {
 		return func(line string) {
 			m.sink.Write(outputLine(m.c.logFormat, w.Program, w.Slot, pid, stream, line))

@@ -22,6 +22,8 @@ const (
 	msgReady       messageKind = "ready"
 	msgStats       messageKind = "stats"       // answer: Stats, Heap
 	msgConnections messageKind = "connections" // answer, in parts: Connections, More
+	msgHung        messageKind = "hung"        // Why
+	msgRecovered   messageKind = "recovered"   // hung no more
 
 	// From the master.
 	msgDrain          messageKind = "drain"           // Reason, Timeout, Dump
@@ -38,6 +40,7 @@ type message struct {
 	Reason      DrainReason      `json:"reason,omitempty"`
 	Timeout     time.Duration    `json:"timeout,omitempty"` // negative: none
 	Dump        bool             `json:"dump,omitempty"`
+	Why         string           `json:"why,omitempty"`
 	Stats       *Stats           `json:"stats,omitempty"`
 	Heap        int64            `json:"heap,omitempty"`
 	Query       *ConnectionQuery `json:"query,omitempty"`

@@ -46,9 +46,16 @@ type Options struct {
 	// User and Group are whom the workers run as; empty means the master's own.
 	User, Group string
 
-	// Watchdog is handed to the workers: how long a callback may block the
-	// loop before it is reported and the worker replaced.
+	// Watchdog is how long a callback may block a worker's loop, or its process
+	// be stopped, before the worker is replaced: all its goroutines go to the
+	// log, another worker starts in its slot, and it is killed when that is
+	// ready. Zero means 10 seconds; negative means no limit.
 	Watchdog time.Duration
+
+	// BlockWarning is how long a callback may block a worker's loop before the
+	// log says so, with the callback's stack. Zero means a second; negative
+	// means never.
+	BlockWarning time.Duration
 
 	// OnMasterReload runs in the master when a reload has succeeded.
 	OnMasterReload func()
@@ -85,6 +92,11 @@ type Command struct {
 // Main runs programs under the command line of the package and exits the
 // process: it is the whole main function of a service.
 func Main(programs ...Program) { (&Options{Programs: programs}).Main() }
+
+const (
+	defaultWatchdog     = 10 * time.Second
+	defaultBlockWarning = time.Second
+)
 
 func (o *Options) version() string {
 	if o.Version != "" {

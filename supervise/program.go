@@ -44,6 +44,15 @@ type Program struct {
 	// they are told by OnReload.
 	NotReloadable bool
 
+	// MaxRequests, MaxAge and MaxRSS, in bytes, are limits to what one worker
+	// process serves. One that has come near a limit is replaced: it drains
+	// when the next is ready. The workers of a program do so at different
+	// times, between nine tenths of the limit and the limit, looked at about
+	// once a second. Zero means no limit.
+	MaxRequests int64
+	MaxAge      time.Duration
+	MaxRSS      int64
+
 	// Run does the work of one worker process. It calls w.Ready when it
 	// serves, and drains and returns when ctx is done: context.Cause(ctx) is
 	// a *Drain. A worker that returns earlier, or panics, is restarted.
@@ -156,6 +165,9 @@ func (p *Program) validate() error {
 	}
 	if p.Backlog < 0 {
 		return fmt.Errorf("backlog is %d; write a positive number, or 0 for 1024", p.Backlog)
+	}
+	if p.MaxRequests < 0 || p.MaxAge < 0 || p.MaxRSS < 0 {
+		return fmt.Errorf("MaxRequests %d, MaxAge %v, MaxRSS %d; write positive limits, or 0 for none", p.MaxRequests, p.MaxAge, p.MaxRSS)
 	}
 	for _, text := range p.Listen {
 		if _, err := addr.Parse(text); err != nil {

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"runtime/metrics"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/jay-go/jay/internal/stack"
 )
 
 // A Worker is a worker process as its program sees it. Its methods may be
@@ -38,7 +41,8 @@ type workerRole struct {
 	Generation  int           `json:"generation"`
 	Incarnation uint32        `json:"incarnation"`
 	Loop        string        `json:"loop"`
-	Watchdog    time.Duration `json:"watchdog"`
+	Watchdog    time.Duration `json:"watchdog"`      // negative: none
+	Warning     time.Duration `json:"block_warning"` // negative: none
 	Sockets     []socketRole  `json:"sockets"`
 	Cell        int           `json:"cell"`
 }
@@ -73,8 +77,40 @@ func (w *Worker) Incarnation() uint32 { return w.role.Incarnation }
 // Loop is what --loop was resolved to by Options.Loop.
 func (w *Worker) Loop() string { return w.role.Loop }
 
-// Watchdog is the value of --watchdog; zero where it is not set.
+// Watchdog is how long a callback may block the worker's loop before the worker
+// is replaced; negative means for ever. See [Options.Watchdog].
 func (w *Worker) Watchdog() time.Duration { return w.role.Watchdog }
+
+// BlockWarning is how long a callback may block the loop before the log says
+// so; negative means that it never does.
+func (w *Worker) BlockWarning() time.Duration { return w.role.Warning }
+
+// Beat is a sign of life. It is to come from the very loop that serves, at
+// least every Watchdog/4 and every second: a worker that has given one, and
+// then gives none for longer than Watchdog, is replaced. A program that never
+// calls it is not watched in this way.
+func (w *Worker) Beat() { w.cell.beat() }
+
+// Hung says that the worker serves nobody any more, and why. All goroutines go
+// to the log and the master starts another worker in the slot; this one is
+// killed when that is ready, unless it has recovered by then.
+func (w *Worker) Hung(why string) {
+	w.tell(message{Kind: msgHung, Why: why})
+	os.Stderr.Write(stack.All())
+}
+
+// Recovered takes Hung back: the worker drains when the other is ready.
+func (w *Worker) Recovered() { w.tell(message{Kind: msgRecovered}) }
+
+// tell sends what is news rather than an answer.
+func (w *Worker) tell(m message) {
+	if w.master == nil {
+		return
+	}
+	if err := w.master.send(m); err != nil {
+		w.logger.Warn("tell the master", "kind", string(m.Kind), "error", err)
+	}
+}
 
 // Logger writes to the worker's standard error, which the master collects.
 func (w *Worker) Logger() *slog.Logger { return w.logger }

@@ -7,10 +7,10 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/internal/stack"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -175,7 +175,7 @@ func (l *workerLink) drain(d *Drain) {
 
 func (l *workerLink) onDrain(m message) {
 	if m.Dump {
-		os.Stderr.Write(allStacks())
+		os.Stderr.Write(stack.All())
 	}
 	d := &Drain{Reason: m.Reason}
 	if m.Timeout >= 0 {
@@ -202,9 +202,4 @@ func (l *workerLink) masterGone() {
 		}
 	})
 	l.drain(&Drain{Reason: MasterGone, Deadline: time.Now().Add(orphanDrain)})
-}
-
-func allStacks() []byte {
-	buf := make([]byte, 1<<20)
-	return buf[:runtime.Stack(buf, true)]
 }

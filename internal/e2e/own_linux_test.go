@@ -40,8 +40,19 @@ func large() {
 	})
 }
 
+// mortal has workers that serve 500 requests each.
+func mortal() {
+	jay.Main(&jay.Server{
+		Name:        "mortal",
+		Addr:        "tcp://127.0.0.1:0",
+		Workers:     2,
+		MaxRequests: 500,
+		Handler:     http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { w.WriteString("ok") }),
+	})
+}
+
 // ownPrograms are what the test binary becomes when JAY_E2E_PROGRAM says so.
-var ownPrograms = map[string]func(){"counting": counting, "large": large}
+var ownPrograms = map[string]func(){"counting": counting, "large": large, "mortal": mortal}
 
 const ownVariable = "JAY_E2E_PROGRAM"
 

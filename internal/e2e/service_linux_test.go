@@ -83,7 +83,9 @@ type workerStatus struct {
 	Program, State                string
 	Slot, PID                     int
 	Panics, Requests, Connections int
-	BytesIn                       int `json:"bytes_in"`
+	BytesIn                       int     `json:"bytes_in"`
+	BusySeconds                   float64 `json:"busy_s"`
+	BusyIn                        string  `json:"busy_in"`
 }
 
 func (st status) hasWorker(pid int) bool {
