@@ -7,13 +7,13 @@ import (
 
 // Tick is the resolution of a [Deadline]: it expires at its time or up to one
 // tick later, never earlier.
-const Tick = 100 * time.Millisecond
+const Tick = 50 * time.Millisecond
 
-const wheelSlots = 1024 // one revolution: 102.4 s
+const wheelSlots = 2048 // one revolution: 102.4 s
 
 // farthest is the furthest that a deadline can lie ahead: ticks are compared
 // by their difference, which has 32 bits.
-const farthest = 1e9 * Tick
+const farthest = 2e9 * Tick
 
 // Expirer is told when a deadline has passed.
 type Expirer interface{ Expire() }
