@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jay-go/jay/bench/codec"
 )
@@ -107,5 +108,66 @@ var figures = []figure{
 		servers: []server{jay, netHTTP, fastHTTP, nginx},
 		unit:    "ms",
 		measure: besideSlowClients,
+	},
+}
+
+// connectionFigures are those of connections without HTTP. CPU is held against
+// the first server.
+var connectionFigures = []figure{
+	{
+		name:    "CPU per MiB through a TCP proxy",
+		what:    "2 GiB on one connection",
+		servers: []server{haProxy, jayProxy, haSplice, socat},
+		goal:    1, unit: "× haproxy",
+		measure: proxyCost,
+	},
+	{
+		name:    "Memory that 2 GiB through a TCP proxy take",
+		what:    "by how much the process's RssAnon grows at most meanwhile, after 64 MiB to begin with",
+		servers: []server{jayProxy, haProxy, haSplice, socat},
+		goal:    4096, unit: "KiB",
+		measure: proxyMemory,
+	},
+	{
+		name:    "CPU per SET of a key-value server",
+		what:    "redis-benchmark on examples/resp and redis-server, 50 connections, 10,000 keys",
+		servers: []server{redis, resp},
+		goal:    1.2, unit: "× redis",
+		measure: operationCost("set", 1),
+	},
+	{
+		name:    "CPU per GET of a key-value server",
+		what:    "the same",
+		servers: []server{redis, resp},
+		goal:    1.2, unit: "× redis",
+		measure: operationCost("get", 1),
+	},
+	{
+		name:    "CPU per SET of a key-value server, pipelined",
+		what:    "16 requests in each segment",
+		servers: []server{redis, resp},
+		goal:    1.2, unit: "× redis",
+		measure: operationCost("set", 16),
+	},
+	{
+		name:    "CPU per GET of a key-value server, pipelined",
+		what:    "the same",
+		servers: []server{redis, resp},
+		goal:    1.2, unit: "× redis",
+		measure: operationCost("get", 16),
+	},
+	{
+		name:    "CPU at rest with 9,000 idle connections",
+		what:    "of the worker, in percent of a core; each connection has its idle timeout",
+		servers: []server{idleFor(time.Hour)},
+		goal:    0.5, unit: "%",
+		measure: cpuAtRest,
+	},
+	{
+		name:    "Closing 9,000 idle connections",
+		what:    "how long after its idle timeout of 10 s the last of them sees its end, none too early; the least of the rounds",
+		servers: []server{idleFor(soon)},
+		goal:    100, unit: "ms",
+		measure: idleEnd,
 	},
 }

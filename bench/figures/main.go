@@ -3,7 +3,7 @@
 //	go run ./figures -out ../docs/figures.md     everything, with its goals
 //	go run ./figures -short                      few rounds, fails beyond three times a goal
 //
-// Run it in the bench directory. It needs gcc, wrk and nginx, and two cores:
+// Run it in the bench directory. It needs gcc, wrk, nginx, redis, haproxy and socat, and two cores:
 // the server has one, the client the other.
 package main
 
@@ -91,7 +91,7 @@ func parseOptions(args []string) (o options, err error) {
 
 func measureAll(ctx context.Context, b *bench, o options) ([]result, error) {
 	var results []result
-	for _, f := range slices.Concat(figures, webSocketFigures) {
+	for _, f := range slices.Concat(figures, connectionFigures, webSocketFigures) {
 		if !o.only.MatchString(f.name) {
 			continue
 		}
@@ -147,6 +147,7 @@ func versions() string {
 	for _, v := range []struct{ name, command string }{
 		{"go", "go version"}, {"gcc", "gcc -dumpfullversion"}, {"nginx", "nginx -v 2>&1"},
 		{"fasthttp", "go list -m -f '{{.Version}}' github.com/valyala/fasthttp"}, {"wrk", "wrk -v 2>&1 | head -1"},
+		{"redis", "redis-server --version"}, {"haproxy", "haproxy -v"}, {"socat", "socat -V | grep version"},
 	} {
 		out, _ := exec.Command("sh", "-c", v.command).CombinedOutput() // wrk -v exits 1
 		if m := regexp.MustCompile(`v?\d+\.\d+[.\d]*`).Find(out); m != nil {

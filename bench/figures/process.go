@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -70,6 +71,49 @@ func startTelling(ctx context.Context, argv ...string) (*process, error) {
 	return p, nil
 }
 
+// dialSoon waits for a server that does not say when it listens.
+func dialSoon(addr string) (conn net.Conn, err error) {
+	for range 500 {
+		if conn, err = net.Dial("tcp", addr); err == nil {
+			return conn, nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return nil, err
+}
+
+// freeAddr is for servers that cannot say which port they got.
+func freeAddr() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return ln.Addr().String(), ln.Close()
+}
+
+// startAt starts a server that was told its address.
+func startAt(ctx context.Context, addr string, argv ...string) (*process, error) {
+	p, err := startPinned(ctx, os.Stderr, argv...)
+	if err == nil {
+		p.addr = addr
+	}
+	return p, err
+}
+
+// startAccepting is startAt that returns when connections are accepted.
+func startAccepting(ctx context.Context, addr string, argv ...string) (*process, error) {
+	p, err := startAt(ctx, addr, argv...)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := dialSoon(addr)
+	if err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, conn.Close()
+}
+
 // stop ends the process group and waits for its leader.
 func (p *process) stop() {
 	p.cmd.Process.Signal(syscall.SIGTERM)
@@ -86,14 +130,23 @@ func (p *process) stop() {
 func (p *process) cpu() (time.Duration, error) {
 	var sum time.Duration
 	for _, pid := range tree(p.cmd.Process.Pid) {
-		const schedClock = 2 // CPUCLOCK_SCHED of linux/posix-timers.h
-		var ts unix.Timespec
-		if err := unix.ClockGettime(int32(^pid<<3|schedClock), &ts); err != nil {
-			return 0, fmt.Errorf("CPU clock of process %d: %w", pid, err)
+		used, err := cpuOf(pid)
+		if err != nil {
+			return 0, err
 		}
-		sum += time.Duration(ts.Nano())
+		sum += used
 	}
 	return sum, nil
+}
+
+// cpuOf is the time that one process has used so far.
+func cpuOf(pid int) (time.Duration, error) {
+	const schedClock = 2 // CPUCLOCK_SCHED of linux/posix-timers.h
+	var ts unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|schedClock), &ts); err != nil {
+		return 0, fmt.Errorf("CPU clock of process %d: %w", pid, err)
+	}
+	return time.Duration(ts.Nano()), nil
 }
 
 // server is the process that holds the connections: the youngest of the tree.

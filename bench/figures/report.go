@@ -26,15 +26,15 @@ func render(about []string, results []result) string {
 		"What jay costs, beside its peers. `make figures` measures all of it again and writes this file.\n" +
 		"The server has one core, the client the other; servers take turns, round after round, each time as a fresh process;\n" +
 		"a figure is the median of the rounds, with the least and the greatest in brackets. CPU is what the kernel accounted\n" +
-		"to the server's processes (master and worker, user and system time), divided by the answered requests that wrk counted.\n" +
+		"to the server's processes (master and worker, user and system time), divided by what was done for it, as the client counted.\n" +
 		"The floor is a C program of ours (bench/figures/floor/floor.c) that parses nothing and sends fixed bytes, as many as jay does.\n" +
-		"Every server answers `Hello, World!` as text/plain.\n\n")
+		"Every HTTP server answers `Hello, World!` as text/plain.\n\n")
 	for _, line := range about {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}
 	for _, r := range results {
 		fmt.Fprintf(&b, "\n## %s\n\n%s. Goal for jay: %s.\n\n| server | %s |\n|---|---|\n",
-			r.figure.name, upperFirst(r.figure.what), r.figure.goalText(), strings.ToLower(r.figure.name))
+			r.figure.name, upperFirst(r.figure.what), r.figure.goalText(), r.figure.name)
 		for _, v := range r.values {
 			fmt.Fprintf(&b, "| %s | %s |\n", v.server, v.text)
 		}

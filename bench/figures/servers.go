@@ -37,7 +37,8 @@ var floorSource []byte
 
 // A bench is the folder with everything that was built for measuring.
 type bench struct {
-	dir string
+	dir  string
+	sink string // where proxies carry to; see carry
 }
 
 func newBench(ctx context.Context) (*bench, error) {
@@ -45,7 +46,7 @@ func newBench(ctx context.Context) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{dir}
+	b := &bench{dir: dir}
 	if err := b.build(ctx); err != nil {
 		b.remove()
 		return nil, err
@@ -63,7 +64,8 @@ func (b *bench) build(ctx context.Context) error {
 	}
 	for _, argv := range [][]string{
 		{"gcc", "-O2", "-o", b.path("floor"), b.path("floor.c")},
-		{"go", "build", "-o", b.dir + "/", "./servers/..."},
+		{"go", "build", "-o", b.dir + "/", "./servers/...",
+			"github.com/jay-go/jay/examples/tcpproxy", "github.com/jay-go/jay/examples/resp"},
 	} {
 		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -151,31 +153,15 @@ http {
 
 // startNginx picks a free port itself, since nginx cannot say which one it got.
 func startNginx(ctx context.Context, b *bench) (*process, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
 	}
-	addr := ln.Addr().String()
-	ln.Close()
 	config := b.path("nginx.conf")
 	if err := os.WriteFile(config, fmt.Appendf(nil, nginxConfig, b.dir, addr), 0o600); err != nil {
 		return nil, err
 	}
-	p, err := startPinned(ctx, os.Stderr, "nginx", "-p", b.dir, "-e", "stderr", "-c", config)
-	if err != nil {
-		return nil, err
-	}
-	p.addr = addr
-	for range 500 {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			conn.Close()
-			return p, nil
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	p.stop()
-	return nil, fmt.Errorf("nginx does not accept connections at %s", addr)
+	return startAccepting(ctx, addr, "nginx", "-p", b.dir, "-e", "stderr", "-c", config)
 }
 
 // readInUse asks a server for its memory over a connection of its own.

@@ -308,13 +308,14 @@ func (c *wsClient) echo(text string) (string, error) {
 }
 
 // startJayProgram starts one worker of a program of jay under its master.
-func startJayProgram(name string) func(context.Context, *bench) (*process, error) {
+func startJayProgram(name string, flags ...string) func(context.Context, *bench) (*process, error) {
 	return func(ctx context.Context, b *bench) (*process, error) {
 		runDir, err := os.MkdirTemp(b.dir, "run-")
 		if err != nil {
 			return nil, err
 		}
-		p, err := startPinned(ctx, os.Stderr, b.path(name), "start", "-q", "--log-level", "warn", "--listen", "tcp://127.0.0.1:0", "--workers", "1", "--run-dir", runDir)
+		argv := []string{b.path(name), "start", "-q", "--log-level", "warn", "--listen", "tcp://127.0.0.1:0", "--workers", "1", "--run-dir", runDir}
+		p, err := startPinned(ctx, os.Stderr, append(argv, flags...)...)
 		if err != nil {
 			return nil, err
 		}
