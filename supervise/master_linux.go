@@ -104,6 +104,12 @@ func (m *master) prepare() error {
 	if m.cred, err = credential(m.c.user, m.c.group); err != nil {
 		return err
 	}
+	if err := trySwitch(m.cred); err != nil {
+		return err
+	}
+	if err := m.restrain(); err != nil {
+		return err
+	}
 	if m.null, err = syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0); err != nil {
 		return fmt.Errorf("open /dev/null: %w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"os/user"
 	"strconv"
 	"syscall"
 	"time"
@@ -44,7 +43,7 @@ func (m *master) start(w *worker, b *build, sockets []*socket) (int, error) {
 	defer closeAll(ctlChild, outW, errW)
 	info := bootInfo{Role: roleWorker, Ctl: 3, Board: 4, Worker: &workerRole{
 		Program: w.Program, Slot: w.Slot, Generation: w.Generation, Incarnation: w.ID, Loop: m.c.loop, Cell: w.Cell,
-		Watchdog: m.c.watchdogLimit(), Warning: m.c.blockWarning(),
+		Watchdog: m.c.watchdogLimit(), Warning: m.c.blockWarning(), Identity: identityOf(m.cred),
 	}}
 	files := []int{m.null, outW, errW, ctlChild, m.boardFD}
 	for _, r := range roles(sockets) {
@@ -69,6 +68,7 @@ func (m *master) spawn(file int, files []int, info bootInfo) (int, error) {
 	}
 	p := sys.Process{
 		Path: "/proc/self/fd/" + strconv.Itoa(file), Argv: os.Args, Env: info.environ(), Files: files, Credential: m.cred,
+		NoNewPrivs: true,
 	}
 	return p.Start()
 }
@@ -207,45 +207,3 @@ func closeAll(fds ...int) {
 func isErrno(err error, errno syscall.Errno) bool { return errors.Is(err, errno) }
 
 func isLive(err error) bool { return errors.Is(err, sys.ErrLive) }
-
-// credential is whom the workers run as; nil means as we do.
-func credential(name, group string) (*syscall.Credential, error) {
-	if name == "" && group == "" {
-		return nil, nil
-	}
-	if os.Geteuid() != 0 {
-		return nil, fmt.Errorf("run workers as user %q, group %q: only root can switch; start as root or leave the flags out", name, group)
-	}
-	c := &syscall.Credential{Uid: uint32(os.Getuid()), Gid: uint32(os.Getgid())}
-	if name != "" {
-		u, err := user.Lookup(name)
-		if err != nil {
-			if u, err = user.LookupId(name); err != nil {
-				return nil, fmt.Errorf("--user %s: there is no such user", name)
-			}
-		}
-		ids, err := u.GroupIds()
-		if err != nil {
-			return nil, fmt.Errorf("--user %s: groups: %w", name, err)
-		}
-		c.Uid, c.Gid = number(u.Uid), number(u.Gid)
-		for _, id := range ids {
-			c.Groups = append(c.Groups, number(id))
-		}
-	}
-	if group != "" {
-		g, err := user.LookupGroup(group)
-		if err != nil {
-			if g, err = user.LookupGroupId(group); err != nil {
-				return nil, fmt.Errorf("--group %s: there is no such group", group)
-			}
-		}
-		c.Gid = number(g.Gid)
-	}
-	return c, nil
-}
-
-func number(id string) uint32 {
-	n, _ := strconv.ParseUint(id, 10, 32) // ids are numbers on Linux
-	return uint32(n)
-}

@@ -46,6 +46,10 @@ type Options struct {
 	// User and Group are whom the workers run as; empty means the master's own.
 	User, Group string
 
+	// CoreDumps lets crashing workers leave core files. They have the memory of
+	// the process in them, so there are none otherwise.
+	CoreDumps bool
+
 	// Watchdog is how long a callback may block a worker's loop, or its process
 	// be stopped, before the worker is replaced: all its goroutines go to the
 	// log, another worker starts in its slot, and it is killed when that is

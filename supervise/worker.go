@@ -45,6 +45,15 @@ type workerRole struct {
 	Warning     time.Duration `json:"block_warning"` // negative: none
 	Sockets     []socketRole  `json:"sockets"`
 	Cell        int           `json:"cell"`
+
+	Identity *identity `json:"identity"` // nil: that of the master
+}
+
+// identity is the user that a worker runs as.
+type identity struct {
+	UID    uint32   `json:"uid"`
+	GID    uint32   `json:"gid"`
+	Groups []uint32 `json:"groups"`
 }
 
 // socketRole names an inherited descriptor.

@@ -33,6 +33,10 @@ func runWorker(o *Options, c *config, b bootInfo) int {
 			b.Worker.Program, b.Worker.Slot)
 		return reportedExit
 	}
+	if err := checkIdentity(b.Worker.Identity); err != nil {
+		fmt.Fprintf(os.Stderr, "worker %s/%d: it does not run as it should: %v\n", b.Worker.Program, b.Worker.Slot, err)
+		return reportedExit
+	}
 	w, link, err := newWorker(b, c)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "worker %s/%d: %v\n", b.Worker.Program, b.Worker.Slot, err)

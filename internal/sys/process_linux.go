@@ -3,6 +3,7 @@ package sys
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -16,10 +17,31 @@ type Process struct {
 	Files      []int // what become its descriptors 0, 1, 2, …
 	Credential *syscall.Credential
 	NewSession bool // otherwise it gets a process group of its own
+	NoNewPrivs bool // no exec gives it, or what it starts, more rights than it has
 }
 
 // Start forks and executes. The child has exactly the descriptors of Files.
 func (p *Process) Start() (pid int, err error) {
+	if !p.NoNewPrivs {
+		return p.start()
+	}
+	// The attribute belongs to a thread, for ever, and is inherited: a thread
+	// of the child's own has it, and ends with its goroutine.
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if err = unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			err = os.NewSyscallError("prctl PR_SET_NO_NEW_PRIVS", err)
+			return
+		}
+		pid, err = p.start()
+	}()
+	<-done
+	return pid, err
+}
+
+func (p *Process) start() (pid int, err error) {
 	files := make([]uintptr, len(p.Files))
 	for i, fd := range p.Files {
 		files[i] = uintptr(fd)
@@ -28,6 +50,27 @@ func (p *Process) Start() (pid int, err error) {
 		Env: p.Env, Files: files,
 		Sys: &syscall.SysProcAttr{Setpgid: !p.NewSession, Setsid: p.NewSession, Credential: p.Credential},
 	})
+}
+
+// TrySwitch finds out whether a child may take on a credential: one is started
+// that switches and then fails to execute what is no program.
+func TrySwitch(cred *syscall.Credential) error {
+	_, err := syscall.ForkExec(os.DevNull, []string{"switch"}, &syscall.ProcAttr{Sys: &syscall.SysProcAttr{Credential: cred}})
+	if err == syscall.EACCES { // of exec, which comes last
+		return nil
+	}
+	return err
+}
+
+// NoCoreDumps keeps this process, and those that it starts, from leaving core
+// files, which have everybody's secrets in them.
+func NoCoreDumps() error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil {
+		return os.NewSyscallError("getrlimit RLIMIT_CORE", err)
+	}
+	limit.Cur = 0
+	return os.NewSyscallError("setrlimit RLIMIT_CORE", unix.Setrlimit(unix.RLIMIT_CORE, &limit))
 }
 
 // Exited reports whether a child has ended, without reaping it: its number, and

@@ -1,0 +1,139 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/jay-go/jay/internal/needs"
+	"golang.org/x/sys/unix"
+)
+
+// TestPrivileges: started as root, the workers are what --user says, in every
+// thread, and nobody else can write what the service leaves in the file system.
+func TestPrivileges(t *testing.T) {
+	needs.Root(t)
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, "faults", "--workers", "2", "--user", "nobody", "--listen", "unix://"+filepath.Join(runDir(t), "s"))
+	for _, pid := range s.workers() {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+		if len(threads) < 2 {
+			t.Errorf("worker %d has %d threads", pid, len(threads))
+		}
+		for _, file := range threads {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				continue // the thread has ended
+			}
+			for name, want := range map[string]string{
+				"Uid": strings.Repeat("\t"+nobody.Uid, 4), "Gid": strings.Repeat("\t"+nobody.Gid, 4),
+				"Groups": "\t" + nobody.Gid, "CapEff": "\t0000000000000000", "CapPrm": "\t0000000000000000", "NoNewPrivs": "\t1",
+			} {
+				m := regexp.MustCompile(`(?m)^` + name + `:(.*)$`).FindSubmatch(b)
+				if m == nil || strings.TrimRight(string(m[1]), " ") != want {
+					t.Errorf("%s: %s is %q, want %q", file, name, m[1], want)
+				}
+			}
+		}
+		limits, _ := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+		if !regexp.MustCompile(`Max core file size +0 `).Match(limits) {
+			t.Errorf("worker %d may leave core files:\n%s", pid, limits)
+		}
+		if m := regexp.MustCompile(`Max open files +(\d+) +(\d+)`).FindSubmatch(limits); m == nil || string(m[1]) != string(m[2]) {
+			t.Errorf("worker %d may not have all descriptors that it could:\n%s", pid, limits)
+		}
+	}
+	filepath.Walk(s.runDir, func(path string, info os.FileInfo, err error) error {
+		if err != nil || info.Mode().Perm()&0o002 != 0 {
+			t.Errorf("%s: mode %v, %v; others may write it", path, info.Mode(), err)
+		}
+		return nil
+	})
+}
+
+// TestCannotSwitch: a master that may not make its workers what it was told to
+// does not start, and says why.
+func TestCannotSwitch(t *testing.T) {
+	needs.Root(t)
+	setpriv := needs.Program(t, "setpriv")
+	out, err := exec.Command(setpriv, "--bounding-set=-setuid,-setgid", "--inh-caps=-setuid,-setgid",
+		binary(t, "faults"), "start", "--run-dir", runDir(t), "--listen", "127.0.0.1:0", "--user", "nobody").CombinedOutput()
+	if code := err.(*exec.ExitError).ExitCode(); code != 1 || !strings.Contains(string(out), "CAP_SETUID") {
+		t.Errorf("exit %d, %s; want 1 and what is missing", code, out)
+	}
+}
+
+// TestPort80: workers without rights accept from a port that only root may
+// bind, in both modes, across a reload and an upgrade.
+func TestPort80(t *testing.T) {
+	needs.Root(t)
+	for _, mode := range []string{"--reuse-port=false", "--reuse-port"} {
+		t.Run(mode, func(t *testing.T) { inNetwork(t, func() { servePort80(t, mode) }) })
+	}
+}
+
+func servePort80(t *testing.T, mode string) {
+	s := launch(t, "hello", "--listen", "127.0.0.1:80", "--workers", "2", "--user", "nobody", mode)
+	s.waitReady()
+	for _, change := range []string{"", "reload", "upgrade"} {
+		if change != "" {
+			if out, code := s.command(change); code != 0 {
+				t.Errorf("%s: exit %d, %s", change, code, out)
+			}
+		}
+		conn, err := net.Dial("tcp", "127.0.0.1:80") // on this thread, whose network it is
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n")
+		if got, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 200 ") {
+			t.Errorf("after %q: %q, %v", change, got, err)
+		}
+		conn.Close()
+	}
+}
+
+// inNetwork runs fn on a thread whose network, and that of all processes that
+// it starts, is one of its own, with nothing but a loopback interface.
+func inNetwork(t *testing.T, fn func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // for ever: the thread ends with the goroutine
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			t.Errorf("unshare: %v", err)
+			return
+		}
+		if err := loopbackUp(); err != nil {
+			t.Errorf("bring the loopback interface up: %v", err)
+			return
+		}
+		fn()
+	}()
+	<-done
+}
+
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	r, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	r.SetUint16(unix.IFF_UP)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, r)
+}
