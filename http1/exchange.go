@@ -27,7 +27,6 @@ type exchange struct {
 	bodyDone bool   // the body was complete while it was paused
 	since    time.Time
 	next     jay.Handler // takes the connection over after the answer
-	date     dateCache
 }
 
 // keepBuffer and keepFields are how much memory an exchange in the pool keeps.

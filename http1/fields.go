@@ -1,7 +1,6 @@
 package http1
 
 import (
-	"encoding/binary"
 	"iter"
 	"math/bits"
 )
@@ -136,12 +135,10 @@ const (
 
 // scanValue returns the offset of the first byte at or after b[i] that does
 // not belong into a field value, or len(b). It looks at eight bytes at a
-// time; of the marks it computes the lowest one is exact.
+// time.
 func scanValue(b []byte, i int) int {
 	for i+8 <= len(b) {
-		w := binary.LittleEndian.Uint64(b[i:])
-		del := w ^ 0x7f*ones
-		stop := ((w-0x20*ones)&^w | (del-ones)&^del) & highs
+		stop := controls(word(b, i))
 		if stop == 0 {
 			i += 8
 			continue
@@ -158,10 +155,38 @@ func scanValue(b []byte, i int) int {
 	return i
 }
 
+// controls marks the control characters, HTAB and DEL among them, in eight
+// bytes: 0 means that there are none, and the lowest mark is exact.
+func controls(w uint64) uint64 {
+	del := w ^ 0x7f*ones
+	return ((w-0x20*ones)&^w | (del-ones)&^del) & highs
+}
+
+// isText reports whether all of s may be the value of a field.
+func isText(s string) bool {
+	n := len(s)
+	if n < 8 {
+		return all(s, text)
+	}
+	for i := 0; i < n; i += 8 {
+		if controls(word(s, min(i, n-8))) != 0 {
+			return all(s, text) // an HTAB may be what was found
+		}
+	}
+	return true
+}
+
+// word returns the eight bytes of s at i.
+func word[T string | []byte](s T, i int) uint64 {
+	s = s[i : i+8]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
 // find returns the index of the first field called name at or after from, or
 // -1.
 func (f *fieldLines) find(b []byte, name string, from int) int {
-	id := identifyString(name)
+	id := identify(name)
 	if id != idOther && !f.seen.has(id) {
 		return -1
 	}

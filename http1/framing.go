@@ -71,11 +71,12 @@ func (h *Head) frameField(l *field) (err error) {
 const lengthTooLarge = 1<<63 - 1
 
 // parseLength reads 1*DIGIT.
-func parseLength(b []byte) (n int64, err error) {
+func parseLength[T string | []byte](b T) (n int64, err error) {
 	if len(b) == 0 {
 		return 0, errLength
 	}
-	for _, c := range b {
+	for i := range len(b) {
+		c := b[i]
 		if c < '0' || c > '9' {
 			return 0, errLength
 		}

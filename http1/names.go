@@ -1,7 +1,5 @@
 package http1
 
-import "encoding/binary"
-
 // fieldID stands for a field name that the package has to find or to refuse
 // without comparing strings; 0 stands for every other name.
 type fieldID uint8
@@ -124,6 +122,7 @@ const (
 
 type knownName struct {
 	name [maxNameLen]byte
+	fold [maxNameLen]byte // 0x20 where name has a letter: what makes it lower case
 	len  uint8
 	id   fieldID
 }
@@ -137,7 +136,12 @@ func makeKnownNames() (t [hashSize]knownName) {
 		}
 		k := &t[nameHash(len(name), name[0], name[len(name)-1])]
 		*k = knownName{len: uint8(len(name)), id: fieldID(id)}
-		copy(k.name[:], name)
+		for i := range len(name) {
+			k.name[i] = name[i]
+			if name[i] != '-' {
+				k.fold[i] = 0x20
+			}
+		}
 	}
 	return t
 }
@@ -146,51 +150,34 @@ func nameHash(n int, first, last byte) uint {
 	return (uint(n)*hashLen + uint(first|0x20)*hashFirst + uint(last|0x20)*hashLast) % hashSize
 }
 
-// identify returns the id of a field name. Every byte of name must be a
-// token character: among those, setting bit 5 maps only a letter's two cases
-// onto what a known name holds.
-func identify(name []byte) fieldID {
+// identify returns the id of a field name, in whatever case.
+func identify[T string | []byte](name T) fieldID {
 	n := len(name)
 	if n < 2 || n > maxNameLen {
 		return idOther
 	}
 	k := &knownNames[nameHash(n, name[0], name[n-1])]
-	if int(k.len) != n || !sameName(name, &k.name) {
+	if int(k.len) != n || !sameName(name, k) {
 		return idOther
 	}
 	return k.id
 }
 
 // sameName compares in words of eight bytes, the last one overlapping.
-func sameName(name []byte, known *[maxNameLen]byte) bool {
-	const bit5 = 0x2020202020202020
+func sameName[T string | []byte](name T, k *knownName) bool {
 	n := len(name)
 	if n < 8 {
-		for i, c := range name {
-			if c|0x20 != known[i] {
+		for i := range n {
+			if name[i]|k.fold[i] != k.name[i] {
 				return false
 			}
 		}
 		return true
 	}
 	for i := 0; i+8 < n; i += 8 {
-		if binary.LittleEndian.Uint64(name[i:])|bit5 != binary.LittleEndian.Uint64(known[i:]) {
+		if word(name, i)|word(k.fold[:], i) != word(k.name[:], i) {
 			return false
 		}
 	}
-	return binary.LittleEndian.Uint64(name[n-8:])|bit5 == binary.LittleEndian.Uint64(known[n-8:])
-}
-
-// identifyString is identify for a name given by a program, which may be no
-// token at all.
-func identifyString(name string) fieldID {
-	n := len(name)
-	if n < 2 || n > maxNameLen {
-		return idOther
-	}
-	k := &knownNames[nameHash(n, name[0], name[n-1])]
-	if int(k.len) != n || !foldEqual(name, fieldNames[k.id]) {
-		return idOther
-	}
-	return k.id
+	return word(name, n-8)|word(k.fold[:], n-8) == word(k.name[:], n-8)
 }

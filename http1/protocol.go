@@ -64,6 +64,7 @@ type Protocol struct {
 	RawBody bool
 
 	exchanges sync.Pool // of *exchange
+	dates     DateCache
 }
 
 // defaults is the Protocol of every HandlerFunc.

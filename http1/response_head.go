@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 )
 
 // ResponseHead collects the head of an answer. The zero value is ready and
@@ -38,7 +37,7 @@ type Framing struct {
 
 // Reset forgets everything but the memory.
 func (h *ResponseHead) Reset() {
-	*h = ResponseHead{lines: h.lines[:0], marks: h.marks[:0]}
+	h.status, h.lines, h.marks, h.seen, h.length = 0, h.lines[:0], h.marks[:0], 0, 0
 }
 
 // Status returns the status code.
@@ -61,16 +60,34 @@ func (h *ResponseHead) SetStatus(code int) error {
 
 // Set sets a field and removes what was set under its name before.
 func (h *ResponseHead) Set(name, value string) error {
-	id := identifyString(name)
+	id := identify(name)
 	if id == idOther || h.seen.has(id) {
 		h.remove(name)
 	}
 	return h.add(id, name, value)
 }
 
+// SetContentType is Set for the one field that nearly every answer has: its
+// name needs no looking up.
+func (h *ResponseHead) SetContentType(value string) error {
+	const name = "Content-Type"
+	if h.seen.has(idContentType) {
+		h.remove(name)
+	}
+	if !isText(value) {
+		return valueRefused(name, value)
+	}
+	from := len(h.lines)
+	b := append(h.lines, name+": "...)
+	b = append(b, value...)
+	h.lines = append(b, "\r\n"...)
+	h.mark(idContentType, from, len(name))
+	return nil
+}
+
 // Add adds a field line beside others of its name.
 func (h *ResponseHead) Add(name, value string) error {
-	return h.add(identifyString(name), name, value)
+	return h.add(identify(name), name, value)
 }
 
 // Get returns the first value set under name, or "".
@@ -87,25 +104,22 @@ func (h *ResponseHead) Get(name string) string {
 func (h *ResponseHead) Del(name string) { h.remove(name) }
 
 // single are the fields that an answer cannot have twice.
-var single = setOf(idContentLength, idConnection, idDate, idServer, idContentType, idContentRange)
+const single fieldSet = 1<<idContentLength | 1<<idConnection | 1<<idDate | 1<<idServer | 1<<idContentType | 1<<idContentRange
 
 // add checks and appends a line. Nothing is ever repaired: a program that
 // passes on a CR or LF is about to be used for response splitting.
 func (h *ResponseHead) add(id fieldID, name, value string) error {
-	if name == "" || !all(name, token) || len(name) > maxFieldName {
+	switch {
+	case id == idOther && (name == "" || !all(name, token) || len(name) > maxFieldName):
 		return fmt.Errorf("set field %q: the name is not a token", name)
-	}
-	if !all(value, text) {
-		return fmt.Errorf("set field %s: the value %q holds a control character", name, value)
-	}
-	if single.has(id) && h.seen.has(id) {
+	case !isText(value):
+		return valueRefused(name, value)
+	case h.seen.has(id) && single.has(id):
 		return fmt.Errorf("add field %s: it is set already, and an answer has one", name)
-	}
-	switch id {
-	case idTransferEncoding:
+	case id == idTransferEncoding:
 		return fmt.Errorf("set field %s: the framing of an answer is the protocol's; Flush makes it chunked", name)
-	case idContentLength:
-		n, err := parseLength([]byte(value))
+	case id == idContentLength:
+		n, err := parseLength(value)
 		if err != nil || n == lengthTooLarge {
 			return fmt.Errorf("set field %s: %q is not a length in decimal digits", name, value)
 		}
@@ -116,9 +130,18 @@ func (h *ResponseHead) add(id fieldID, name, value string) error {
 	h.lines = append(h.lines, ": "...)
 	h.lines = append(h.lines, value...)
 	h.lines = append(h.lines, "\r\n"...)
-	h.marks = append(h.marks, lineMark{uint32(from), uint32(len(h.lines)), uint16(len(name)), id})
-	h.seen |= 1 << id
+	h.mark(id, from, len(name))
 	return nil
+}
+
+// mark notes the line that begins at from and is the last one.
+func (h *ResponseHead) mark(id fieldID, from, nameLen int) {
+	h.marks = append(h.marks, lineMark{uint32(from), uint32(len(h.lines)), uint16(nameLen), id})
+	h.seen |= 1 << id
+}
+
+func valueRefused(name, value string) error {
+	return fmt.Errorf("set field %s: the value %q holds a control character", name, value)
 }
 
 func (h *ResponseHead) isNamed(m lineMark, name string) bool {
@@ -167,9 +190,9 @@ func (h *ResponseHead) wantsClose() bool {
 
 // Append appends the head: status line, the program's fields in the order
 // they were set, then what it has not set of Content-Length or
-// Transfer-Encoding, Date and Connection, then the empty line. date is as
-// AppendDate writes it; when it is empty no Date is added.
-func (h *ResponseHead) Append(dst []byte, f Framing, date []byte) []byte {
+// Transfer-Encoding, Date and Connection, then the empty line. Without a date
+// no Date is added.
+func (h *ResponseHead) Append(dst []byte, f Framing, date *DateLine) []byte {
 	dst = appendStatusLine(dst, h.Status())
 	if m, ok := h.connection(); ok && f.Close {
 		dst = append(dst, h.lines[:m.from]...)
@@ -183,13 +206,11 @@ func (h *ResponseHead) Append(dst []byte, f Framing, date []byte) []byte {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	case f.Length >= 0 && !h.seen.has(idContentLength):
 		dst = append(dst, "Content-Length: "...)
-		dst = strconv.AppendInt(dst, f.Length, 10)
-		dst = append(dst, '\r', '\n')
+		dst = appendDecimal(dst, f.Length)
+		dst = append(dst, "\r\n"...)
 	}
-	if len(date) > 0 && !h.seen.has(idDate) {
-		dst = append(dst, "Date: "...)
-		dst = append(dst, date...)
-		dst = append(dst, '\r', '\n')
+	if date != nil && !h.seen.has(idDate) {
+		dst = append(dst, date[:]...)
 	}
 	if !h.seen.has(idConnection) {
 		switch {
@@ -199,24 +220,17 @@ func (h *ResponseHead) Append(dst []byte, f Framing, date []byte) []byte {
 			dst = append(dst, "Connection: keep-alive\r\n"...)
 		}
 	}
-	return append(dst, '\r', '\n')
+	return append(dst, "\r\n"...)
 }
 
-// AppendDate appends t as an HTTP date (RFC 9110 section 5.6.7).
-func AppendDate(dst []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(dst, "Mon, 02 Jan 2006 15:04:05 GMT")
-}
-
-// dateCache holds the text of the current second.
-type dateCache struct {
-	second int64
-	text   [len("Mon, 02 Jan 2006 15:04:05 GMT")]byte
-}
-
-func (d *dateCache) at(now time.Time) []byte {
-	if s := now.Unix(); s != d.second {
-		AppendDate(d.text[:0], now)
-		d.second = s
+// appendDecimal appends n, which is not negative. strconv is as good for what
+// has many digits, but lengths are mostly short.
+func appendDecimal(dst []byte, n int64) []byte {
+	if n < 10 {
+		return append(dst, '0'+byte(n))
 	}
-	return d.text[:]
+	if n < 100 {
+		return append(dst, '0'+byte(n/10), '0'+byte(n%10))
+	}
+	return strconv.AppendInt(dst, n, 10)
 }

@@ -68,15 +68,25 @@ var reasons = [...]string{
 	511: "Network Authentication Required",
 }
 
+// statusLines holds the status line of every code that has a reason phrase.
+var statusLines = makeStatusLines()
+
+func makeStatusLines() (t [len(reasons)]string) {
+	for code, reason := range reasons {
+		if reason != "" {
+			t[code] = "HTTP/1.1 " + strconv.Itoa(code) + " " + reason + "\r\n"
+		}
+	}
+	return t
+}
+
 // appendStatusLine appends "HTTP/1.1 200 OK" and CRLF. A code without a
 // reason phrase keeps the space before the empty phrase (RFC 9112 section 4).
 func appendStatusLine(dst []byte, code int) []byte {
-	if code == 200 {
-		return append(dst, "HTTP/1.1 200 OK\r\n"...)
+	if code < len(statusLines) && statusLines[code] != "" {
+		return append(dst, statusLines[code]...)
 	}
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(code), 10)
-	dst = append(dst, ' ')
-	dst = append(dst, StatusText(code)...)
-	return append(dst, '\r', '\n')
+	return append(dst, " \r\n"...)
 }

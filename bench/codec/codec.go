@@ -99,16 +99,51 @@ func Serialisers() []Implementation {
 	return []Implementation{{"jay", writeJay}, {"fasthttp", writeFast}, {"net/http", writeNet}}
 }
 
+// NamedFields are what FieldSerialisers set besides, as a handler does: by
+// name.
+var NamedFields = [][2]string{
+	{"Server", "example"},
+	{"Content-Type", "text/html; charset=utf-8"},
+	{"Cache-Control", "public, max-age=3600"},
+	{"Vary", "Accept-Encoding"},
+	{"X-Content-Type-Options", "nosniff"},
+}
+
+// FieldSerialisers write a 200 with NamedFields, Content-Length, Date and
+// Body.
+func FieldSerialisers() []Implementation {
+	return []Implementation{{"jay", writeFieldsJay}, {"fasthttp", writeFieldsFast}, {"net/http", writeFieldsNet}}
+}
+
 func writeJay() func() error {
 	var head http1.ResponseHead
 	var dst []byte
-	date := http1.AppendDate(nil, time.Now())
+	var dates http1.DateCache
+	now := time.Now() // a server has one time for a turn of its loop
 	return func() error {
 		head.Reset()
-		if err := head.Set("Content-Type", "text/plain"); err != nil {
+		if err := head.SetContentType("text/plain"); err != nil {
 			return err
 		}
-		dst = head.Append(dst[:0], http1.Framing{Length: int64(len(Body))}, date)
+		dst = head.Append(dst[:0], http1.Framing{Length: int64(len(Body))}, dates.At(now))
+		dst = append(dst, Body...)
+		return nil
+	}
+}
+
+func writeFieldsJay() func() error {
+	var head http1.ResponseHead
+	var dst []byte
+	var dates http1.DateCache
+	now := time.Now()
+	return func() error {
+		head.Reset()
+		for _, f := range NamedFields {
+			if err := head.Set(f[0], f[1]); err != nil {
+				return err
+			}
+		}
+		dst = head.Append(dst[:0], http1.Framing{Length: int64(len(Body))}, dates.At(now))
 		dst = append(dst, Body...)
 		return nil
 	}
@@ -127,13 +162,35 @@ func writeFast() func() error {
 	}
 }
 
-func writeNet() func() error {
+func writeFieldsFast() func() error {
+	var dst []byte
+	var head fasthttp.ResponseHeader
+	return func() error {
+		head.Reset()
+		for _, f := range NamedFields {
+			head.Set(f[0], f[1])
+		}
+		head.SetContentLength(len(Body))
+		dst = head.AppendBytes(dst[:0])
+		dst = append(dst, Body...)
+		return nil
+	}
+}
+
+func writeNet() func() error { return writeNetFields([][2]string{{"Content-Type", "text/plain"}}) }
+
+func writeFieldsNet() func() error { return writeNetFields(NamedFields) }
+
+func writeNetFields(fields [][2]string) func() error {
 	date := time.Now().UTC().Format(http.TimeFormat)
 	return func() error {
 		r := http.Response{
 			StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(len(Body)),
-			Header: http.Header{"Content-Type": {"text/plain"}, "Date": {date}},
+			Header: http.Header{"Date": {date}},
 			Body:   io.NopCloser(bytes.NewReader([]byte(Body))),
+		}
+		for _, f := range fields {
+			r.Header.Set(f[0], f[1])
 		}
 		return r.Write(io.Discard)
 	}

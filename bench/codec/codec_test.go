@@ -8,6 +8,7 @@ import (
 
 func BenchmarkParse(b *testing.B)     { run(b, codec.Parsers(), len(codec.Request)) }
 func BenchmarkSerialise(b *testing.B) { run(b, codec.Serialisers(), 0) }
+func BenchmarkFields(b *testing.B)    { run(b, codec.FieldSerialisers(), 0) }
 
 func run(b *testing.B, all []codec.Implementation, bytes int) {
 	for _, impl := range all {
@@ -26,7 +27,9 @@ func run(b *testing.B, all []codec.Implementation, bytes int) {
 
 // TestOnce: what is compared works, and jay's part allocates nothing.
 func TestOnce(t *testing.T) {
-	for name, all := range map[string][]codec.Implementation{"parse": codec.Parsers(), "serialise": codec.Serialisers()} {
+	for name, all := range map[string][]codec.Implementation{
+		"parse": codec.Parsers(), "serialise": codec.Serialisers(), "fields": codec.FieldSerialisers(),
+	} {
 		for _, impl := range all {
 			t.Run(name+" "+impl.Name, func(t *testing.T) {
 				once := impl.New()

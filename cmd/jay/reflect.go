@@ -13,7 +13,7 @@ func reflect(w *http1.ResponseWriter, r *http1.Request) {
 	head, body := r.RawHeadView(), r.BodyView()
 	w.SetHeader("Server", "nginx-jay")
 	w.SetHeader("Connection", "keep-alive") // http1 says close where it closes
-	w.SetHeader("Content-Type", "text/html;charset=utf-8")
+	w.SetContentType("text/html;charset=utf-8")
 	w.SetHeader("Content-Length", strconv.Itoa(len(head)+len(body)))
 	w.SetDate()
 	w.SetHeader("X-Content-Type-Options", "nosniff")

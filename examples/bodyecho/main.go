@@ -31,7 +31,7 @@ func echo(w *http1.ResponseWriter, r *http1.Request) {
 		_ = w.SetStatus(405)
 		return
 	}
-	_ = w.SetHeader("Content-Type", "application/octet-stream")
+	_ = w.SetContentType("application/octet-stream")
 	_ = w.SetHeader("X-Content-Type-Options", "nosniff")
 	_, _ = w.Write(r.BodyView())
 }

@@ -14,7 +14,7 @@ func main() {
 		Name: "hello",
 		Addr: "tcp://127.0.0.1:9999",
 		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
-			w.SetHeader("Content-Type", "text/plain")
+			w.SetContentType("text/plain")
 			w.WriteString("Hello, World!")
 		}),
 	})

@@ -16,7 +16,7 @@ func main() {
 }
 
 func answer(w *http1.ResponseWriter, r *http1.Request) {
-	w.SetHeader("Content-Type", "text/plain")
+	w.SetContentType("text/plain")
 	if r.Path() == inuse.Path {
 		w.WriteString(inuse.Report())
 		return
