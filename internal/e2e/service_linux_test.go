@@ -84,6 +84,7 @@ type workerStatus struct {
 	Slot, PID                     int
 	Panics, Requests, Connections int
 	BytesIn                       int     `json:"bytes_in"`
+	AcceptErrors                  int     `json:"accept_errors"`
 	BusySeconds                   float64 `json:"busy_s"`
 	BusyIn                        string  `json:"busy_in"`
 }

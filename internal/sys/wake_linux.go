@@ -16,9 +16,13 @@ func NewWaker() (int, error) {
 func Signal(fd int) error {
 	var one [8]byte
 	binary.NativeEndian.PutUint64(one[:], 1)
-	_, err := unix.Write(fd, one[:])
-	if err == unix.EAGAIN {
-		return nil // the counter is full, so it is readable already
+	for {
+		switch _, err := unix.Write(fd, one[:]); err {
+		case unix.EINTR: // nothing was written
+		case unix.EAGAIN:
+			return nil // the counter is full, so it is readable already
+		default:
+			return err
+		}
 	}
-	return err
 }
