@@ -274,9 +274,12 @@ func logs(c *config, client *Client) error {
 	if c.follow {
 		path += "&follow=1"
 	}
-	for {
+	for again := false; ; again = true {
 		body, err := client.Stream(ctx, path)
-		if err != nil {
+		switch {
+		case again && (ctx.Err() != nil || errors.Is(err, ErrNotRunning)):
+			return nil // it has stopped, or we have
+		case err != nil:
 			return notAnswering(c, "logs", err)
 		}
 		_, _ = io.Copy(os.Stdout, body)

@@ -75,7 +75,7 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (io
 		return nil, err
 	}
 	resp, err := c.http.Do(req)
-	for deadline := time.Now().Add(connectPatience); noListener(err); resp, err = c.http.Do(req) {
+	for deadline := time.Now().Add(connectPatience); comesBack(method, err); resp, err = c.http.Do(req) {
 		if !masterHolds(c.dir) || time.Now().After(deadline) {
 			return nil, ErrNotRunning
 		}
@@ -104,8 +104,11 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (io
 // listen on its control socket.
 const connectPatience = 5 * time.Second
 
-func noListener(err error) bool {
-	return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
+// comesBack reports an error of asking that another try may cure: nobody
+// listens, or, for what changes nothing, whoever listened has ended.
+func comesBack(method string, err error) bool {
+	return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) ||
+		method == http.MethodGet && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET))
 }
 
 // Status asks for the service's status.

@@ -15,11 +15,14 @@ import (
 	"github.com/jay-go/jay/internal/sys"
 )
 
-// controlServer is the control API on the Unix socket of the run directory.
+// controlServer is the control API on the Unix socket of the run directory. It
+// belongs to the owner; its handlers reach the master through do.
 type controlServer struct {
 	m      *master
-	ln     *net.UnixListener
-	server *http.Server
+	fd     int // the listening socket, which outlives server and goes through an exec
+	ln     net.Listener
+	drain  *httpDrain
+	ending chan struct{} // closed when answers that go on have to end
 	done   chan struct{}
 }
 
@@ -28,21 +31,25 @@ type peerKey struct{}
 // peer is who asks.
 type peer struct{ uid, pid int }
 
-func newControlServer(m *master, ln *net.UnixListener) *controlServer {
-	c := &controlServer{m: m, ln: ln, done: make(chan struct{})}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", c.status)
-	mux.HandleFunc("GET /v1/connections", c.connections)
-	mux.HandleFunc("GET /v1/operations/{id}", c.operation)
-	mux.HandleFunc("GET /v1/logs", c.logs)
-	for _, kind := range []commandKind{commandReload, commandUpgrade, commandScale, commandStop, commandRestart} {
-		mux.HandleFunc("POST /v1/"+string(kind), func(w http.ResponseWriter, r *http.Request) { c.command(w, r, kind) })
+// newControlServer serves the socket, which it takes over.
+func newControlServer(m *master, fd int) (*controlServer, error) {
+	c := &controlServer{m: m, fd: fd}
+	return c, c.open()
+}
+
+func (c *controlServer) open() error {
+	dup, err := sys.DupFD(c.fd)
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
 	}
-	mux.HandleFunc("POST /v1/reopen-logs", c.reopenLogs)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") })
-	mux.HandleFunc("GET /readyz", c.ready)
-	c.server = &http.Server{
-		Handler: c.guard(mux), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second,
+	f := os.NewFile(uintptr(dup), controlName)
+	defer f.Close()
+	if c.ln, err = net.FileListener(f); err != nil { // another duplicate; closing it leaves the path
+		return fmt.Errorf("control socket: %w", err)
+	}
+	c.ending, c.done = make(chan struct{}), make(chan struct{})
+	server := &http.Server{
+		Handler: c.guard(c.routes()), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second,
 		MaxHeaderBytes: 16 << 10,
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			uid, pid, err := sys.PeerCred(conn.(*net.UnixConn))
@@ -52,20 +59,41 @@ func newControlServer(m *master, ln *net.UnixListener) *controlServer {
 			return context.WithValue(ctx, peerKey{}, peer{uid, pid})
 		},
 	}
-	go func() {
-		defer close(c.done)
-		c.server.Serve(ln) // returns when closed
-	}()
-	return c
+	c.drain = newHTTPDrain(server)
+	go func(ln net.Listener, done chan struct{}) {
+		defer close(done)
+		server.Serve(ln) // returns when closed
+	}(c.ln, c.done)
+	return nil
 }
 
-func (c *controlServer) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-	defer cancel()
-	if c.server.Shutdown(ctx) != nil {
-		c.server.Close()
+func (c *controlServer) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", c.status)
+	mux.HandleFunc("GET /v1/connections", c.connections)
+	mux.HandleFunc("GET /v1/operations/{id}", c.operation)
+	mux.HandleFunc("GET /v1/logs", c.logs)
+	mux.HandleFunc("GET /v1/events", c.events)
+	for _, kind := range []commandKind{commandReload, commandUpgrade, commandScale, commandStop, commandRestart} {
+		mux.HandleFunc("POST /v1/"+string(kind), func(w http.ResponseWriter, r *http.Request) { c.command(w, r, kind) })
 	}
-	<-c.done
+	mux.HandleFunc("POST /v1/reopen-logs", c.reopenLogs)
+	mux.HandleFunc("GET /metrics", c.metrics)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", c.ready)
+	return mux
+}
+
+// close stops serving. Questions that have arrived are answered within limit,
+// provided that the owner runs meanwhile; those that come wait in the socket.
+func (c *controlServer) close(limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	close(c.ending)
+	close(c.drain.draining)
+	c.ln.Close()
+	<-c.done // now the server knows every connection that was accepted
+	c.drain.finish(ctx)
 }
 
 // guard lets in root and the master's own user, whatever the socket's mode is.
@@ -91,15 +119,23 @@ func refuse(w http.ResponseWriter, code int, err error) {
 	answer(w, code, map[string]string{"error": err.Error()})
 }
 
-func (c *controlServer) status(w http.ResponseWriter, r *http.Request) {
+// ask gives the status, or false when the client has gone.
+func (c *controlServer) ask(r *http.Request) (Status, bool) {
 	reply := make(chan Status, 1)
-	if err := c.m.do(r.Context(), func() { c.m.status(func(s Status) { reply <- s }) }); err != nil {
-		return // the client is gone
+	if c.m.do(r.Context(), func() { c.m.status(func(s Status) { reply <- s }) }) != nil {
+		return Status{}, false
 	}
 	select {
 	case s := <-reply:
-		answer(w, http.StatusOK, s)
+		return s, true
 	case <-r.Context().Done():
+		return Status{}, false
+	}
+}
+
+func (c *controlServer) status(w http.ResponseWriter, r *http.Request) {
+	if s, ok := c.ask(r); ok {
+		answer(w, http.StatusOK, s)
 	}
 }
 
@@ -214,12 +250,17 @@ func (c *controlServer) reopenLogs(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// ready is for whoever sends clients here: it says whether they are served.
 func (c *controlServer) ready(w http.ResponseWriter, r *http.Request) {
 	var state string
-	if c.m.do(r.Context(), func() { state = c.m.stateName() }) != nil {
+	var serving bool
+	if c.m.do(r.Context(), func() {
+		state = c.m.stateName()
+		serving = c.m.machine.Phase == phaseRunning && c.m.machine.allReady(c.m.machine.Programs)
+	}) != nil {
 		return
 	}
-	if state != "running" && state != "reloading" {
+	if !serving {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	io.WriteString(w, state+"\n")
@@ -232,23 +273,33 @@ func (c *controlServer) logs(w http.ResponseWriter, r *http.Request) {
 		n = 100
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	lines, more, stop := c.m.sink.follow(n)
-	defer stop()
+	lines, reader := c.m.sink.follow(n)
+	defer reader.leave()
 	for _, l := range lines {
 		w.Write(l)
 	}
 	if r.FormValue("follow") == "" {
 		return
 	}
+	c.stream(w, r, reader, func(missed int64) string { return fmt.Sprintf("... %d lines are missing here\n", missed) })
+}
+
+// stream sends what a reader gets until the client, or the server, goes.
+func (c *controlServer) stream(w http.ResponseWriter, r *http.Request, reader *fanReader, gap func(missed int64) string) {
 	flusher := http.NewResponseController(w)
 	for {
 		flusher.Flush()
 		select {
-		case l := <-more:
-			if _, err := w.Write(l); err != nil {
+		case b := <-reader.more:
+			if n := reader.missed.Swap(0); n > 0 {
+				io.WriteString(w, gap(n))
+			}
+			if _, err := w.Write(b); err != nil {
 				return
 			}
 		case <-r.Context().Done():
+			return
+		case <-c.ending:
 			return
 		}
 	}

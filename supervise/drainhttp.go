@@ -25,8 +25,8 @@ const drainMargin = 200 * time.Millisecond
 // sends. It returns as soon as no connection is left. When the whole service
 // stops, idle connections are closed at once and requests are finished.
 //
-// It sets srv.Handler and srv.ConnState, calling what was there, and, without
-// listeners, w.OnSockets.
+// It sets srv.Handler, srv.ConnState and srv.ConnContext, calling what was
+// there, and, without listeners, w.OnSockets.
 func DrainHTTP(ctx context.Context, w *Worker, srv *http.Server, listeners ...net.Listener) error {
 	d, l := newHTTPDrain(srv), newHTTPListeners(srv)
 	if len(listeners) > 0 {
@@ -63,17 +63,50 @@ type httpDrain struct {
 	draining chan struct{} // closed when answers have to say close
 
 	mu    sync.Mutex
-	conns map[net.Conn]struct{} // guarded by mu
-	none  chan struct{}         // guarded by mu; when set, closed at the last connection's end
+	conns map[net.Conn]bool // guarded by mu; whether a handler has seen a request
+	all   countdown         // guarded by mu; of conns
+	fresh countdown         // guarded by mu; of those among them that no handler has seen
 }
 
+// countdown is a number that can be waited for to become zero. It belongs to
+// whoever holds its lock.
+type countdown struct {
+	n    int
+	zero chan struct{} // closed at zero; nil where nobody waits
+}
+
+func (c *countdown) add(n int) {
+	if c.n += n; c.n == 0 && c.zero != nil {
+		close(c.zero)
+		c.zero = nil
+	}
+}
+
+func (c *countdown) wait() <-chan struct{} {
+	if c.n == 0 {
+		none := make(chan struct{})
+		close(none)
+		return none
+	}
+	if c.zero == nil {
+		c.zero = make(chan struct{})
+	}
+	return c.zero
+}
+
+// connKey is where a request's context has its connection.
+type connKey struct{}
+
 func newHTTPDrain(srv *http.Server) *httpDrain {
-	d := &httpDrain{srv: srv, draining: make(chan struct{}), conns: map[net.Conn]struct{}{}}
-	handler, state := srv.Handler, srv.ConnState
+	d := &httpDrain{srv: srv, draining: make(chan struct{}), conns: map[net.Conn]bool{}}
+	handler, state, connContext := srv.Handler, srv.ConnState, srv.ConnContext
 	if handler == nil {
 		handler = http.DefaultServeMux
 	}
 	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+			d.seen(c)
+		}
 		select {
 		case <-d.draining:
 			w.Header().Set("Connection", "close")
@@ -90,6 +123,12 @@ func newHTTPDrain(srv *http.Server) *httpDrain {
 			state(c, s)
 		}
 	}
+	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if connContext != nil {
+			ctx = connContext(ctx, c)
+		}
+		return context.WithValue(ctx, connKey{}, c)
+	}
 	return d
 }
 
@@ -98,13 +137,27 @@ func (d *httpDrain) track(c net.Conn, s http.ConnState) {
 	defer d.mu.Unlock()
 	switch s {
 	case http.StateNew:
-		d.conns[c] = struct{}{}
+		d.conns[c] = false
+		d.all.add(1)
+		d.fresh.add(1)
 	case http.StateClosed, http.StateHijacked: // who hijacks is responsible
-		delete(d.conns, c)
-		if len(d.conns) == 0 && d.none != nil {
-			close(d.none)
-			d.none = nil
+		if seen, ok := d.conns[c]; ok {
+			delete(d.conns, c)
+			d.all.add(-1)
+			if !seen {
+				d.fresh.add(-1)
+			}
 		}
+	}
+}
+
+// seen notes that a request of the connection has reached a handler.
+func (d *httpDrain) seen(c net.Conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if seen, ok := d.conns[c]; ok && !seen {
+		d.conns[c] = true
+		d.fresh.add(-1)
 	}
 }
 
@@ -112,13 +165,15 @@ func (d *httpDrain) track(c net.Conn, s http.ConnState) {
 func (d *httpDrain) empty() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	none := make(chan struct{})
-	if len(d.conns) == 0 {
-		close(none)
-	} else {
-		d.none = none
-	}
-	return none
+	return d.all.wait()
+}
+
+// greeted returns a channel that is closed when a request of every connection
+// has reached a handler.
+func (d *httpDrain) greeted() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.fresh.wait()
 }
 
 func (d *httpDrain) drain(cause error, overtaken <-chan *Drain, l *httpListeners) error {
@@ -127,21 +182,46 @@ func (d *httpDrain) drain(cause error, overtaken <-chan *Drain, l *httpListeners
 	if !errors.As(cause, &how) {
 		how = &Drain{Reason: Stop}
 	}
-	ctx, cancel := context.Background(), func() {}
-	if !how.Deadline.IsZero() {
-		ctx, cancel = context.WithDeadline(ctx, how.Deadline.Add(-drainMargin))
-	}
-	defer cancel()
+	ctx, cancel := until(how.Deadline)
+	defer func() { cancel() }()
 	l.close()
 	if how.Reason == Reload || how.Reason == Scale {
 		select {
 		case <-d.empty():
-		case <-overtaken: // idle connections need not wait any more
+		case next := <-overtaken: // idle connections need not wait any more
+			cancel()
+			ctx, cancel = until(next.Deadline)
 		case <-ctx.Done():
 			return d.cut()
 		}
 	}
-	if err := d.srv.Shutdown(ctx); err != nil {
+	return d.finish(ctx)
+}
+
+// until is a context that ends in time before a drain's deadline.
+func until(deadline time.Time) (context.Context, context.CancelFunc) {
+	if deadline.IsZero() {
+		return context.WithCancel(context.Background())
+	}
+	return context.WithDeadline(context.Background(), deadline.Add(-drainMargin))
+}
+
+// firstRequest is how long a connection may take to bring the request that it
+// was made for, when the server ends.
+const firstRequest = 500 * time.Millisecond
+
+// finish closes idle connections and waits for requests. Shutdown would forget
+// a request that has arrived and that the server has not read yet, so it has
+// to wait for those first.
+func (d *httpDrain) finish(ctx context.Context) error {
+	wait := time.NewTimer(firstRequest)
+	defer wait.Stop()
+	select {
+	case <-d.greeted():
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	if d.srv.Shutdown(ctx) != nil {
 		return d.cut()
 	}
 	return nil

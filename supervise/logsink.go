@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,14 +26,14 @@ type logSink struct {
 	done  chan struct{}
 
 	mu      sync.Mutex
-	out     io.Writer                // guarded by mu; where lines go
-	file    *os.File                 // guarded by mu; out, where it is a file of ours
-	path    string                   // of file; "" for standard error
-	max     int64                    // bytes before it is renamed; negative: never
-	size    int64                    // guarded by mu
-	dropped int64                    // guarded by mu
-	ring    [][]byte                 // guarded by mu
-	readers map[chan []byte]struct{} // guarded by mu
+	out     io.Writer // guarded by mu; where lines go
+	file    *os.File  // guarded by mu; out, where it is a file of ours
+	path    string    // of file; "" for standard error
+	max     int64     // bytes before it is renamed; negative: never
+	size    int64     // guarded by mu
+	dropped int64     // guarded by mu
+	ring    [][]byte  // guarded by mu
+	readers fanOut
 }
 
 // newLogSink begins to write. path "" means w.
@@ -42,7 +43,6 @@ func newLogSink(w io.Writer, path string, maxSize int64) (*logSink, error) {
 	}
 	s := &logSink{
 		queue: make(chan []byte, sinkQueue), done: make(chan struct{}), out: w, path: path, max: maxSize,
-		readers: map[chan []byte]struct{}{},
 	}
 	if path != "" {
 		if err := s.reopen(); err != nil {
@@ -85,12 +85,7 @@ func (s *logSink) Write(b []byte) (int, error) {
 		s.ring = append(s.ring[:0], s.ring[sinkRing/10:]...)
 	}
 	s.ring = append(s.ring, line)
-	for r := range s.readers {
-		select {
-		case r <- line:
-		default: // it misses a line rather than holding us up
-		}
-	}
+	s.readers.send(line)
 	select {
 	case s.queue <- line:
 	default:
@@ -103,17 +98,17 @@ func (s *logSink) run() {
 	defer close(s.done)
 	for line := range s.queue {
 		s.mu.Lock()
-		out, lost := s.out, s.dropped
+		lost := s.dropped
 		s.mu.Unlock()
 		if lost > 0 {
 			note := fmt.Sprintf("%s log: %d lines dropped\n", time.Now().Format(time.RFC3339), lost)
-			if _, err := io.WriteString(out, note); err == nil {
+			if _, err := s.put([]byte(note)); err == nil {
 				s.mu.Lock()
 				s.dropped -= lost
 				s.mu.Unlock()
 			}
 		}
-		n, err := out.Write(line)
+		n, err := s.put(line)
 		s.mu.Lock()
 		if err != nil {
 			s.dropped++
@@ -123,6 +118,22 @@ func (s *logSink) run() {
 		s.mu.Unlock()
 		if rotate && os.Rename(s.path, s.path+".1") == nil {
 			s.reopen() // on failure the old file goes on
+		}
+	}
+}
+
+// put writes to the log as it is now, also when it is reopened meanwhile.
+func (s *logSink) put(b []byte) (n int, err error) {
+	for {
+		s.mu.Lock()
+		out := s.out
+		s.mu.Unlock()
+		n, err = out.Write(b)
+		s.mu.Lock()
+		same := s.out == out
+		s.mu.Unlock()
+		if same || !errors.Is(err, os.ErrClosed) {
+			return n, err
 		}
 	}
 }
@@ -162,17 +173,11 @@ func (s *logSink) last(n int) [][]byte {
 	return append([][]byte(nil), s.ring[max(0, len(s.ring)-n):]...)
 }
 
-// follow returns the last n lines and a channel of those that come, until stop.
-func (s *logSink) follow(n int) (lines [][]byte, more <-chan []byte, stop func()) {
-	ch := make(chan []byte, 256)
+// follow returns the last n lines and a reader of those that come.
+func (s *logSink) follow(n int) (lines [][]byte, more *fanReader) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.readers[ch] = struct{}{}
-	return append([][]byte(nil), s.ring[max(0, len(s.ring)-n):]...), ch, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.readers, ch)
-	}
+	return append([][]byte(nil), s.ring[max(0, len(s.ring)-n):]...), s.readers.join()
 }
 
 // parseLevel reads --log-level.

@@ -101,6 +101,9 @@ func (m *master) beginLocked(started func(m *master, err error)) error {
 	if err := m.prepare(); err != nil {
 		return err
 	}
+	if err := m.openLog(m.logFile()); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() { // a signal ends the wait for addresses
@@ -114,7 +117,7 @@ func (m *master) beginLocked(started func(m *master, err error)) error {
 	if err := m.bringUp(ctx); err != nil {
 		return err
 	}
-	if err := m.listen(nil); err != nil {
+	if err := m.listen(); err != nil {
 		for _, s := range m.machine.Sockets {
 			m.close(s)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -48,7 +47,10 @@ type master struct {
 	boardMap  *sys.SharedWords
 	null      int
 
-	report func(error) // tells who started us; nil once done
+	report   func(error) // tells who started us; nil once done
+	quieting bool        // the control server is ending, for an exec
+	happened fanOut      // what happens, as events
+	told     string      // the state that was last among them
 }
 
 // proc is a worker's process as the owner sees it.
@@ -122,19 +124,29 @@ func (m *master) prepare() error {
 		return err
 	}
 	m.board = &board{words: m.boardMap.Word}
-	logFile := m.c.logFile
-	if logFile == "" && m.daemon {
-		logFile = filepath.Join(m.dir.path, m.c.prog+".log")
-	}
-	if m.sink, err = newLogSink(os.Stderr, logFile, m.c.logMax); err != nil {
-		return fmt.Errorf("log: %w", err)
-	}
-	m.logger = slog.New(newHandler(m.sink, m.c.logFormat, m.c.logLevel)).With("pid", os.Getpid())
 	go func() {
 		for fn := range m.hooks {
 			fn()
 		}
 	}()
+	return nil
+}
+
+// logFile is the path of the log; "" is standard error.
+func (m *master) logFile() string {
+	if m.c.logFile == "" && m.daemon {
+		return filepath.Join(m.dir.path, m.c.prog+".log")
+	}
+	return m.c.logFile
+}
+
+// openLog begins to log to a file; "" is standard error.
+func (m *master) openLog(path string) error {
+	var err error
+	if m.sink, err = newLogSink(os.Stderr, path, m.c.logMax); err != nil {
+		return fmt.Errorf("log: %w", err)
+	}
+	m.logger = slog.New(newHandler(m.sink, m.c.logFormat, m.c.logLevel)).With("pid", os.Getpid())
 	return nil
 }
 
@@ -169,7 +181,7 @@ func (m *master) run() {
 	m.watch()
 	m.step(evTick{})
 	m.reap() // what ended while nobody was notified
-	for m.machine.Phase != phaseStopped {
+	for m.machine.Phase != phaseStopped || m.quieting {
 		if len(m.local) == 0 {
 			wake.Reset(m.untilNext())
 			select {
@@ -203,8 +215,8 @@ func (m *master) dispatch() {
 	if at := m.machine.nextDeadline(); at != 0 && m.now() >= at {
 		m.step(evTick{})
 	}
-	if c := m.machine.Change; c != nil && c.Stage == changeExec {
-		m.upgrade()
+	if m.execDue() && !m.quieting {
+		m.quiet()
 	}
 }
 
@@ -222,6 +234,7 @@ func (m *master) handle(ev any) {
 // step drives the machine and looks what has come of it.
 func (m *master) step(ev any) {
 	m.machine.step(ev)
+	m.tellState()
 	m.reportStart()
 }
 
@@ -355,7 +368,7 @@ func (m *master) shutdown() int {
 	for _, d := range m.describes {
 		sys.KillGroup(d.pid, syscall.SIGKILL)
 	}
-	m.control.close()
+	m.closeControl()
 	code := 0
 	if m.machine.Restart {
 		m.logger.Info("restart: exec", "path", m.path)
@@ -366,6 +379,21 @@ func (m *master) shutdown() int {
 	m.sink.close(time.Second)
 	m.dir.release()
 	return code
+}
+
+// closeControl answers what has been asked and ends the control API.
+func (m *master) closeControl() {
+	closed := make(chan struct{})
+	go func() { m.control.close(controlQuiet); close(closed) }()
+	for {
+		select {
+		case ev := <-m.events:
+			m.handle(ev)
+		case <-closed:
+			sys.Close(m.control.fd)
+			return
+		}
+	}
 }
 
 // runLastHooks waits for the hooks, but not for ever.
@@ -417,15 +445,12 @@ func (m *master) onMessage(ev messageEvent) {
 	}
 }
 
-// listen makes the control socket, or takes over that of an earlier master.
-func (m *master) listen(inherited *net.UnixListener) error {
-	ln := inherited
-	if ln == nil {
-		var err error
-		if ln, err = m.dir.listen(); err != nil {
-			return err
-		}
+// listen serves the control API on a new socket.
+func (m *master) listen() error {
+	fd, err := m.dir.listen()
+	if err != nil {
+		return err
 	}
-	m.control = newControlServer(m, ln)
-	return nil
+	m.control, err = newControlServer(m, fd)
+	return err
 }

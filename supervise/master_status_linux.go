@@ -145,6 +145,9 @@ func (m *master) snapshot(q *query) Status {
 	return s
 }
 
+// serviceStates are all that stateName returns.
+func serviceStates() []string { return []string{"running", "degraded", "reloading", "stopping"} }
+
 // stateName is the service's state in one word.
 func (m *master) stateName() string {
 	switch {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -52,6 +51,7 @@ func (m *master) save(fresh bool) savedMaster {
 	if fresh {
 		return s
 	}
+	s.Control = m.control.fd
 	for id, p := range m.procs {
 		s.Procs = append(s.Procs, savedProc{Worker: id, Ctl: p.ctl.FD(), Out: p.out.fd, Err: p.err.fd})
 	}
@@ -99,9 +99,38 @@ func readState(fd int) (savedMaster, error) {
 	return s, nil
 }
 
+// execDue reports whether the change in progress has come to the exec.
+func (m *master) execDue() bool {
+	c := m.machine.Change
+	return c != nil && c.Stage == changeExec
+}
+
+// quiet lets the control server answer what it has been asked, while the owner
+// goes on as ever, and then upgrades: no command meets a closed door.
+func (m *master) quiet() {
+	m.quieting = true
+	go func() {
+		m.control.close(controlQuiet)
+		m.events <- m.upgrade
+	}()
+}
+
+// controlQuiet bounds how long a slow client of the control API holds up an upgrade.
+const controlQuiet = 500 * time.Millisecond
+
 // upgrade replaces this process's program by the file that has just been
-// checked. It returns only when that failed; then everything goes on.
+// checked. It returns only when that failed, or is no longer wanted; then
+// everything goes on.
 func (m *master) upgrade() {
+	m.quieting = false
+	defer func() {
+		if err := m.control.open(); err != nil {
+			m.logger.Error("control API", "error", err)
+		}
+	}()
+	if !m.execDue() { // a stop has come meanwhile
+		return
+	}
 	c := m.machine.Change
 	b := m.machine.build(c.Build)
 	m.logger.Info("upgrade: exec", "path", m.path)
@@ -136,7 +165,7 @@ func (m *master) freeze() {
 	for len(m.events) > 0 {
 		m.local = append(m.local, <-m.events)
 	}
-	for i := 0; i < len(m.local); i++ { // only what workers said; commands are asked again
+	for i := 0; i < len(m.local); i++ { // only what workers said
 		if ev, ok := m.local[i].(messageEvent); ok && m.procs[ev.id] != nil && ev.m.Kind == msgReady {
 			m.machine.onReady(evReady{ID: ev.id})
 		}
@@ -159,14 +188,6 @@ func (m *master) thaw() {
 
 // execState executes a file in place, with the state and all descriptors in it.
 func (m *master) execState(path string, s savedMaster) error {
-	if !s.Fresh {
-		control, err := dupListener(m.control.ln)
-		if err != nil {
-			return err
-		}
-		defer sys.Close(control)
-		s.Control = control
-	}
 	fd, err := writeState(s)
 	if err != nil {
 		return err
@@ -187,24 +208,12 @@ func (m *master) execState(path string, s savedMaster) error {
 		}
 	}
 	// A signal that arrives during exec would find the default action.
-	ignored := []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2}
+	ignored := []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU}
 	signal.Ignore(ignored...)
 	info := bootInfo{Role: roleMaster, Path: m.path, State: fd}
 	err = sys.ExecInPlace(path, os.Args, info.environ(), keep)
 	notify(m.signals)
 	return err
-}
-
-func dupListener(ln *net.UnixListener) (int, error) {
-	raw, err := ln.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	dup := -1
-	if e := raw.Control(func(fd uintptr) { dup, err = sys.DupFD(int(fd)) }); e != nil {
-		return -1, e
-	}
-	return dup, err
 }
 
 // continueFrom takes over from the master that has executed us.
@@ -218,16 +227,19 @@ func (m *master) continueFrom(s savedMaster) error {
 	if err := m.prepare(); err != nil {
 		return err
 	}
+	logErr := m.openLog(m.logFile())
+	if logErr != nil { // no reason to leave the workers alone
+		if err := m.openLog(""); err != nil {
+			return err
+		}
+		m.logger.Error("standard error takes the place of the log", "error", logErr)
+	}
 	m.sink.remember(s.Log)
 	var err error
 	if m.machine, err = resume(m, s.State); err != nil {
 		return err
 	}
-	ln, err := unixListener(s.Control)
-	if err != nil {
-		return err
-	}
-	if err := m.listen(ln); err != nil {
+	if m.control, err = newControlServer(m, s.Control); err != nil {
 		return err
 	}
 	for _, p := range s.Procs {

@@ -169,6 +169,7 @@ func (m *master) close(s *socket) {
 func (m *master) closeBuild(b *build) { sys.Close(b.File) }
 
 func (m *master) log(level slog.Level, text string, args ...any) {
+	m.happen(text, args)
 	for i := range args { // pid is ours already
 		if args[i] == "pid" {
 			args[i] = "worker_pid"

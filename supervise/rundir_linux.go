@@ -3,7 +3,6 @@ package supervise
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -158,26 +157,15 @@ func (d *runDir) held() bool {
 
 // listen makes the control socket. The lock is ours, so one that is there is
 // an earlier master's.
-func (d *runDir) listen() (*net.UnixListener, error) {
+func (d *runDir) listen() (fd int, err error) {
 	if err := os.Remove(d.control()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("control socket: %w", err)
+		return -1, fmt.Errorf("control socket: %w", err)
 	}
-	fd, err := sys.ListenSocket("unix", d.control(), sys.ListenOptions{Backlog: 128, Mode: 0o600, UID: -1, GID: -1})
+	fd, err = sys.ListenSocket("unix", d.control(), sys.ListenOptions{Backlog: 128, Mode: 0o600, UID: -1, GID: -1})
 	if err != nil {
-		return nil, fmt.Errorf("control socket %s: %w", d.control(), err)
+		return -1, fmt.Errorf("control socket %s: %w", d.control(), err)
 	}
-	return unixListener(fd)
-}
-
-// unixListener takes over a listening descriptor.
-func unixListener(fd int) (*net.UnixListener, error) {
-	f := os.NewFile(uintptr(fd), controlName)
-	defer f.Close()
-	ln, err := net.FileListener(f)
-	if err != nil {
-		return nil, fmt.Errorf("control socket: %w", err)
-	}
-	return ln.(*net.UnixListener), nil
+	return fd, nil
 }
 
 // release makes the directory look like nobody's. The lock ends with the

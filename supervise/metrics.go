@@ -1,0 +1,96 @@
+package supervise
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// metric is one metric of a kind of row.
+type metric[T any] struct {
+	name, kind, help string
+	value            func(T) float64
+}
+
+func programMetrics() []metric[ProgramStatus] {
+	return []metric[ProgramStatus]{
+		{"jay_program_workers_wanted", "gauge", "Workers that the program is to have.", func(p ProgramStatus) float64 { return float64(p.Want) }},
+		{"jay_program_workers_ready", "gauge", "Slots with a worker that serves.", func(p ProgramStatus) float64 { return float64(p.Ready) }},
+		{"jay_program_restarts_total", "counter", "Workers that have ended by themselves.", func(p ProgramStatus) float64 { return float64(p.Restarts) }},
+	}
+}
+
+func workerMetrics() []metric[WorkerStatus] {
+	return []metric[WorkerStatus]{
+		{"jay_worker_age_seconds", "gauge", "Time since the worker's start.", func(w WorkerStatus) float64 { return w.AgeSeconds }},
+		{"jay_worker_rss_bytes", "gauge", "Resident memory.", func(w WorkerStatus) float64 { return float64(w.RSSBytes) }},
+		{"jay_worker_heap_bytes", "gauge", "Memory of heap objects.", func(w WorkerStatus) float64 { return float64(w.HeapBytes) }},
+		{"jay_worker_cpu_percent", "gauge", "Processor time lately; 100 is one processor.", func(w WorkerStatus) float64 { return w.CPUPercent }},
+		{"jay_worker_connections", "gauge", "Open connections.", func(w WorkerStatus) float64 { return float64(w.Connections) }},
+		{"jay_worker_accepted_total", "counter", "Connections accepted.", func(w WorkerStatus) float64 { return float64(w.Accepted) }},
+		{"jay_worker_refused_total", "counter", "Connections refused for want of room.", func(w WorkerStatus) float64 { return float64(w.Refused) }},
+		{"jay_worker_requests_total", "counter", "Requests or messages handled.", func(w WorkerStatus) float64 { return float64(w.Requests) }},
+		{"jay_worker_received_bytes_total", "counter", "Bytes received.", func(w WorkerStatus) float64 { return float64(w.BytesIn) }},
+		{"jay_worker_sent_bytes_total", "counter", "Bytes sent.", func(w WorkerStatus) float64 { return float64(w.BytesOut) }},
+		{"jay_worker_send_failures_total", "counter", "Sends that failed.", func(w WorkerStatus) float64 { return float64(w.SendFailures) }},
+		{"jay_worker_accept_errors_total", "counter", "Failures of accept.", func(w WorkerStatus) float64 { return float64(w.AcceptErrors) }},
+		{"jay_worker_panics_total", "counter", "Panics in callbacks.", func(w WorkerStatus) float64 { return float64(w.Panics) }},
+		{"jay_worker_timers", "gauge", "Timers that are set.", func(w WorkerStatus) float64 { return float64(w.Timers) }},
+		{"jay_worker_loop_saturation", "gauge", "Share of time that the loop is busy, 0 to 1.", func(w WorkerStatus) float64 { return w.LoopSaturation }},
+		{"jay_worker_busy_seconds", "gauge", "How long the present callback runs.", func(w WorkerStatus) float64 { return w.BusySeconds }},
+		{"jay_worker_handed_over_in_total", "counter", "Connections taken over from other workers.", func(w WorkerStatus) float64 { return float64(w.HandedOverIn) }},
+		{"jay_worker_handed_over_out_total", "counter", "Connections given to other workers.", func(w WorkerStatus) float64 { return float64(w.HandedOverOut) }},
+	}
+}
+
+// metricsText is a status in the text format of Prometheus. Slots without a
+// process are only in the figures of their program.
+func metricsText(s Status) string {
+	var b strings.Builder
+	write := func(name, kind, help string, labels string, value float64) {
+		if help != "" {
+			fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+		}
+		fmt.Fprintf(&b, "%s%s %s\n", name, labels, strconv.FormatFloat(value, 'g', -1, 64))
+	}
+	write("jay_info", "gauge", "The service.", labels("version", s.Version, "loop", s.Loop), 1)
+	write("jay_start_time_seconds", "gauge", "When the service was started.", "", float64(s.Started.UnixMilli())/1000)
+	write("jay_generation", "gauge", "Generation of code, from 1.", "", float64(s.Generation))
+	help := "1 for the state that the service is in."
+	for _, state := range serviceStates() {
+		value := 0.0
+		if s.State == state {
+			value = 1
+		}
+		write("jay_state", "gauge", help, labels("state", state), value)
+		help = ""
+	}
+	for _, m := range programMetrics() {
+		help := m.help
+		for _, p := range s.Programs {
+			write(m.name, m.kind, help, labels("program", p.Name), m.value(p))
+			help = ""
+		}
+	}
+	for _, m := range workerMetrics() {
+		help := m.help
+		for _, w := range s.Workers {
+			if w.PID == 0 {
+				continue
+			}
+			write(m.name, m.kind, help, labels("program", w.Program, "slot", strconv.Itoa(w.Slot), "pid", strconv.Itoa(w.PID)), m.value(w))
+			help = ""
+		}
+	}
+	return b.String()
+}
+
+// labels writes names and values in turn.
+func labels(pairs ...string) string {
+	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+	var list []string
+	for i := 0; i+1 < len(pairs); i += 2 {
+		list = append(list, pairs[i]+`="`+quote.Replace(pairs[i+1])+`"`)
+	}
+	return "{" + strings.Join(list, ",") + "}"
+}
