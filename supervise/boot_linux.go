@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -64,9 +65,24 @@ func takeBoot() (bootInfo, error) {
 			return bootInfo{}, fmt.Errorf("%s names descriptor %d: %w", bootVariable, fd, err)
 		}
 	}
+	switch b.Role {
+	case roleWorker:
+		go leaveWithMaster(b.Ctl, orphanExit)
+	case roleDescribe:
+		go leaveWithMaster(b.Report, 0)
+	}
 	// Executed as /proc/self/fd/N the process would be called N.
 	os.WriteFile("/proc/self/comm", []byte(filepath.Base(os.Args[0])), 0)
 	return b, nil
+}
+
+// leaveWithMaster ends the process some time after the master has closed its
+// end of fd, whatever the program does, also when it never calls Main.
+func leaveWithMaster(fd int, grace time.Duration) {
+	if sys.AwaitHangup(fd) == nil {
+		time.Sleep(grace)
+		os.Exit(reportedExit)
+	}
 }
 
 // environ is the environment for a process with a role.

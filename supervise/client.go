@@ -94,11 +94,19 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (io
 	defer resp.Body.Close()
 	var refusal struct{ Error string }
 	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err == nil && json.Unmarshal(b, &refusal) == nil && refusal.Error != "" {
-		return nil, errors.New(refusal.Error)
+	if err != nil || json.Unmarshal(b, &refusal) != nil || refusal.Error == "" {
+		refusal.Error = fmt.Sprintf("%s %s: the master answered %s", method, path, resp.Status)
 	}
-	return nil, fmt.Errorf("%s %s: the master answered %s", method, path, resp.Status)
+	return nil, &refusedError{resp.StatusCode, refusal.Error}
 }
+
+// refusedError is an answer of the control API that is no success.
+type refusedError struct {
+	status int
+	text   string
+}
+
+func (e *refusedError) Error() string { return e.text }
 
 // connectPatience is how long a master that has the run directory may take to
 // listen on its control socket.
@@ -140,8 +148,8 @@ func (c *Client) Connections(ctx context.Context, program, after string, limit i
 }
 
 // Do sends a command and waits for its operation to end, also across an
-// upgrade. gone says that the master has ended meanwhile, which is what a stop
-// is about.
+// upgrade. gone says that the master which was asked has ended meanwhile, which
+// is what a stop is about.
 func (c *Client) Do(ctx context.Context, command string, body any) (detail map[string]any, gone bool, err error) {
 	b, err := c.Post(ctx, "/v1/"+command, body)
 	for errors.Is(err, io.EOF) && ctx.Err() == nil { // it was replaced before it answered
@@ -155,6 +163,7 @@ func (c *Client) Do(ctx context.Context, command string, body any) (detail map[s
 	if err := json.Unmarshal(b, &op); err != nil || op.ID == "" {
 		return nil, false, fmt.Errorf("%s: the master answered %q", command, b)
 	}
+	var refused *refusedError
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		b, err := c.Get(ctx, "/v1/operations/"+op.ID)
 		switch {
@@ -165,6 +174,8 @@ func (c *Client) Do(ctx context.Context, command string, body any) (detail map[s
 		case err != nil && ctx.Err() != nil:
 			return nil, false, ctx.Err()
 		case err != nil && !masterHolds(c.dir):
+			return nil, true, nil
+		case errors.As(err, &refused) && refused.status == http.StatusNotFound: // another master runs now
 			return nil, true, nil
 		}
 		time.Sleep(pause)

@@ -99,10 +99,11 @@ type (
 )
 
 // newMachine begins with the first generation: the sockets are open when it
-// returns, the workers start with the first step.
+// returns, the workers start with the first step. incarnation is greater than
+// any that an earlier master of the service has given to a worker or operation.
 func newMachine(w world, first evDescribed, incarnation uint32) (*machine, error) {
 	m := &machine{world: w, state: state{
-		Version: stateVersion, Phase: phaseRunning, Generation: 1, NextBuild: 1, NextOperation: 1, NextIncarnation: incarnation,
+		Version: stateVersion, Phase: phaseRunning, Generation: 1, NextBuild: 1, NextOperation: int(incarnation), NextIncarnation: incarnation,
 	}}
 	b := m.addBuild(first)
 	fleet, _, err := m.newFleet(b, first.Specs)

@@ -2,9 +2,10 @@ package supervise
 
 import "strconv"
 
-// newOperation registers a command that somebody waits for.
+// newOperation registers a command that somebody waits for. No later master of
+// the service gives its ID to another one.
 func (m *machine) newOperation(kind commandKind) *operation {
-	op := &operation{ID: strconv.Itoa(m.NextOperation), Kind: kind, State: operationRunning}
+	op := &operation{ID: strconv.FormatInt(int64(m.NextOperation), 36), Kind: kind, State: operationRunning}
 	m.NextOperation++
 	m.Operations = append(m.Operations, op)
 	return op

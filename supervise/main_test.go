@@ -74,8 +74,20 @@ func beforeMain() {
 		os.Exit(1)
 	case "hang":
 		select {}
+	case "slow": // in every role
+		time.Sleep(slowness)
+	case "hang as worker":
+		if environ, _ := os.ReadFile("/proc/self/environ"); strings.Contains(string(environ), `"role":"worker"`) {
+			select {}
+		}
+	case "mark": // that it has been executed
+		os.WriteFile(os.Getenv("OUT"), nil, 0o600)
 	}
 }
+
+// slowness is how long each process of a slow build takes before Main, and each
+// worker before it is ready.
+const slowness = 300 * time.Millisecond
 
 // testServices are the services that tests start as processes.
 func testServices() map[string]func() *supervise.Options {
@@ -108,6 +120,8 @@ func httpProgram() supervise.Program {
 			switch mode() {
 			case "never": // Ready
 				<-ctx.Done()
+			case "slow":
+				time.Sleep(slowness)
 			case "late":
 				time.AfterFunc(500*time.Millisecond, func() { panic("late") })
 			case "fails":

@@ -196,10 +196,10 @@ func (l *workerLink) onDrain(m message) {
 	l.drain(d)
 }
 
-// masterGone leaves within 2 s whatever the program does: a new master may be
-// waiting for the addresses.
+// masterGone tells the program that it has a second. A new master may be waiting
+// for the addresses, so the sockets are closed sooner than that, and
+// leaveWithMaster does not wait for a program that does not obey.
 func (l *workerLink) masterGone() {
-	time.AfterFunc(orphanExit, func() { os.Exit(reportedExit) })
 	time.AfterFunc(orphanClose, func() {
 		for _, s := range l.w.Sockets() {
 			s.Close()

@@ -198,6 +198,16 @@ func DupAbove(fd, n int) (int, error) {
 	return dup, os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", err)
 }
 
+// AwaitHangup blocks until the other end of a pipe or socket is closed.
+func AwaitHangup(fd int) error {
+	for {
+		fds := []unix.PollFd{{Fd: int32(fd)}} // hang-up and error are always reported
+		if _, err := unix.Poll(fds, -1); err != unix.EINTR {
+			return os.NewSyscallError("poll", err)
+		}
+	}
+}
+
 // IsTerminal reports whether a descriptor is a terminal.
 func IsTerminal(fd int) bool {
 	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
