@@ -5,6 +5,7 @@ package supervise_test
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -30,7 +31,12 @@ func (s *service) replace(change func([]byte) []byte) {
 		s.exe = filepath.Join(s.bin, "service")
 	}
 	next := s.exe + ".next"
-	if err := os.WriteFile(next, change(b), 0o755); err != nil {
+	// A process that another test forks meanwhile would have the file open for
+	// writing until its own exec, and ours would fail with ETXTBSY.
+	syscall.ForkLock.RLock()
+	err = os.WriteFile(next, change(b), 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		s.t.Fatal(err)
 	}
 	if err := os.Rename(next, s.exe); err != nil {

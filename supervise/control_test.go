@@ -45,6 +45,7 @@ func (s *service) rawGet(path string) (status int, err error) {
 // TestControlAnswersThroughUpgrades: whoever asks while the master is replaced
 // is answered, by the old one or by the new one.
 func TestControlAnswersThroughUpgrades(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "http").start()
 	stop := make(chan struct{})
 	var askers sync.WaitGroup
@@ -81,6 +82,7 @@ func TestControlAnswersThroughUpgrades(t *testing.T) {
 // TestEvents: a client hears of a crash and of a reload, and goes on hearing
 // of it after it has come again to another master.
 func TestEvents(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "http").start()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -132,6 +134,7 @@ func TestEvents(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "http").start()
 	b, err := s.client().Get(t.Context(), "/metrics")
 	if err != nil {
@@ -158,6 +161,7 @@ func TestMetrics(t *testing.T) {
 
 // TestHealth: the master lives though nothing serves.
 func TestHealth(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "crash", "CRASH=exit")
 	s.launch()
 	eventually(t, "the control API answers", func() bool { _, err := s.client().Get(t.Context(), "/healthz"); return err == nil })
@@ -172,6 +176,7 @@ func TestHealth(t *testing.T) {
 
 // TestLogsFollow: logs -f goes on through an upgrade and ends with the service.
 func TestLogsFollow(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "http").start()
 	follow := s.command("logs", "-f")
 	out := &lockedBuffer{}
@@ -193,6 +198,7 @@ func TestLogsFollow(t *testing.T) {
 // TestReopenLogs: after a rotation by somebody else lines go to the new file,
 // and none is lost meanwhile.
 func TestReopenLogs(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "http")
 	file := filepath.Join(s.bin, "log")
 	s.start("--log-file", file)

@@ -15,11 +15,13 @@ import (
 // TestKilledWorkerIsReplaced measures how long it takes until the replacement
 // serves, and that nobody who waited in the accept queue is lost.
 func TestKilledWorkerIsReplaced(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "http").start("--workers", "1")
 	addr := s.addr()
 	pid, _, _ := mustGet(t, addr)
+	const rounds = 6
 	var took []time.Duration
-	for range 20 {
+	for range rounds {
 		time.Sleep(1050 * time.Millisecond) // a healthy second: what dies earlier is held back
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
@@ -47,12 +49,12 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 			t.Fatalf("the killed worker answered: %q", b[:n])
 		}
 	}
-	t.Logf("replacement serving after a kill: median of 20 %v", median(took))
+	t.Logf("replacement serving after a kill: median of %d %v", rounds, median(took))
 	if m := median(took); m > 2*time.Second {
-		t.Errorf("median of 20 is %v", m)
+		t.Errorf("median of %d is %v", rounds, m)
 	}
 	p := s.status().Programs[0]
-	if p.Restarts != 20 || p.LastExit != "signal: killed (out of memory?)" {
+	if p.Restarts != rounds || p.LastExit != "signal: killed (out of memory?)" {
 		t.Errorf("status: %+v", p)
 	}
 }
@@ -69,6 +71,7 @@ func processState(t *testing.T, pid int) string {
 }
 
 func TestCrashLoopIsHeldBack(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "two")
 	s.launch()
 	eventually(t, "http serves", func() bool { st := s.status(); return st.PID != 0 && st.Programs[0].Ready == 2 })
@@ -101,6 +104,7 @@ func TestCrashLoopIsHeldBack(t *testing.T) {
 }
 
 func TestManySlotsInACrashLoop(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "crash", "CRASH=exit")
 	s.launch("--workers", "4")
 	time.Sleep(10 * time.Second) // the time is what is measured
@@ -110,6 +114,7 @@ func TestManySlotsInACrashLoop(t *testing.T) {
 }
 
 func TestExitCauses(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ how, want string }{
 		{"exit", "exit 7"},
 		{"error", "exit 1: worker crash/0: program ended: the database is on fire"},
@@ -118,6 +123,7 @@ func TestExitCauses(t *testing.T) {
 		{"hang", "not ready in time: signal: killed"},
 	} {
 		t.Run(tt.how, func(t *testing.T) {
+			t.Parallel()
 			s := newService(t, "crash", "CRASH="+tt.how)
 			s.launch()
 			eventually(t, "an exit is reported", func() bool {
@@ -134,6 +140,7 @@ func TestExitCauses(t *testing.T) {
 func TestKilledMasterLeavesNothing(t *testing.T) {
 	for _, name := range []string{"http", "stubborn"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newService(t, name).start()
 			addr, pids := s.addr(), s.pids()
 			s.cmd.Process.Kill()
@@ -176,6 +183,7 @@ func TestKilledMasterWithAStoppedWorker(t *testing.T) {
 }
 
 func TestStopUnderLoad(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "http").start()
 	addr := s.addr()
 	const clients = 20
@@ -220,6 +228,7 @@ func accepted(t *testing.T, addr string) int {
 }
 
 func TestStubbornWorkerIsKilledAtTheDeadline(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "stubborn").start()
 	pids := s.pids()
 	begin := time.Now()
@@ -236,6 +245,7 @@ func TestStubbornWorkerIsKilledAtTheDeadline(t *testing.T) {
 }
 
 func TestSecondSignalStopsAtOnce(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "http").start("--stop-timeout", "1h")
 	addr := s.addr()
 	go get(addr, "/slow?ms=60000")
@@ -251,6 +261,7 @@ func TestSecondSignalStopsAtOnce(t *testing.T) {
 }
 
 func TestQuitPrintsGoroutines(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "http").start()
 	s.cmd.Process.Signal(syscall.SIGQUIT)
 	<-s.exited

@@ -17,6 +17,7 @@ import (
 // the invariants of docs/lifecycle.md. EXPLORE_STATES is how many states are
 // visited in each case, the shortest ways first.
 func TestExplore(t *testing.T) {
+	t.Parallel()
 	one := func(count int, reusePort bool) programSpec {
 		return programSpec{Name: "a", Listen: []string{"tcp://127.0.0.1:80"}, Count: count, ReusePort: reusePort,
 			StartTimeout: 10 * time.Second, StopTimeout: 10 * time.Second}
@@ -41,6 +42,7 @@ func TestExplore(t *testing.T) {
 		{"three reloads", []programSpec{one(1, false)}, []programSpec{one(1, false)}, budget{commands: 3, only: commandReload}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			s, err := newFakeService(tt.first...)
 			if err != nil {
 				t.Fatal(err)

@@ -5,6 +5,7 @@ package supervise_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,6 +39,12 @@ func TestMain(m *testing.M) {
 	// so that none is left behind unseen.
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		fmt.Fprintln(os.Stderr, "prctl:", err)
+		os.Exit(1)
+	}
+	// Most tests wait for processes rather than compute, so more of them may run
+	// at once than there are processors.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	leak.Main(m)
@@ -98,6 +105,7 @@ func testServices() map[string]func() *supervise.Options {
 		"crash":    func() *supervise.Options { return options(crashProgram(os.Getenv("CRASH"))) },
 		"stubborn": func() *supervise.Options { return options(stubbornProgram()) },
 		"file":     func() *supervise.Options { return options(fileProgram()) },
+		"hooks":    hooksOptions,
 	}
 }
 
@@ -110,6 +118,25 @@ func or(s, def string) string {
 		return def
 	}
 	return s
+}
+
+// hooksOptions append a line to $OUT for each thing that the master is told.
+func hooksOptions() *supervise.Options {
+	note := func(format string, args ...any) {
+		f, err := os.OpenFile(os.Getenv("OUT"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			panic(err)
+		}
+		defer f.Close()
+		fmt.Fprintf(f, format+"\n", args...)
+	}
+	o := options(crashProgram("never"))
+	o.OnMasterReload = func() { note("reload") }
+	o.OnMasterStop = func() { note("stop") }
+	o.OnWorkerExit = func(e supervise.WorkerExit) {
+		note("exit %s/%d %d planned=%v %s", e.Program, e.Slot, e.Generation, e.Planned, e.Cause)
+	}
+	return o
 }
 
 // httpProgram answers with "PID GENERATION SLOT"; /slow takes its time.

@@ -13,6 +13,7 @@ import (
 )
 
 func TestStartServesAndStops(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "http").start()
 	out := s.output.String()
 	for _, want := range []string{"version test", "run directory " + s.dir, "NAME", "http", "tcp://127.0.0.1:", "2"} {
@@ -50,6 +51,7 @@ func TestStartServesAndStops(t *testing.T) {
 }
 
 func TestDaemon(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "http")
 	s.must("start", "-d")
 	st := s.status()
@@ -74,7 +76,9 @@ func TestDaemon(t *testing.T) {
 }
 
 func TestDaemonThatCannotStart(t *testing.T) {
+	t.Parallel()
 	t.Run("address in use", func(t *testing.T) {
+		t.Parallel()
 		first := newService(t, "http").start()
 		second := newService(t, "http")
 		begin := time.Now()
@@ -139,6 +143,7 @@ func TestTwentyStartsAtOnce(t *testing.T) {
 }
 
 func TestPidFileOfAStranger(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "http")
 	if err := os.Mkdir(s.dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -211,6 +216,7 @@ func TestWrongUsage(t *testing.T) {
 }
 
 func TestEnvironmentAndFlags(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "http", "JAY_WORKERS=3", "JAY_LISTEN=tcp://127.0.0.1:0,tcp://[::1]:0")
 	s.start()
 	p := s.status().Programs[0]
@@ -233,6 +239,7 @@ func TestEnvironmentAndFlags(t *testing.T) {
 }
 
 func TestVersionHelpCheckCompletion(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "http")
 	for args, want := range map[string]string{
 		"version": " test\n", "help": "reopen-logs", "check": "ok\n", "completion": "complete -W", "completion zsh": "#compdef",

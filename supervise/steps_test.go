@@ -148,6 +148,7 @@ func TestMasterKilledAtEveryStep(t *testing.T) {
 // TestWorkerKilledAtEveryStep: a worker that dies during a change is replaced
 // by the code that it had, or ends the change, and nobody else notices.
 func TestWorkerKilledAtEveryStep(t *testing.T) {
+	t.Parallel()
 	const oldWorker, newWorker = 1, 2 // by generation
 	for _, tt := range []struct {
 		command string
