@@ -47,7 +47,7 @@ func TestExplore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e := &explorer{t: t, next: tt.next, seen: map[string]bool{}, limit: 4000}
+			e := &explorer{t: t, next: tt.next, seen: map[string]bool{}, limit: exploreStates}
 			if n, err := strconv.Atoi(os.Getenv("EXPLORE_STATES")); err == nil {
 				e.limit = n
 			}

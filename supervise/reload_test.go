@@ -125,10 +125,14 @@ func TestHundredHangUps(t *testing.T) {
 	s := newService(t, "http").start()
 	eventually(t, "all is quiet", func() bool { return len(s.pids()) == 2 })
 	before := openDescriptors(t, s.cmd.Process.Pid)
-	for range 100 {
+	begin := time.Now()
+	for i := range 100 {
 		s.cmd.Process.Signal(syscall.SIGHUP)
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(time.Until(begin.Add(time.Duration(i+1) * 10 * time.Millisecond)))
 	}
+	// Reloads by signal begin 1.5 s apart; a machine that took longer to send
+	// them asked for more.
+	most := 2 + int(time.Since(begin)/(1500*time.Millisecond))
 	var last time.Time
 	generation := 0
 	eventually(t, "the reloads are over", func() bool {
@@ -138,8 +142,8 @@ func TestHundredHangUps(t *testing.T) {
 		}
 		return time.Since(last) > 2*time.Second
 	})
-	if generation < 2 || generation > 3 {
-		t.Errorf("generation %d: %d reloads, want one or two", generation, generation-1)
+	if reloads := generation - 1; reloads < 1 || reloads > most {
+		t.Errorf("%d reloads, want 1 to %d", reloads, most)
 	}
 	eventually(t, "two workers are left", func() bool { return len(s.pids()) == 2 })
 	eventually(t, "no descriptor more than before", func() bool { return openDescriptors(t, s.cmd.Process.Pid) <= before })
