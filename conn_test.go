@@ -63,34 +63,47 @@ func TestMessagesInAnySegments(t *testing.T) {
 	})
 }
 
+// endings are the ways to write all of a payload and close.
+var endings = map[string]func(c *jay.Conn, payload []byte){
+	"Close":        func(c *jay.Conn, payload []byte) { c.Write(payload); c.Close() },
+	"CloseWith":    func(c *jay.Conn, payload []byte) { c.CloseWith(payload) },
+	"Close, twice": func(c *jay.Conn, payload []byte) { c.Write(payload); c.Close(); c.Close() },
+	"Close during the flush": func(c *jay.Conn, payload []byte) {
+		c.Write(payload)
+		c.Loop().AfterFunc(20*time.Millisecond, c.Close)
+	},
+}
+
 // TestWriteThenClose holds Close to its word for more bytes than any buffer
 // on the way takes.
 func TestWriteThenClose(t *testing.T) {
-	const size = 32 << 20
-	payload := bytes.Repeat([]byte("0123456789abcdef"), size/16)
+	payload := bytes.Repeat([]byte("0123456789abcdef"), 32<<20/16)
 	for _, network := range []string{"tcp", "unix"} {
-		for _, reader := range []string{"fast", "slow"} {
-			t.Run(network+"/"+reader, func(t *testing.T) {
-				eachBackend(t, func(t *testing.T, backend string) {
-					testWriteThenClose(t, backend, network, reader == "slow", payload)
+		for name, end := range endings {
+			for _, reader := range []string{"fast", "slow"} {
+				if reader == "fast" && name != "Close" {
+					continue // it is the flush that takes long that matters there
+				}
+				t.Run(network+"/"+name+"/"+reader, func(t *testing.T) {
+					eachBackend(t, func(t *testing.T, backend string) {
+						testWriteThenClose(t, backend, network, reader == "slow", payload, end)
+					})
 				})
-			})
+			}
 		}
 	}
 }
 
-func testWriteThenClose(t *testing.T, backend, network string, slow bool, payload []byte) {
+func testWriteThenClose(t *testing.T, backend, network string, slow bool, payload []byte, end func(*jay.Conn, []byte)) {
 	closed := make(chan error, 1)
 	s := &jay.Server{
-		Handler: onLine(func(c *jay.Conn, _ string) {
-			c.Write(payload)
-			c.Close()
-			c.Close()
+		Handler: onLine(func(c *jay.Conn, _ string) { end(c, payload) }),
+		OnClose: func(c *jay.Conn, err error) {
 			if _, err := c.Write([]byte("late")); !errors.Is(err, jay.ErrClosed) {
 				t.Errorf("Write after Close: %v, want ErrClosed", err)
 			}
-		}),
-		OnClose: func(_ *jay.Conn, err error) { closed <- err },
+			closed <- err
+		},
 	}
 	if network == "unix" {
 		s.Addr = "unix://" + filepath.Join(t.TempDir(), "s")
@@ -100,7 +113,7 @@ func testWriteThenClose(t *testing.T, backend, network string, slow bool, payloa
 	got, buf := 0, make([]byte, 64<<10)
 	for {
 		n, err := c.Read(buf)
-		if n > 0 && !bytes.Equal(buf[:n], payload[got:got+n]) {
+		if n > 0 && (got+n > len(payload) || !bytes.Equal(buf[:n], payload[got:got+n])) {
 			t.Fatalf("other bytes than were written, at %d", got)
 		}
 		got += n

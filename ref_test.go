@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jay-go/jay"
 )
@@ -46,6 +48,42 @@ func TestRefFromManyGoroutines(t *testing.T) {
 	})
 }
 
+// TestRefWhileClosing writes from 8 goroutines to a connection that goes away
+// meanwhile: each of them is told, and nothing else happens.
+func TestRefWhileClosing(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		refs := make(chan jay.Ref, 1)
+		addr := serve(t, &jay.Server{Handler: echo{}, OnConnect: func(c *jay.Conn) { refs <- c.Ref() }}, backend)
+		for _, leave := range []func(c *net.TCPConn, ref jay.Ref){
+			func(c *net.TCPConn, _ jay.Ref) { c.Close() },
+			func(c *net.TCPConn, _ jay.Ref) { c.SetLinger(0); c.Close() },
+			func(c *net.TCPConn, ref jay.Ref) { _ = ref.Close(); c.Close() },
+			func(_ *net.TCPConn, ref jay.Ref) { _ = ref.Abort() },
+		} {
+			c := dial(t, addr)
+			ref := receive(t, refs, "the connection")
+			var all sync.WaitGroup
+			for range 8 {
+				all.Go(func() {
+					for end := time.Now().Add(patience); ; {
+						err := ref.Do(func(c *jay.Conn) { c.WriteString("x") })
+						if errors.Is(err, jay.ErrClosed) {
+							return
+						}
+						if err != nil || time.Now().After(end) {
+							t.Errorf("Do says %v", err)
+							return
+						}
+					}
+				})
+			}
+			expect(t, c, "xxxx")
+			leave(c, ref)
+			all.Wait()
+		}
+	})
+}
+
 func TestRefAfterClose(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		refs, closed := make(chan jay.Ref, 1), make(chan error, 1)
@@ -68,9 +106,16 @@ func TestRefAfterClose(t *testing.T) {
 				t.Errorf("%s after close: %v, want ErrClosed", name, err)
 			}
 		}
-		dial(t, addr)
+		other := dial(t, addr)
 		live := receive(t, refs, "the second connection")
+		gone := make(chan bool)
+		go func() {
+			defer close(gone)
+			_, _ = other.Read(make([]byte, 1))
+			other.Close() // answers the server's FIN, which would wait for it
+		}()
 		stop()
+		receive(t, gone, "the end of the client")
 		if err := live.Send([]byte("x")); !errors.Is(err, jay.ErrClosed) {
 			t.Errorf("Send after the worker ended: %v, want ErrClosed", err)
 		}
