@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -83,8 +84,8 @@ func TestCoder(t *testing.T) {
 				}
 				c.SetReadLimit(1 << 20)
 				for _, size := range sizes {
-					for range 3 { // with takeover the later ones refer to the first
-						echo(ctx, t, c, text(size))
+					for _, fragments := range []int{1, 2, 1} { // with takeover the later ones refer to the first
+						echo(ctx, t, c, text(size), fragments)
 					}
 				}
 				if err := c.Close(4000, "done"); err != nil {
@@ -95,24 +96,30 @@ func TestCoder(t *testing.T) {
 	}
 }
 
-// echo sends p whole or, when it is long, as its writer fragments it.
-func echo(ctx context.Context, t *testing.T, c *coder.Conn, p []byte) {
+// echo sends p, whole or in fragments, and expects it back.
+func echo(ctx context.Context, t *testing.T, c *coder.Conn, p []byte, fragments int) {
 	t.Helper()
-	w, err := c.Writer(ctx, coder.MessageText)
-	if err != nil {
-		t.Fatal(err)
-	}
-	half := len(p) / 2
-	for _, piece := range [][]byte{p[:half], p[half:]} {
-		if _, err := w.Write(piece); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
+	if err := send(ctx, c, p, fragments); err != nil {
 		t.Fatal(err)
 	}
 	kind, got, err := c.Read(ctx)
 	if err != nil || kind != coder.MessageText || !bytes.Equal(got, p) {
 		t.Fatalf("%d bytes of kind %v came back for %d, %v", len(got), kind, len(p), err)
 	}
+}
+
+func send(ctx context.Context, c *coder.Conn, p []byte, fragments int) error {
+	if fragments == 1 {
+		return c.Write(ctx, coder.MessageText, p)
+	}
+	w, err := c.Writer(ctx, coder.MessageText)
+	if err != nil {
+		return err
+	}
+	for piece := range slices.Chunk(p, (len(p)+fragments-1)/fragments) {
+		if _, err := w.Write(piece); err != nil {
+			return err
+		}
+	}
+	return w.Close()
 }
