@@ -1,69 +1,95 @@
 package main
 
 import (
-	"context"
+	"bytes"
 	"fmt"
-	"net"
+	"image/png"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
+	"syscall"
 	"testing"
-	"time"
 
-	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
-	"github.com/jay-go/jay/internal/needs"
+	"github.com/jay-go/jay/internal/exampletest"
 )
 
-// TestPage: a browser enters a room by itself, and a name that is markup is
-// shown as text. The screenshot goes to JAY_E2E_KEEP, for eyes.
-func TestPage(t *testing.T) {
-	chromium := needs.Program(t, "chromium")
-	c := newChat()
-	s := &jay.Server{Addr: "tcp://127.0.0.1:0", Handler: http1.HandlerFunc(c.serve), StopTimeout: time.Second}
-	ctx, cancel := context.WithCancel(context.Background())
-	ready, ended := make(chan string, 1), make(chan error, 1)
-	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0].String() }) }()
-	defer func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}()
-	page := fmt.Sprintf("http://%s/#%s/lobby", <-ready, url.PathEscape("<b>ann</b>"))
-	shot := filepath.Join(t.TempDir(), "chat.png")
-	if dir := os.Getenv("JAY_E2E_KEEP"); dir != "" {
-		shot = filepath.Join(dir, "chat.png")
-	}
-	dom := browse(t, chromium, page, "--dump-dom")
-	for _, want := range []string{"&lt;b&gt;ann&lt;/b&gt; has joined", "<li>&lt;b&gt;ann&lt;/b&gt;</li>", "in lobby"} {
-		if !strings.Contains(dom, want) {
-			t.Errorf("the page lacks %q:\n%s", want, dom[strings.Index(dom, "<body"):])
-		}
-	}
-	browse(t, chromium, page, "--screenshot="+shot, "--window-size=900,600")
-	if info, err := os.Stat(shot); err != nil || info.Size() < 1000 {
-		t.Errorf("screenshot: %v, %v", info, err)
-	}
+func TestMain(m *testing.M) { exampletest.Main(m, main) }
+
+// enter opens the page in a browser of its own, which enters by itself.
+func enter(t *testing.T, s *exampletest.Service, name, room string) *exampletest.Page {
+	t.Helper()
+	page := exampletest.Open(t, fmt.Sprintf("http://%s/#%s/%s", s.Addr("chat"), url.PathEscape(name), url.PathEscape(room)))
+	page.Eventually(fmt.Sprintf(`$("state").textContent === %q`, "in "+room))
+	return page
 }
 
-// browse runs a headless Chromium on a page until that has been quiet.
-func browse(t *testing.T, chromium, page string, flags ...string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
-	defer cancel()
-	args := append([]string{
-		"--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage", "--no-zygote",
-		"--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--virtual-time-budget=3000", "--user-data-dir=" + t.TempDir(),
-	}, flags...)
-	cmd := exec.CommandContext(ctx, chromium, append(args, page)...)
-	cmd.WaitDelay = 5 * time.Second
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("chromium: %v\n%s", err, out)
+func said(line string) string {
+	return fmt.Sprintf(`[...$("log").children].some(p => p.textContent === %q)`, line)
+}
+
+func online(names string) string {
+	return fmt.Sprintf(`[...$("online").children].map(li => li.textContent).join() === %q`, names)
+}
+
+// TestChat: two people see who is there and what the other says, which is
+// text and never markup; other rooms are separate; and when the worker dies
+// both come back by themselves. The screenshot goes to JAY_E2E_KEEP, for eyes.
+func TestChat(t *testing.T) {
+	s := exampletest.Start(t)
+	ann := enter(t, s, "<b>ann</b>", "lobby")
+	bob := enter(t, s, "bob", "lobby")
+	for _, page := range []*exampletest.Page{ann, bob} {
+		page.Eventually(online("<b>ann</b>,bob"))
 	}
-	return string(out)
+	ann.Eventually(said("bob has joined"))
+
+	bob.Eval(`$("text").value = "hello <i>ann</i>"; $("say").requestSubmit()`)
+	ann.Eventually(said("bob: hello <i>ann</i>"))
+	if ann.Eval(`document.querySelector("main b, main i")`) != "null" {
+		t.Error("what somebody has said became markup")
+	}
+
+	bob.Eval(`new Promise(resolve => {
+		const ws = new WebSocket("ws://" + location.host + "/ws?name=bob&room=other");
+		ws.onopen = () => ws.send("elsewhere");
+		ws.onmessage = m => JSON.parse(m.data).type === "said" && resolve();
+	})`)
+	bob.Eval(`$("text").value = "here"; $("say").requestSubmit()`)
+	ann.Eventually(said("bob: here"))
+	if ann.Eval(said("bob: elsewhere")) != "false" {
+		t.Error("what was said in another room is to be seen")
+	}
+	screenshot(t, ann)
+
+	ann.Eval(`$("log").replaceChildren()`)
+	if err := syscall.Kill(s.Status().Workers[0].PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	ann.Eventually(said("<b>ann</b> has joined"))
+	ann.Eventually(online("<b>ann</b>,bob"))
+}
+
+func screenshot(t *testing.T, page *exampletest.Page) {
+	t.Helper()
+	shot := page.Screenshot()
+	img, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		t.Fatalf("screenshot: %v", err)
+	}
+	dark := 0
+	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y++ {
+		for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x++ {
+			if r, g, b, _ := img.At(x, y).RGBA(); r+g+b < 3*0x8000 {
+				dark++
+			}
+		}
+	}
+	if dark < 500 {
+		t.Errorf("the screenshot has %d dark pixels: no text is to be seen", dark)
+	}
+	if dir := os.Getenv("JAY_E2E_KEEP"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, "chat.png"), shot, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

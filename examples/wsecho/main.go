@@ -24,6 +24,10 @@ func main() {
 	flag.IntVar(&echo.Deflate.ServerWindowBits, "server-bits", 0, "bound of the window of messages sent, 9 to 15 (0: 15)")
 	flag.IntVar(&echo.Deflate.ClientWindowBits, "client-bits", 0, "bound of the window of messages received, 9 to 15 (0: 15)")
 	flag.DurationVar(&echo.PingInterval, "ping-interval", 0, "after how long a silence to ping (0: 30s)")
+	flag.Func("origin", "allow pages of this origin too, as https://*.example.com (repeatable)", func(origin string) error {
+		echo.Origins = append(echo.Origins, origin)
+		return nil
+	})
 	jay.Main(&jay.Server{
 		Name:     "wsecho",
 		Addr:     "tcp://127.0.0.1:9997",
