@@ -27,7 +27,8 @@ type lineMark struct {
 // Framing is what the protocol decides about an answer, after the program
 // has set its fields. Where the program has set Content-Length, Date or
 // Connection itself, its line stands and nothing is added, with one
-// exception: Close turns any Connection field into "close".
+// exception: Close adds close to a Connection field, in the place of
+// keep-alive.
 type Framing struct {
 	Length    int64 // Content-Length; negative: none
 	Chunked   bool  // Transfer-Encoding: chunked
@@ -182,10 +183,36 @@ func (h *ResponseHead) connection() (m lineMark, ok bool) {
 	return m, false
 }
 
-// wantsClose reports whether the program has set Connection: close.
+// wantsClose reports whether close is among the options of the Connection
+// field that the program has set.
 func (h *ResponseHead) wantsClose() bool {
 	m, ok := h.connection()
-	return ok && foldEqual(h.value(m), "close")
+	if !ok {
+		return false
+	}
+	value := h.value(m)
+	for more := true; more; {
+		var option []byte
+		if option, value, more = cutList(value); foldEqual(option, "close") {
+			return true
+		}
+	}
+	return false
+}
+
+// appendClose appends a Connection field with close and those options of
+// value that close does not contradict.
+func appendClose(dst, value []byte) []byte {
+	dst = append(dst, "Connection: "...)
+	for more := true; more; {
+		var option []byte
+		option, value, more = cutList(value)
+		if len(option) > 0 && !foldEqual(option, "keep-alive") && !foldEqual(option, "close") {
+			dst = append(dst, option...)
+			dst = append(dst, ", "...)
+		}
+	}
+	return append(dst, "close\r\n"...)
 }
 
 // Append appends the head: status line, the program's fields in the order
@@ -196,7 +223,7 @@ func (h *ResponseHead) Append(dst []byte, f Framing, date *DateLine) []byte {
 	dst = appendStatusLine(dst, h.Status())
 	if m, ok := h.connection(); ok && f.Close {
 		dst = append(dst, h.lines[:m.from]...)
-		dst = append(dst, "Connection: close\r\n"...)
+		dst = appendClose(dst, h.value(m))
 		dst = append(dst, h.lines[m.to:]...)
 	} else {
 		dst = append(dst, h.lines...)

@@ -34,6 +34,8 @@ func TestResponseHeadOrder(t *testing.T) {
 			"HTTP/1.1 200 OK|A: b|Connection: close|C: d|Content-Length: 0|Date: D||"},
 		"close": {func(h *ResponseHead) {}, Framing{Length: 0, Close: true},
 			"HTTP/1.1 200 OK|Content-Length: 0|Date: D|Connection: close||"},
+		"close beside another option": {func(h *ResponseHead) { set(h, "Connection", "Upgrade,, keep-alive", "Upgrade", "x") }, Framing{Close: true, Length: -1},
+			"HTTP/1.1 200 OK|Connection: Upgrade, close|Upgrade: x|Date: D||"},
 		"keep-alive for HTTP/1.0": {func(h *ResponseHead) {}, Framing{Length: 0, KeepAlive: true},
 			"HTTP/1.1 200 OK|Content-Length: 0|Date: D|Connection: keep-alive||"},
 		"chunked": {func(h *ResponseHead) {}, Framing{Chunked: true},
