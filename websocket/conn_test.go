@@ -72,6 +72,26 @@ func TestRefusedUpgrade(t *testing.T) {
 	p.expect(fin|opText, "ann: hi")
 }
 
+// TestMalformedHandshakeEnds: what follows a handshake that is not RFC 6455's
+// is not read as a request: before it, eight bytes followed each.
+func TestMalformedHandshakeEnds(t *testing.T) {
+	const hixie76 = "GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n" +
+		"Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\nSec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n\r\n^n:ds[4U"
+	for name, tt := range map[string]struct{ sent, status, connection string }{
+		"hixie-76":           {hixie76, "426", "Upgrade, close"},
+		"a key that is none": {strings.Replace(request(), "Key: ", "Key: x", 1) + "GET / HTTP/1.1\r\n", "400", "close"},
+	} {
+		p := dialRaw(t, serve(t, echo()))
+		p.write([]byte(tt.sent))
+		if err := p.readHead(); err != nil || !strings.HasPrefix(p.head, "HTTP/1.1 "+tt.status+" ") || p.field("Connection") != tt.connection {
+			t.Errorf("%s: %v, answered with\n%s", name, err, p.head)
+		}
+		if rest, err := io.ReadAll(p.r); err != nil || strings.Contains(string(rest), "HTTP/1.1") {
+			t.Errorf("%s: then %q, %v", name, rest, err)
+		}
+	}
+}
+
 // TestUpgradeByHand: a handler that decides itself, with fields of its own in
 // the answer.
 func TestUpgradeByHand(t *testing.T) {

@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"strings"
 	"time"
 
 	"github.com/jay-go/jay"
@@ -178,15 +179,22 @@ func (h *Handler) switchTo(w *http1.ResponseWriter, r *http1.Request, a acceptan
 
 func (no *refusal) answer(w *http1.ResponseWriter) {
 	_ = w.SetStatus(no.status)
+	var options []string
 	switch no.status {
 	case 405:
 		_ = w.SetHeader("Allow", "GET")
 	case 426:
+		options = append(options, "Upgrade")
 		_ = w.SetHeader("Upgrade", "websocket")
-		_ = w.SetHeader("Connection", "Upgrade")
 		_ = w.SetHeader("Sec-WebSocket-Version", version)
 	}
-	_ = w.SetHeader("Content-Type", "text/plain; charset=utf-8")
+	if no.closes {
+		options = append(options, "close")
+	}
+	if len(options) > 0 {
+		_ = w.SetHeader("Connection", strings.Join(options, ", "))
+	}
+	_ = w.SetContentType("text/plain; charset=utf-8")
 	_ = w.SetHeader("X-Content-Type-Options", "nosniff")
 	_, _ = w.WriteString(no.reason + "\n")
 }

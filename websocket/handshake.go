@@ -12,6 +12,11 @@ import (
 type refusal struct {
 	status int
 	reason string
+
+	// closes: what follows the request cannot be told. A client of a draft
+	// before RFC 6455 sends eight bytes behind it that no length announces,
+	// another may send frames; neither must be read as a request.
+	closes bool
 }
 
 // acceptance is what the answer 101 has to say.
@@ -28,21 +33,21 @@ func (h *Handler) handshake(r *http1.Head) (a acceptance, no *refusal) {
 	keys := r.HeaderValues("Sec-WebSocket-Key")
 	switch {
 	case r.Method() != "GET":
-		return a, &refusal{405, "a WebSocket connection begins with GET"}
+		return a, &refusal{status: 405, reason: "a WebSocket connection begins with GET"}
 	case !lists(r.Upgrade(), "websocket"):
-		return a, &refusal{426, "this resource speaks WebSocket: Connection: Upgrade, Upgrade: websocket"}
+		return a, &refusal{status: 426, reason: "this resource speaks WebSocket: Connection: Upgrade, Upgrade: websocket"}
 	case strings.Join(r.HeaderValues("Sec-WebSocket-Version"), ",") != version:
-		return a, &refusal{426, "Sec-WebSocket-Version is not " + version}
+		return a, &refusal{status: 426, reason: "Sec-WebSocket-Version is not " + version, closes: true}
 	case len(keys) != 1:
-		return a, &refusal{400, "there must be one Sec-WebSocket-Key"}
+		return a, &refusal{status: 400, reason: "there must be one Sec-WebSocket-Key", closes: true}
 	case !validKey(keys[0]):
-		return a, &refusal{400, "Sec-WebSocket-Key is not 16 bytes in base64"}
+		return a, &refusal{status: 400, reason: "Sec-WebSocket-Key is not 16 bytes in base64", closes: true}
 	case !h.allowsOrigin(r):
-		return a, &refusal{403, "requests of this Origin are not allowed here"}
+		return a, &refusal{status: 403, reason: "requests of this Origin are not allowed here"}
 	}
 	offered, ok := tokens(r.HeaderValues("Sec-WebSocket-Protocol"))
 	if !ok {
-		return a, &refusal{400, "Sec-WebSocket-Protocol is not a list of tokens"}
+		return a, &refusal{status: 400, reason: "Sec-WebSocket-Protocol is not a list of tokens", closes: true}
 	}
 	a.accept = acceptKey(keys[0])
 	a.subprotocol = h.choose(offered)
