@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -164,6 +165,11 @@ func httpProgram() supervise.Program {
 				http.NewResponseController(rw).Flush()
 				time.Sleep(time.Duration(ms) * time.Millisecond)
 				io.WriteString(rw, "end")
+			})
+			mux.HandleFunc("/orphan", func(rw http.ResponseWriter, r *http.Request) {
+				if err := exec.Command("sh", "-c", "sleep 0.1 & sleep 0.2 &").Run(); err != nil {
+					http.Error(rw, err.Error(), http.StatusInternalServerError)
+				}
 			})
 			mux.HandleFunc("/env", func(rw http.ResponseWriter, r *http.Request) {
 				io.WriteString(rw, strings.Join(os.Environ(), "\n"))

@@ -127,14 +127,28 @@ func (s *service) start(args ...string) *service {
 // launch runs the service in the foreground without waiting.
 func (s *service) launch(args ...string) *exec.Cmd {
 	s.t.Helper()
-	s.cmd = s.command(append([]string{"start"}, args...)...)
+	return s.background(s.command(append([]string{"start"}, args...)...))
+}
+
+// launchBy is launch by another program, which is given with its arguments.
+func (s *service) launchBy(program string, args ...string) *exec.Cmd {
+	s.t.Helper()
+	cmd := s.command("start")
+	cmd.Args = append(append([]string{program}, args...), cmd.Args...)
+	cmd.Path = program
+	return s.background(cmd)
+}
+
+func (s *service) background(cmd *exec.Cmd) *exec.Cmd {
+	s.t.Helper()
+	s.cmd = cmd
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	s.cmd.WaitDelay = time.Second
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
 	s.exited = make(chan struct{})
-	cmd, exited := s.cmd, s.exited
+	exited := s.exited
 	go func() { cmd.Wait(); close(exited) }()
 	return s.cmd
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/jay-go/jay/internal/load"
 )
 
-// TestReloadUnderLoad changes the code of workers and master while clients
-// keep sending: none of them notices anything but an announced close.
+// TestReloadUnderLoad: eight reloads and two upgrades within 12 s, while 50
+// clients keep sending on connections that stay and others come and go: none of
+// them notices anything but an announced close.
 func TestReloadUnderLoad(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -21,14 +22,19 @@ func TestReloadUnderLoad(t *testing.T) {
 			stay := load.Load{Addr: s.addr, Connections: 50, Pause: 20 * time.Millisecond}
 			come := load.Load{Addr: s.addr, Connections: 2, PerConn: 1, Pause: 2 * time.Millisecond}
 			endStay, endCome := stay.Start(), come.Start()
-			changes := strings.Fields("reload reload upgrade reload upgrade reload")
+			changes := strings.Fields("reload reload reload upgrade reload reload upgrade reload reload reload")
+			began := time.Now()
 			for _, command := range changes {
 				if out, code := s.command(command); code != 0 {
 					t.Errorf("%s: exit %d\n%s", command, code, out)
 				}
 			}
+			took := time.Since(began)
 			stayed, came := endStay(), endCome()
-			t.Logf("staying: %v\ncoming and going: %v", stayed, came)
+			t.Logf("%d changes in %v\nstaying: %v\ncoming and going: %v", len(changes), took, stayed, came)
+			if took > 12*time.Second {
+				t.Errorf("the changes took %v, want 12 s at most", took)
+			}
 			if n := stayed.Failed() + came.Failed(); n > 0 {
 				t.Errorf("%d requests failed; staying: %v\ncoming and going: %v", n, stayed, came)
 			}

@@ -112,17 +112,23 @@ func launchBinary(t *testing.T, path, runDir string, args ...string) *service {
 	t.Helper()
 	s := &service{t: t, binary: path, runDir: runDir, output: &output{}, exited: make(chan struct{})}
 	s.cmd = exec.Command(s.binary, append([]string{"start", "--run-dir", s.runDir}, args...)...)
+	s.begin()
+	return s
+}
+
+// begin starts cmd.
+func (s *service) begin() {
+	s.t.Helper()
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	go func() {
 		s.cmd.Wait()
 		close(s.exited)
 	}()
-	t.Cleanup(s.end)
-	return s
+	s.t.Cleanup(s.end)
 }
 
 // runDir is a directory for a service, with a name short enough for a socket

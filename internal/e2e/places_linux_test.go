@@ -1,0 +1,35 @@
+package e2e
+
+import (
+	"os/exec"
+	"syscall"
+	"testing"
+)
+
+// TestGoRun: a service that is started by go run is one like any other, though
+// its file lies in a directory that go removes.
+func TestGoRun(t *testing.T) {
+	s := &service{t: t, binary: binary(t, "hello"), runDir: runDir(t), output: &output{}, exited: make(chan struct{})}
+	s.cmd = exec.Command("go", "run", "../../examples/hello", "start", "--run-dir", s.runDir, "--listen", "127.0.0.1:0", "--workers", "2")
+	s.begin()
+	s.waitReady()
+	before, _ := s.status()
+	victim := before.Workers[0].PID
+	syscall.Kill(victim, syscall.SIGKILL)
+	s.wait("the killed worker is replaced", func(st status, code int) bool { return code == 0 && !st.hasWorker(victim) })
+	for _, command := range []string{"reload", "upgrade"} {
+		if out, code := s.command(command); code != 0 {
+			t.Errorf("%s: exit %d\n%s", command, code, out)
+		}
+	}
+	after, code := s.status()
+	if code != 0 || after.PID != before.PID || after.Generation != 3 {
+		t.Errorf("after reload and upgrade: exit %d, master %d, generation %d; want 0, %d, 3", code, after.PID, after.Generation, before.PID)
+	}
+	if out, code := s.command("stop"); code != 0 {
+		t.Errorf("stop: exit %d\n%s", code, out)
+	}
+	if code := s.waitExit(); code != 0 {
+		t.Errorf("go run exited with %d", code)
+	}
+}
