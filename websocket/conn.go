@@ -42,11 +42,10 @@ const (
 type flags uint8
 
 const (
-	flagHeard     flags = 1 << iota // something has come since the deadline was set
-	flagPinged                      // a ping was sent, and nothing has come since
-	flagLast                        // the deadline is that of a drain
-	flagPart                        // SendPart has begun a message
-	flagDeflating                   // and it is compressed
+	flagHeard  flags = 1 << iota // something has come since the deadline was set
+	flagPinged                   // a ping was sent, and nothing has come since
+	flagLast                     // the deadline is that of a drain
+	flagPart                     // SendPart has begun a message
 )
 
 // ending is why and how a connection ends.

@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"errors"
 	"time"
 
 	"github.com/jay-go/jay"
@@ -94,13 +95,29 @@ func (e *events) Close(jc *jay.Conn, err error) {
 	c.setState(stateClosed)
 	c.in.abandon(&c.h.buffers)
 	c.windows = nil
-	if c.h.OnClose == nil || !opened {
+	if !opened {
 		return
+	}
+	if c.h.OnError != nil && limitReached(err) {
+		c.h.OnError(c, err)
 	}
 	if c.ending == nil {
 		c.ending = &ending{code: CloseAbnormal}
 	}
-	c.h.OnClose(c, c.ending.code, c.ending.reason)
+	if c.h.OnClose != nil {
+		c.h.OnClose(c, c.ending.code, c.ending.reason)
+	}
+}
+
+// limitReached reports whether err is that of a limit of jay.Server, of which
+// nothing in this package has told OnError yet.
+func limitReached(err error) bool {
+	for _, limit := range [...]error{jay.ErrOutputLimit, jay.ErrInputLimit, jay.ErrBudget, jay.ErrWriteStall} {
+		if errors.Is(err, limit) {
+			return true
+		}
+	}
+	return false
 }
 
 // EOF: the peer is done sending. What was sent to it still reaches it.

@@ -167,6 +167,28 @@ func TestKeepalive(t *testing.T) {
 	}
 }
 
+// TestServerLimit: OnError is told of a limit of the server that a connection
+// has reached, and OnClose that there was no closing handshake.
+func TestServerLimit(t *testing.T) {
+	errs, codes := make(chan error, 2), make(chan websocket.Code, 1)
+	addr := serve(t, &websocket.Handler{
+		OnMessage: func(c *websocket.Conn, _ websocket.Message) {
+			if err := c.SendBinary(make([]byte, 2<<20)); !errors.Is(err, jay.ErrOutputLimit) {
+				t.Errorf("SendBinary: %v", err)
+			}
+		},
+		OnError: func(_ *websocket.Conn, err error) { errs <- err },
+		OnClose: func(_ *websocket.Conn, code websocket.Code, _ string) { codes <- code },
+	}, func(s *jay.Server) { s.MaxOutput = 1 << 20 })
+	dial(t, addr).send(text("more than allowed"))
+	if err := within(t, errs, "OnError"); !errors.Is(err, jay.ErrOutputLimit) {
+		t.Errorf("OnError got %v", err)
+	}
+	if code := within(t, codes, "OnClose"); code != websocket.CloseAbnormal || len(errs) > 0 {
+		t.Errorf("OnClose got %v, and OnError was called again: %v", code, len(errs) > 0)
+	}
+}
+
 // TestCallbacks: pings and pongs are told; a ping is answered by itself.
 func TestCallbacks(t *testing.T) {
 	told := make(chan string, 4)

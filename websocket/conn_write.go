@@ -47,7 +47,8 @@ func (c *Conn) SendJSON(v any) error {
 // SendPart sends a part of a message whose length is not known yet, as a
 // fragment of its own. The first part says whether the message is text, the
 // one with last ends it; in between no other message can be sent. Parts of
-// text must be cut between characters. See OnWritable for when to go on.
+// text must be cut between characters, and are not compressed. See OnWritable
+// for when to go on.
 func (c *Conn) SendPart(m Message, last bool) error {
 	if c.state != stateOpen {
 		return jay.ErrClosed
