@@ -167,6 +167,29 @@ func TestKeepalive(t *testing.T) {
 	}
 }
 
+// TestSendPart: a message larger than a connection may hold goes out in parts,
+// as the example sends them.
+func TestSendPart(t *testing.T) {
+	const size = 20 << 20
+	p := dial(t, serve(t, &websocket.Handler{
+		OnUpgrade:  func(*http1.ResponseWriter, *http1.Request) (any, bool) { return io.LimitReader(zeros{}, size), true },
+		OnOpen:     sendSome,
+		OnWritable: sendSome,
+	}, func(s *jay.Server) { s.MaxOutput = 4 << 20 }))
+	for got, first := 0, byte(opBinary); ; first = opContinuation {
+		f, err := p.next()
+		if err != nil || f.first&^fin != first {
+			t.Fatalf("%v, %v after %d bytes", f, err, got)
+		}
+		if got += len(f.payload); f.first&fin != 0 {
+			if got != size {
+				t.Errorf("%d bytes came of %d", got, size)
+			}
+			return
+		}
+	}
+}
+
 // TestServerLimit: OnError is told of a limit of the server that a connection
 // has reached, and OnClose that there was no closing handshake.
 func TestServerLimit(t *testing.T) {
