@@ -3,6 +3,7 @@ package websocket_test
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/websocket"
@@ -32,7 +33,7 @@ func TestPlayerFails(t *testing.T) {
 			continue
 		}
 		players.Go(func() {
-			if len(play(t, addr, c)) == 0 {
+			if len(play(t, addr, c, 500*time.Millisecond)) == 0 {
 				t.Errorf("%s passes against a server that does not echo", c.ID)
 			}
 		})

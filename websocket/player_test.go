@@ -119,9 +119,10 @@ func eventText(kind string, p []byte, binary bool) string {
 
 // playing is one case on one connection.
 type playing struct {
-	c    *wsCase
-	p    *peer
-	want []string
+	c        *wsCase
+	p        *peer
+	want     []string
+	patience time.Duration
 
 	mu       sync.Mutex
 	changed  chan struct{} // has an element when something below has changed
@@ -274,7 +275,7 @@ steps:
 	if closeAfter > 0 && !g.wait(closeAfter, ended) {
 		g.sendClose([]byte{3, 232})
 	}
-	g.wait(patience, ended)
+	g.wait(g.patience, ended)
 	return g.judge()
 }
 
@@ -301,7 +302,7 @@ func (g *playing) step(s step, d time.Duration) bool {
 		g.p.send(frame(fin|opClose, closePayload(s.Code, unhex(orEmpty(s.ReasonHex)))))
 	case "wait":
 		if s.Tag != "" && !slices.Contains(g.want, "timeout "+s.Tag) {
-			d = patience // something has to happen, however busy the machine is
+			d = g.patience // something has to happen, however busy the machine is
 		}
 		over := g.wait(d, func() bool { return g.eof || s.Tag != "" && g.got })
 		if over {
@@ -353,7 +354,7 @@ func (g *playing) frame(s step) {
 		}
 	}
 	if g.c.Repeat > 0 {
-		g.wait(patience, func() bool { return len(g.events) > before || g.eof })
+		g.wait(g.patience, func() bool { return len(g.events) > before || g.eof })
 	}
 }
 
@@ -426,7 +427,7 @@ func playAll(t *testing.T, addr string) {
 		gate <- struct{}{}
 		players.Go(func() {
 			defer func() { <-gate }()
-			for _, problem := range play(t, addr, c) {
+			for _, problem := range play(t, addr, c, patience) {
 				t.Errorf("%s: %s", c.ID, problem)
 			}
 		})
@@ -434,13 +435,14 @@ func playAll(t *testing.T, addr string) {
 	players.Wait()
 }
 
-func play(t *testing.T, addr string, c *wsCase) []string {
+// play plays one case. What has to happen may take as long as patience.
+func play(t *testing.T, addr string, c *wsCase, patience time.Duration) []string {
 	p, err := dialQuietly(t, addr)
 	if err != nil {
 		return []string{err.Error()}
 	}
 	defer p.conn.Close()
-	g := &playing{c: c, p: p, want: c.want(), changed: make(chan struct{}, 1)}
+	g := &playing{c: c, p: p, want: c.want(), patience: patience, changed: make(chan struct{}, 1)}
 	problems := g.run()
 	if c.Informational {
 		return nil
