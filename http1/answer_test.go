@@ -111,7 +111,7 @@ func TestAnswers(t *testing.T) {
 		"HTTP/1.0":          {hello, get10 + get, "HTTP/1.1 200 OK|Content-Length: 5|Date: D|Connection: close||hello"},
 		"HTTP/1.0 kept": {hello, keep10 + get10, "HTTP/1.1 200 OK|Content-Length: 5|Date: D|Connection: keep-alive||hello" +
 			"HTTP/1.1 200 OK|Content-Length: 5|Date: D|Connection: close||hello"},
-		"the handler closes": {field("Connection", "close", hello), get + get, "HTTP/1.1 200 OK|Connection: close|Content-Length: 5|Date: D||hello"},
+		"the handler closes":           {field("Connection", "close", hello), get + get, "HTTP/1.1 200 OK|Connection: close|Content-Length: 5|Date: D||hello"},
 		"the handler closes in a list": {field("Connection", "x, Close", hello), get + get, "HTTP/1.1 200 OK|Connection: x, close|Content-Length: 5|Date: D||hello"},
 		"the client closes, the handler keeps": {field("Connection", "keep-alive", hello), getLast,
 			"HTTP/1.1 200 OK|Connection: close|Content-Length: 5|Date: D||hello"},
