@@ -155,6 +155,7 @@ func TestBodyAsItArrives(t *testing.T) {
 // The handler is called after a pause that began with the last piece, and the
 // body's deadlines rest meanwhile.
 func TestPauseAtTheEndOfABody(t *testing.T) {
+	t.Parallel()
 	for name, framing := range map[string]string{"length": "Content-Length: 5\r\n\r\nhello", "chunked": "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"} {
 		paused := false
 		p := &http1.Protocol{

@@ -70,6 +70,7 @@ func echoBody(w *http1.ResponseWriter, r *http1.Request) {
 }
 
 func TestConformanceCases(t *testing.T) {
+	t.Parallel()
 	addr := serve(t, &http1.Protocol{Handler: echoBody, HeaderTimeout: 3 * time.Second, IdleTimeout: 3 * time.Second})
 	playAll(t, addr)
 }

@@ -11,5 +11,8 @@ var LoadCases = loadCases
 // Bytes returns what to send.
 func (c *testCase) Bytes() []byte { return c.bytes() }
 
+// Variant reports whether c is one of our own cases.
+func (c *testCase) Variant() bool { return c.variant }
+
 // ServerConnSize is the size of a connection's state.
 var ServerConnSize = reflect.TypeFor[serverConn]().Size()

@@ -10,8 +10,10 @@ import (
 	"testing"
 )
 
-// testCase is one line of testdata/http.jsonl.
+// testCase is one line of testdata/http.jsonl or of testdata/variants.jsonl.
 type testCase struct {
+	variant bool // of the latter
+
 	Name                       string     `json:"name"`
 	Group                      string     `json:"group"`
 	Level                      string     `json:"level"`
@@ -44,8 +46,20 @@ func latin1(s string) (b []byte) {
 	return b
 }
 
-func loadCases(t testing.TB) (cases []*testCase) {
-	file, err := os.Open("testdata/http.jsonl")
+func loadCases(t testing.TB) []*testCase {
+	cases := loadFile(t, "testdata/http.jsonl")
+	variants := loadFile(t, "testdata/variants.jsonl")
+	for _, c := range variants {
+		c.variant = true
+	}
+	if len(cases) < 200 || len(variants) < 900 {
+		t.Fatalf("only %d cases and %d variants", len(cases), len(variants))
+	}
+	return append(cases, variants...)
+}
+
+func loadFile(t testing.TB, name string) (cases []*testCase) {
+	file, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,9 +72,6 @@ func loadCases(t testing.TB) (cases []*testCase) {
 			t.Fatal(err)
 		}
 		cases = append(cases, c)
-	}
-	if len(cases) < 200 {
-		t.Fatalf("only %d cases", len(cases))
 	}
 	return cases
 }

@@ -71,6 +71,7 @@ func process(t *testing.T, name string, flags ...string) (addr string) {
 
 // The conformance cases against the program that users can start.
 func TestConformanceOfTheProcess(t *testing.T) {
+	t.Parallel()
 	addr := process(t, "bodyecho", "--header-timeout", "3s", "--idle-timeout", "3s")
 	playAll(t, addr)
 }
