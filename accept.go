@@ -14,6 +14,8 @@ type acceptor struct {
 	ln      *loop.Listener
 	fd      int // of the listening socket
 	via     *endpoint
+	handler Handler
+	taken   int           // connections so far
 	backoff time.Duration // how long the last failure paused it; 0: none
 	rest    time.Duration // how long the share rule paused it last
 	peeking bool          // the queue is looked at in spite of the share rule
@@ -33,12 +35,13 @@ const (
 func (a *acceptor) Accepted(sock loop.Socket) {
 	w := a.worker
 	w.stats.accepted++
+	a.taken++
 	a.backoff = 0
 	if w.live-w.refusing >= w.maxConns {
 		a.refuse(sock)
 		return
 	}
-	c := w.newConn(a.via, sock, w.server.Handler)
+	c := w.newConn(a.via, sock, a.handler)
 	if err := w.loop.Attach(&c.stream, sock, (*events)(c)); err != nil {
 		a.drop(sock)
 		a.AcceptFailed(err)
@@ -104,7 +107,7 @@ func (a *acceptor) refuse(sock loop.Socket) {
 		a.drop(sock)
 		return
 	}
-	c := w.newConn(a.via, sock, refusal{w.server.Handler})
+	c := w.newConn(a.via, sock, refusal{a.handler})
 	if w.loop.Attach(&c.stream, sock, (*events)(c)) != nil {
 		a.drop(sock)
 		return
@@ -142,7 +145,14 @@ func (a *acceptor) AcceptFailed(err error) {
 	}
 	a.backoff = min(max(2*a.backoff, firstBackoff), maxBackoff)
 	a.ln.Pause()
-	w.loop.AfterFunc(a.backoff, a.ln.Resume)
+	w.loop.AfterFunc(a.backoff, a.resume)
+}
+
+// resume goes on accepting, unless the user has paused it.
+func (a *acceptor) resume() {
+	if !a.worker.resting {
+		a.ln.Resume()
+	}
 }
 
 // overShare reports whether the worker holds so many more connections than its
@@ -161,7 +171,7 @@ func (a *acceptor) restFor(d time.Duration) {
 }
 
 func (a *acceptor) peek() {
-	if a.worker.drain != nil {
+	if a.worker.drain != nil || a.worker.resting {
 		return
 	}
 	before := a.worker.stats.accepted

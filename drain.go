@@ -9,6 +9,9 @@ import (
 // Drain says why and until when a worker drains.
 type Drain = supervise.Drain
 
+// DrainReason says why.
+type DrainReason = supervise.DrainReason
+
 // Why a worker drains. With DrainReload and DrainScale others serve on, and
 // connections may stay until the deadline; with the other two all ends.
 const (
@@ -22,7 +25,10 @@ const (
 // service stops, nobody else will serve what waits in the accept queue, so it
 // is emptied first.
 func (w *Worker) startDrain(d *Drain) {
-	w.drain = d
+	w.drain, w.resting = d, false
+	for len(w.own) > 0 {
+		w.own[0].Close()
+	}
 	if d.Reason == DrainReload || d.Reason == DrainScale {
 		w.closeListeners()
 		w.tellDrain()
@@ -102,7 +108,7 @@ func (w *Worker) abortAll() {
 // checkDrained notices the end of the drain. Only the turn's end calls it, when
 // the last callbacks have been made.
 func (w *Worker) checkDrained() {
-	if w.drain == nil || w.emptying || w.live > 0 || w.due != nil {
+	if w.drain == nil || w.emptying || w.closing > 0 || w.live > 0 || w.due != nil {
 		return
 	}
 	select {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jay-go/jay/internal/addr"
@@ -29,7 +30,8 @@ type host struct {
 	ready       func() error
 	unlisten    func() // nobody will accept any more
 	onListen    func(fn func([]listening))
-	overtaken   <-chan *Drain // a drain more urgent than the first
+	began       func(w *Worker) // called before anything runs on the loop
+	overtaken   <-chan *Drain   // a drain more urgent than the first
 	report      func(func() supervise.Stats)
 	guard       guard
 	connections func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo)
@@ -73,6 +75,7 @@ func (s *Server) ServeReady(ctx context.Context, ready func(addrs []net.Addr)) e
 		connections: func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo) {},
 		unlisten:    func() { _ = closeAll() }, // its error is returned below
 		onListen:    func(func([]listening)) {},
+		began:       func(*Worker) {},
 		guard:       guard{warn: time.Second, limit: -1, beat: func() {}},
 		ready: func() error {
 			if ready != nil {
@@ -90,18 +93,29 @@ func (s *Server) ServeReady(ctx context.Context, ready func(addrs []net.Addr)) e
 
 // program describes the server to package supervise.
 func (s *Server) program() supervise.Program {
-	return supervise.Program{
+	var worker atomic.Pointer[Worker] // of this process, once it runs
+	p := supervise.Program{
 		Name: s.name(), Protocol: s.protocol(), Listen: s.addrs(),
 		Count: s.Workers, ReusePort: s.ReusePort, Backlog: s.Backlog,
 		StartTimeout: s.StartTimeout, StopTimeout: s.StopTimeout,
 		MaxRequests: s.MaxRequests, MaxAge: s.MaxAge, MaxRSS: s.MaxRSS,
-		Run: s.runWorker,
+		NotReloadable: s.NotReloadable,
+		Run:           func(ctx context.Context, w *supervise.Worker) error { return s.runWorker(ctx, w, worker.Store) },
 	}
+	if s.OnReload != nil {
+		p.OnReload = func(*supervise.Worker) {
+			if w := worker.Load(); w != nil {
+				w.await(func() { s.OnReload(w) })
+			}
+		}
+	}
+	return p
 }
 
-func (s *Server) runWorker(ctx context.Context, w *supervise.Worker) error {
+func (s *Server) runWorker(ctx context.Context, w *supervise.Worker, began func(*Worker)) error {
 	return s.run(ctx, host{
-		slot: w.Slot(), incarnation: w.Incarnation(), backend: w.Loop(), logger: w.Logger(),
+		began: began,
+		slot:  w.Slot(), incarnation: w.Incarnation(), backend: w.Loop(), logger: w.Logger(),
 		listen: listeningOn(w.Sockets()), setLoad: w.SetLoad, peers: w.PeerLoad, ready: w.Ready, report: w.ReportStats,
 		connections: w.ReportConnections,
 		overtaken:   w.Overtaken(),
@@ -122,6 +136,7 @@ func (s *Server) run(ctx context.Context, h host) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	w.life = life
+	h.began(w)
 	w.loop.Post(w.start)
 	defer w.watch(h.guard)()
 	ended := make(chan error, 1)
@@ -184,24 +199,37 @@ func (w *Worker) start() {
 }
 
 func (w *Worker) listen(on listening) error {
-	a := &acceptor{worker: w, fd: on.sock.FD, via: &endpoint{addr: on.addr, unix: on.addr.Network() == "unix"}}
-	tuneListener(on.sock.FD, a.via)
-	ln, err := w.loop.Listen(on.sock, a)
-	if err != nil {
-		return fmt.Errorf("accept on %s: %w", on.addr, err)
+	a, err := w.accept(on, w.server.Handler)
+	if err == nil {
+		w.acceptors = append(w.acceptors, a)
 	}
-	a.ln = ln
-	w.acceptors = append(w.acceptors, a)
-	ln.Resume()
-	return nil
+	return err
+}
+
+// accept begins to take the connections of a socket.
+func (w *Worker) accept(on listening, h Handler) (*acceptor, error) {
+	a := &acceptor{worker: w, handler: h, fd: on.sock.FD, via: &endpoint{addr: on.addr, unix: on.addr.Network() == "unix"}}
+	tuneListener(on.sock.FD, a.via)
+	var err error
+	if a.ln, err = w.loop.Listen(on.sock, a); err != nil {
+		return nil, fmt.Errorf("accept on %s: %w", on.addr, err)
+	}
+	a.resume()
+	return a, nil
 }
 
 // relisten accepts on the sockets of on, which are others than before, and
 // returns when the loop has let go of those that are not among them. Any
 // goroutine may call it.
 func (w *Worker) relisten(on []listening) {
+	w.await(func() { w.setListening(on) })
+}
+
+// await runs fn on the loop and returns when it has, or when the loop has ended.
+// Any goroutine but the loop's may call it.
+func (w *Worker) await(fn func()) {
 	done := make(chan struct{})
-	if !w.loop.Post(func() { w.setListening(on); close(done) }) {
+	if !w.loop.Post(func() { defer close(done); fn() }) {
 		return
 	}
 	select {
@@ -241,6 +269,9 @@ func (w *Worker) startFailed(err error) {
 	w.starting = false
 	w.startErr = err
 	w.closeListeners()
+	for _, ln := range w.own {
+		ln.end()
+	}
 	w.loop.Stop()
 }
 

@@ -64,6 +64,14 @@ type Server struct {
 	// OnWorkerStop is called on the loop after the last connection.
 	OnWorkerStop func(w *Worker)
 
+	// OnReload is called on the loop when a reload reaches the worker: before
+	// it drains, or, where the server is NotReloadable, instead.
+	OnReload func(w *Worker)
+
+	// NotReloadable keeps the workers, and the code that they run, through
+	// reload and upgrade.
+	NotReloadable bool
+
 	// Workers is the number of worker processes; zero means one a CPU.
 	Workers int
 

@@ -19,10 +19,13 @@ type Worker struct {
 	loop   *loop.Loop
 	name   string
 
-	acceptors []*acceptor
-	conns     Conn  // head of the circular list of live connections
-	live      int   // its length
-	due       *Conn // connections to settle, first to last
+	acceptors []*acceptor // of the server's addresses
+	own       []*Listener // beside them
+	closing   int         // listeners whose accept queue is looked at for the last time
+	resting   bool        // PauseAccept
+	conns     Conn        // head of the circular list of live connections
+	live      int         // its length
+	due       *Conn       // connections to settle, first to last
 	lastDue   *Conn
 	nextID    uint64
 	times     timeouts

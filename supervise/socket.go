@@ -61,7 +61,7 @@ func (s Socket) is(a string) bool {
 func Listen(addrs []string, backlog int) ([]Socket, error) {
 	var open []Socket
 	for _, text := range addrs {
-		s, err := listenOne(text, backlog)
+		s, err := listenOne(text, backlog, false)
 		if err != nil {
 			for _, s := range open {
 				err = errors.Join(err, s.Close())
@@ -73,12 +73,19 @@ func Listen(addrs []string, backlog int) ([]Socket, error) {
 	return open, nil
 }
 
-func listenOne(text string, backlog int) (Socket, error) {
+// ListenReusePort opens one socket whose address other processes may open too
+// in the same way, where the platform has SO_REUSEPORT: the kernel spreads
+// connections over them.
+func ListenReusePort(address string, backlog int) (Socket, error) {
+	return listenOne(address, backlog, true)
+}
+
+func listenOne(text string, backlog int, reusePort bool) (Socket, error) {
 	a, err := addr.Parse(text)
 	if err != nil {
 		return Socket{}, err
 	}
-	h, bound, err := openHandle(a, backlogOr(backlog))
+	h, bound, err := openHandle(a, backlogOr(backlog), reusePort)
 	if err != nil {
 		return Socket{}, fmt.Errorf("listen %s: %w", a, err)
 	}

@@ -19,14 +19,14 @@ type handle struct {
 // newHandle takes over a descriptor that somebody else opened.
 func newHandle(fd int) *handle { return &handle{n: fd} }
 
-func openHandle(a addr.Addr, backlog int) (*handle, string, error) {
+func openHandle(a addr.Addr, backlog int, reusePort bool) (*handle, string, error) {
 	network, address := a.Network()
 	if network == "unix" {
 		if err := sys.UnlinkStale(address); err != nil {
 			return nil, "", err
 		}
 	}
-	fd, err := sys.ListenSocket(network, address, sys.ListenOptions{Backlog: backlog, Mode: 0o660, UID: -1, GID: -1})
+	fd, err := sys.ListenSocket(network, address, sys.ListenOptions{Backlog: backlog, ReusePort: reusePort, Mode: 0o660, UID: -1, GID: -1})
 	if err != nil {
 		return nil, "", err
 	}

@@ -16,7 +16,7 @@ type handle struct {
 	pc net.PacketConn // of a datagram socket
 }
 
-func openHandle(a addr.Addr, _ int) (*handle, string, error) {
+func openHandle(a addr.Addr, _ int, _ bool) (*handle, string, error) {
 	network, address := a.Network()
 	if network == "udp" {
 		pc, err := net.ListenPacket(network, address)

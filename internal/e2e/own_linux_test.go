@@ -51,8 +51,32 @@ func mortal() {
 	})
 }
 
+// reloading is two servers that answer with how many reloads they have been
+// told of; the second one keeps its worker, which listens on a Unix socket too.
+func reloading() {
+	server := func(name string) *jay.Server {
+		reloads := 0 // of this worker; belongs to its loop
+		return &jay.Server{
+			Name:     name,
+			Addr:     "tcp://127.0.0.1:0",
+			Workers:  1,
+			OnReload: func(*jay.Worker) { reloads++ },
+			Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+				fmt.Fprintf(w, "%d %d", os.Getpid(), reloads)
+			}),
+		}
+	}
+	kept := server("kept")
+	kept.NotReloadable = true
+	kept.OnWorkerStart = func(w *jay.Worker) error {
+		_, err := w.Listen("unix://"+filepath.Join(os.Getenv("JAY_E2E_COUNTS"), "own.sock"), nil)
+		return err
+	}
+	jay.Main(server("fresh"), kept)
+}
+
 // ownPrograms are what the test binary becomes when JAY_E2E_PROGRAM says so.
-var ownPrograms = map[string]func(){"counting": counting, "large": large, "mortal": mortal}
+var ownPrograms = map[string]func(){"counting": counting, "large": large, "mortal": mortal, "reloading": reloading}
 
 const ownVariable = "JAY_E2E_PROGRAM"
 
