@@ -104,6 +104,10 @@ func TestAnswers(t *testing.T) {
 		"HEAD then GET":     {hello, head + get, "HTTP/1.1 200 OK|Content-Length: 5|Date: D||HTTP/1.1 200 OK|Content-Length: 5|Date: D||hello"},
 		"204":               {status(204), get, "HTTP/1.1 204 No Content|Date: D||"},
 		"204 with a length": {field("Content-Length", "5", status(204)), get, "HTTP/1.1 204 No Content|Date: D||"},
+		"205":               {status(205), get + get, strings.Repeat("HTTP/1.1 205 Reset Content|Content-Length: 0|Date: D||", 2)},
+		"205 with a length": {field("Content-Length", "5", status(205)), head + get, strings.Repeat("HTTP/1.1 205 Reset Content|Content-Length: 0|Date: D||", 2)},
+		"205, flushed": {func(w *http1.ResponseWriter, r *http1.Request) { _ = w.SetStatus(205); flushed(w, r) }, get,
+			"HTTP/1.1 205 Reset Content|Content-Length: 0|Date: D||"},
 		"304":               {status(304), get, "HTTP/1.1 304 Not Modified|Date: D||"},
 		"304 with a length": {field("Content-Length", "9", status(304)), get, "HTTP/1.1 304 Not Modified|Content-Length: 9|Date: D||"},
 		"404":               {status(404), get, "HTTP/1.1 404 Not Found|Content-Length: 5|Date: D||hello"},
@@ -136,11 +140,12 @@ func TestAnswers(t *testing.T) {
 		"panic after Flush": {func(w *http1.ResponseWriter, r *http1.Request) { flushed(w, r); panic("x") }, get,
 			"HTTP/1.1 200 OK|Transfer-Encoding: chunked|Date: D||5|hello|6| world|"},
 		"interim": {func(w *http1.ResponseWriter, r *http1.Request) {
+			_ = w.SetHeader("Content-Length", "1")
 			_ = w.SetHeader("Link", "</a>")
 			_ = w.SendInterim(103)
 			w.WriteString("x")
-		}, get + get10, "HTTP/1.1 103 Early Hints|Link: </a>||HTTP/1.1 200 OK|Link: </a>|Content-Length: 1|Date: D||x" +
-			"HTTP/1.1 200 OK|Link: </a>|Content-Length: 1|Date: D|Connection: close||x"},
+		}, get + get10, "HTTP/1.1 103 Early Hints|Link: </a>||HTTP/1.1 200 OK|Content-Length: 1|Link: </a>|Date: D||x" +
+			"HTTP/1.1 200 OK|Content-Length: 1|Link: </a>|Date: D|Connection: close||x"},
 		"cookies": {func(w *http1.ResponseWriter, r *http1.Request) {
 			_ = w.SetCookie(&http1.Cookie{Name: "a", Value: "b"})
 			_ = w.SetCookie(&http1.Cookie{Name: "c"})

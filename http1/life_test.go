@@ -275,6 +275,7 @@ func TestSwitch(t *testing.T) {
 	addr := serveWith(t, &jay.Server{OnError: quiet, Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 		switch {
 		case r.Method() == "CONNECT":
+			_ = w.SetHeader("Content-Length", "0") // a tunnel has none
 			_ = w.Switch(&shout{"hi "})
 		case r.Path() == "/later":
 			l := w.Later()

@@ -114,7 +114,8 @@ func (w *ResponseWriter) refuse(c *jay.Conn, e *Error) {
 }
 
 // SendInterim sends an interim answer (103 Early Hints) with the fields set
-// so far, which stay set for the final one. An HTTP/1.0 client is sent none.
+// so far, which stay set for the final one; Content-Length and Connection are
+// of that one alone. An HTTP/1.0 client is sent none.
 func (w *ResponseWriter) SendInterim(status int) error {
 	if err := w.beforeHead("send interim answer"); err != nil {
 		return err
@@ -126,7 +127,7 @@ func (w *ResponseWriter) SendInterim(status int) error {
 		return nil
 	}
 	b := appendStatusLine(w.x.conn.AvailableBuffer(), status)
-	b = append(b, w.head.lines...)
+	b = w.head.appendInterim(b)
 	_, err := w.x.conn.Write(append(b, '\r', '\n'))
 	return err
 }

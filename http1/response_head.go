@@ -215,6 +215,17 @@ func appendClose(dst, value []byte) []byte {
 	return append(dst, "close\r\n"...)
 }
 
+// appendInterim appends the lines that an interim answer may have: it has no
+// content (RFC 9110 section 8.6) and decides nothing about the connection.
+func (h *ResponseHead) appendInterim(dst []byte) []byte {
+	for _, m := range h.marks {
+		if m.id != idContentLength && m.id != idConnection {
+			dst = append(dst, h.lines[m.from:m.to]...)
+		}
+	}
+	return dst
+}
+
 // Append appends the head: status line, the program's fields in the order
 // they were set, then what it has not set of Content-Length or
 // Transfer-Encoding, Date and Connection, then the empty line. Without a date

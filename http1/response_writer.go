@@ -36,7 +36,7 @@ type ResponseWriter struct {
 type bodyMode uint8
 
 const (
-	bodyNone       bodyMode = iota // HEAD, 204, 304: nothing is sent
+	bodyNone       bodyMode = iota // HEAD, 204, 205, 304: nothing is sent
 	bodyLength                     // Content-Length
 	bodyChunked                    // chunks
 	bodyUntilClose                 // an HTTP/1.0 client waits for the end
@@ -145,7 +145,7 @@ func (w *ResponseWriter) SetDate() error {
 	return w.SetHeader("Date", w.x.owner.p.dates.At(w.x.conn.Now()).Value())
 }
 
-// Write adds to the body. For HEAD, 204 and 304 the bytes only count.
+// Write adds to the body. For HEAD, 204, 205 and 304 the bytes only count.
 func (w *ResponseWriter) Write(p []byte) (int, error) {
 	if err := w.ready(); err != nil {
 		return 0, err
@@ -182,10 +182,10 @@ func (w *ResponseWriter) passes(n int) bool {
 }
 
 // bodiless reports whether the answer has no body whatever is written
-// (RFC 9110 section 6.4.1).
+// (RFC 9110 sections 6.4.1 and 15.3.6).
 func (w *ResponseWriter) bodiless() bool {
 	status := w.head.Status()
-	return w.x.req.flags&flagHEAD != 0 || status == 204 || status == 304
+	return w.x.req.flags&flagHEAD != 0 || status == 204 || status == 205 || status == 304
 }
 
 // Flush sends the head, if that has not been done, and what was written of
@@ -231,7 +231,11 @@ func (w *ResponseWriter) sendHead(c *jay.Conn, f Framing, body []byte) {
 		f.Close = w.closing
 		f.KeepAlive = !f.Close && w.x.req.HTTP10()
 	}
-	if w.head.Status() == 204 {
+	switch status := w.head.Status(); {
+	case status == 205: // RFC 9110 section 15.3.6
+		w.head.Del("Content-Length")
+		f.Length = 0
+	case status == 204, w.x.next != nil: // section 8.6
 		w.head.Del("Content-Length")
 	}
 	b := w.head.Append(c.AvailableBuffer(), f, w.x.owner.p.dates.At(c.Now()))
