@@ -117,7 +117,7 @@ static void open_one(int ep, struct sockaddr_in *a) {
 	send_all(fd, request, sizeof request - 1);
 	size_t got = 0;
 	while (got < 4 || memcmp(buffer + got - 4, "\r\n\r\n", 4)) {
-		ssize_t n = recv(fd, buffer + got, 1, 0);
+		ssize_t n = recv(fd, buffer + got, sizeof buffer - got, 0);
 		if (n <= 0) die("handshake");
 		got += n;
 	}

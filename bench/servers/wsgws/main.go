@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -31,8 +32,8 @@ func (h *handler) OnOpen(c *gws.Conn) {
 func (h *handler) OnMessage(c *gws.Conn, m *gws.Message) {
 	defer m.Close()
 	b := m.Bytes()
-	if n, ok := strings.CutPrefix(string(b), "broadcast "); ok && len(b) < 20 {
-		times, _ := strconv.Atoi(n)
+	if n, ok := bytes.CutPrefix(b, []byte("broadcast ")); ok && len(b) < 20 {
+		times, _ := strconv.Atoi(string(n))
 		for range times {
 			h.broadcast()
 		}

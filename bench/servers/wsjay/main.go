@@ -4,8 +4,10 @@
 package main
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/bench/internal/inuse"
@@ -19,11 +21,12 @@ func main() {
 		Name: "wsjay",
 		Addr: "tcp://127.0.0.1:9996",
 		Handler: &websocket.Handler{
-			Deflate: &websocket.Deflate{},
-			OnOpen:  func(c *websocket.Conn) { all.Add(c) },
+			Deflate:      &websocket.Deflate{},
+			PingInterval: 10 * time.Minute, // the load answers no pings
+			OnOpen:       func(c *websocket.Conn) { all.Add(c) },
 			OnMessage: func(c *websocket.Conn, m websocket.Message) {
-				if n, ok := strings.CutPrefix(m.Text(), "broadcast "); ok && m.Len() < 20 {
-					times, _ := strconv.Atoi(n)
+				if n, ok := bytes.CutPrefix(m.View(), []byte("broadcast ")); ok && m.Len() < 20 {
+					times, _ := strconv.Atoi(string(n))
 					for range times {
 						all.Send(payload)
 					}
