@@ -28,6 +28,7 @@ func ServeOvertaken(ctx context.Context, s *Server, ln net.Listener, drains <-ch
 
 func testHost(ln net.Listener, peers func() (int, int), drains <-chan *Drain) host {
 	return host{
+		began:       func(*Worker) {},
 		overtaken:   drains,
 		incarnation: 7,
 		backend:     "goroutine",
