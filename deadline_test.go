@@ -119,7 +119,7 @@ func TestHoldRestsIdleTimeout(t *testing.T) {
 type patient struct{ echo }
 
 func (patient) Data(c *jay.Conn, b []byte) (int, error) {
-	c.SetDeadline(10 * time.Minute)
+	c.SetDeadline(2 * time.Minute)
 	return len(b), nil
 }
 
@@ -134,7 +134,7 @@ func TestProtocolDeadline(t *testing.T) {
 		onClose := func(_ *jay.Conn, err error) { closed <- err }
 		c := serve(&jay.Server{Handler: patient{}, OnClose: onClose}).dial()
 		send(t, c, "x")
-		wantBetween(t, "closed", endOf(t, c), 10*time.Minute)
+		wantBetween(t, "closed", endOf(t, c), 2*time.Minute)
 		if err := <-closed; !errors.Is(err, jay.ErrDeadline) {
 			t.Errorf("OnClose got %v, want ErrDeadline", err)
 		}
