@@ -170,6 +170,31 @@ func TestWriteStall(t *testing.T) {
 	})
 }
 
+// TestSteadyReader: a peer that takes a little again and again has not stalled,
+// however long all of it takes.
+func TestSteadyReader(t *testing.T) {
+	virtual(t, func(t *testing.T, serve func(*jay.Server) *pipes) {
+		const size = 1 << 20
+		closed := make(chan error, 1)
+		c := serve(&jay.Server{
+			Handler: onLine(func(c *jay.Conn, line string) { c.CloseWith(make([]byte, size)) }),
+			OnClose: func(_ *jay.Conn, err error) { closed <- err },
+		}).dial()
+		send(t, c, "x\n")
+		got := 0
+		for buf := make([]byte, 64<<10); ; time.Sleep(8 * time.Second) {
+			n, err := io.ReadFull(c, buf)
+			if got += n; err != nil {
+				break
+			}
+		}
+		c.Close()
+		if err := <-closed; got != size || err != nil {
+			t.Errorf("got %d of %d bytes, OnClose got %v", got, size, err)
+		}
+	})
+}
+
 func TestCloseTimeout(t *testing.T) {
 	virtual(t, func(t *testing.T, serve func(*jay.Server) *pipes) {
 		closed := make(chan error, 1)

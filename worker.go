@@ -156,6 +156,9 @@ func (c *Conn) settle() {
 	if c.take(flagDrainTell) {
 		c.tellDrain()
 	}
+	if c.take(flagDrainDue) { // ahead of the next message
+		c.tellWritable()
+	}
 	if c.take(flagDataDue) && c.in != nil && c.Reading() {
 		c.deliver(nil)
 	}
