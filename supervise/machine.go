@@ -29,7 +29,7 @@ type world interface {
 	send(w *worker, m message, sockets []*socket)
 
 	// open binds a socket and returns its handle and the address as bound.
-	open(key socketKey, configured string, backlog int, reusePort bool) (id int, bound string, err error)
+	open(program string, key socketKey, backlog int, reusePort bool) (id int, bound string, err error)
 	// share lets further sockets bind the address of an open one.
 	share(id int) error
 	close(s *socket)

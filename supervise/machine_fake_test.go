@@ -129,7 +129,7 @@ func (f *fakeWorld) send(w *worker, m message, sockets []*socket) {
 	}
 }
 
-func (f *fakeWorld) open(key socketKey, _ string, _ int, reusePort bool) (int, string, error) {
+func (f *fakeWorld) open(_ string, key socketKey, _ int, reusePort bool) (int, string, error) {
 	for _, s := range f.Sockets {
 		if s.Key.Addr == key.Addr && !(s.Share && reusePort) {
 			return 0, "", errors.New("address already in use")

@@ -120,7 +120,7 @@ func (m *machine) obtain(p *program, key socketKey, text string, perSlot bool) (
 			at.Addr = m.Sockets[j].Addr
 		}
 	}
-	id, bound, err := m.world.open(at, text, p.Spec.Backlog, perSlot)
+	id, bound, err := m.world.open(p.Spec.Name, at, p.Spec.Backlog, perSlot)
 	if err != nil {
 		return nil, fmt.Errorf("listen %s: %w", text, err)
 	}

@@ -68,7 +68,10 @@ func describeSelf(c *config, err error) int {
 func runMaster(o *Options, c *config, path string, started func(m *master, err error)) error {
 	m := newMaster(o, c, path)
 	m.daemon = boot.Role == roleDaemon
-	err := m.begin(started)
+	var err error
+	if m.activated, err = takeActivated(); err == nil {
+		err = m.begin(started)
+	}
 	if err != nil {
 		started(m, err)
 		return err
@@ -142,7 +145,12 @@ func continueMaster(o *Options, c *config) error {
 		m.run()
 		return finished(m)
 	}
-	m.daemon = s.Daemon
+	m.daemon, m.activated = s.Daemon, s.Activated
+	for _, a := range m.activated {
+		if err := sys.KeepOnExec(a.FD, false); err != nil {
+			return err
+		}
+	}
 	m.dir = &runDir{path: s.RunDir, lock: os.NewFile(uintptr(s.Lock), pidName)}
 	if err := sys.KeepOnExec(s.Lock, false); err != nil {
 		return err

@@ -46,6 +46,8 @@ type master struct {
 	boardFD   int
 	boardMap  *sys.SharedWords
 	null      int
+	activated []activated
+	notified  string // what the service manager was told last
 
 	report   func(error) // tells who started us; nil once done
 	quieting bool        // the control server is ending, for an exec
@@ -179,6 +181,9 @@ func (m *master) run() {
 	defer wake.Stop()
 	m.everySecond()
 	m.watch()
+	if managed() {
+		m.calmManager()
+	}
 	m.step(evTick{})
 	m.reap() // what ended while nobody was notified
 	for m.machine.Phase != phaseStopped || m.quieting {
@@ -236,6 +241,9 @@ func (m *master) step(ev any) {
 	m.machine.step(ev)
 	m.tellState()
 	m.reportStart()
+	if managed() {
+		m.tellManager()
+	}
 }
 
 // untilNext is how long there is nothing to do.

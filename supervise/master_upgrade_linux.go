@@ -26,6 +26,8 @@ type savedMaster struct {
 	RunDir  string      `json:"run_dir"`
 	Started time.Time   `json:"started"`
 	Log     []string    `json:"log"` // the last lines, for the logs command
+
+	Activated []activated `json:"activated"`
 }
 
 type savedProc struct {
@@ -42,7 +44,7 @@ type savedProc struct {
 func (m *master) save(fresh bool) savedMaster {
 	s := savedMaster{
 		Version: stateVersion, Fresh: fresh, State: m.machine.state, Board: m.boardFD, Daemon: m.daemon, RunDir: m.dir.path, Started: m.started,
-		Control: -1,
+		Control: -1, Activated: m.activated,
 	}
 	onFD(m.dir.lock, func(fd int) error { s.Lock = fd; return nil })
 	for _, line := range m.sink.last(200) {
@@ -195,6 +197,9 @@ func (m *master) execState(path string, s savedMaster) error {
 	defer sys.Close(fd)
 	m.sink.flush(time.Second)
 	keep := []int{fd, s.Lock}
+	for _, a := range s.Activated {
+		keep = append(keep, a.FD)
+	}
 	if !s.Fresh {
 		keep = append(keep, s.Control, s.Board)
 		for _, k := range s.State.Sockets {
@@ -219,7 +224,7 @@ func (m *master) execState(path string, s savedMaster) error {
 // continueFrom takes over from the master that has executed us.
 func (m *master) continueFrom(s savedMaster) error {
 	m.daemon, m.started, m.report = s.Daemon, s.Started, nil
-	m.boardFD = s.Board
+	m.boardFD, m.activated = s.Board, s.Activated
 	if err := cloexec(s); err != nil {
 		return err
 	}
@@ -265,6 +270,9 @@ func cloexec(s savedMaster) error {
 	}
 	for _, p := range s.Procs {
 		fds = append(fds, p.Ctl, p.Out, p.Err)
+	}
+	for _, a := range s.Activated {
+		fds = append(fds, a.FD)
 	}
 	for _, fd := range fds {
 		if err := sys.KeepOnExec(fd, false); err != nil {

@@ -67,7 +67,7 @@ func (m *master) spawn(file int, files []int, info bootInfo) (int, error) {
 		return 0, fmt.Errorf("start: descriptor %d of the program is overwritten by one of %d inherited; raise RLIMIT_NOFILE", file, len(files))
 	}
 	p := sys.Process{
-		Path: "/proc/self/fd/" + strconv.Itoa(file), Argv: os.Args, Env: info.environ(), Files: files, Credential: m.cred,
+		Path: "/proc/self/fd/" + strconv.Itoa(file), Argv: os.Args, Env: withoutManager(info.environ()), Files: files, Credential: m.cred,
 		NoNewPrivs: true,
 	}
 	return p.Start()
@@ -130,10 +130,15 @@ func (m *master) send(w *worker, msg message, sockets []*socket) {
 	}
 }
 
-func (m *master) open(key socketKey, configured string, backlog int, reusePort bool) (int, string, error) {
+func (m *master) open(program string, key socketKey, backlog int, reusePort bool) (int, string, error) {
 	a, err := addr.Parse(key.Addr)
 	if err != nil {
 		return -1, "", err
+	}
+	if key.Slot == 0 {
+		if fd, bound, err := m.openActivated(program, a, backlog, reusePort); fd >= 0 || err != nil {
+			return fd, bound, err
+		}
 	}
 	network, address := a.Network()
 	o := sys.ListenOptions{Backlog: backlog, ReusePort: reusePort, Mode: 0o660, UID: -1, GID: -1}
@@ -160,7 +165,7 @@ func (m *master) open(key socketKey, configured string, backlog int, reusePort b
 func (m *master) share(id int) error { return sys.SetReusePort(id) }
 
 func (m *master) close(s *socket) {
-	if a, err := addr.Parse(s.Addr); err == nil && a.Scheme == addr.Unix {
+	if a, err := addr.Parse(s.Addr); err == nil && a.Scheme == addr.Unix && !m.isActivated(a.Path) {
 		os.Remove(a.Path) // may have been removed by somebody
 	}
 	sys.Close(s.ID)

@@ -110,8 +110,14 @@ func launch(t *testing.T, name string, args ...string) *service {
 
 func launchBinary(t *testing.T, path, runDir string, args ...string) *service {
 	t.Helper()
-	s := &service{t: t, binary: path, runDir: runDir, output: &output{}, exited: make(chan struct{})}
-	s.cmd = exec.Command(s.binary, append([]string{"start", "--run-dir", s.runDir}, args...)...)
+	cmd := exec.Command(path, append([]string{"start", "--run-dir", runDir}, args...)...)
+	return launchCommand(t, path, runDir, cmd)
+}
+
+// launchCommand is for a start that needs more than arguments.
+func launchCommand(t *testing.T, path, runDir string, cmd *exec.Cmd) *service {
+	t.Helper()
+	s := &service{t: t, binary: path, runDir: runDir, cmd: cmd, output: &output{}, exited: make(chan struct{})}
 	s.begin()
 	return s
 }

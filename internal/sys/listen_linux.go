@@ -77,6 +77,16 @@ func bindAndListen(fd, domain, kind int, sa unix.Sockaddr, o ListenOptions) erro
 	return nil
 }
 
+// Relisten changes the length of a listening socket's queue, and makes it
+// non-blocking and close-on-exec.
+func Relisten(fd, backlog int) error {
+	unix.CloseOnExec(fd)
+	if err := SetNonblock(fd); err != nil {
+		return err
+	}
+	return os.NewSyscallError("listen", unix.Listen(fd, backlog))
+}
+
 // SetReusePort lets further sockets bind the address of fd, also when fd is
 // bound already.
 func SetReusePort(fd int) error {
