@@ -187,21 +187,18 @@ func TestStopUnderLoad(t *testing.T) {
 	s := newService(t, "http").start()
 	addr := s.addr()
 	const clients = 20
-	results := make(chan error, clients)
+	var rests []func() (string, error)
 	for range clients {
-		go func() {
-			body, err := get(addr, "/slow?ms=1000")
-			if err == nil && body != "begin end" {
-				err = fmt.Errorf("the answer was cut: %q", body)
-			}
-			results <- err
-		}()
+		rest, err := begin(addr, "/slow?ms=2000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rests = append(rests, rest)
 	}
-	eventually(t, "all requests have reached a worker", func() bool { return accepted(t, addr) >= clients })
 	s.must("stop")
-	for range clients {
-		if err := <-results; err != nil {
-			t.Error(err)
+	for _, rest := range rests {
+		if body, err := rest(); err != nil || body != "begin end" {
+			t.Errorf("the answer was cut: %q, %v", body, err)
 		}
 	}
 }

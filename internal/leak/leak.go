@@ -18,12 +18,13 @@ import (
 const settle = 5 * time.Second
 
 // Main runs the tests, then exits with their result, or with 1 when something
-// has leaked. What existed before the tests is not counted.
-func Main(m *testing.M) {
+// has leaked. What existed before the tests is not counted. Each of tidy is
+// called before every look at what is left.
+func Main(m *testing.M, tidy ...func()) {
 	before := Take()
 	code := m.Run()
 	if code == 0 {
-		if report := before.Wait(settle); report != "" {
+		if report := before.wait(settle, tidy); report != "" {
 			fmt.Fprintf(os.Stderr, "leak: tests passed but left behind:\n%s", report)
 			code = 1
 		}
@@ -49,9 +50,14 @@ func Take() *Snapshot {
 
 // Wait returns "" as soon as nothing exists that did not at s, or, when the
 // time is over, a report of what does.
-func (s *Snapshot) Wait(d time.Duration) string {
+func (s *Snapshot) Wait(d time.Duration) string { return s.wait(d, nil) }
+
+func (s *Snapshot) wait(d time.Duration, tidy []func()) string {
 	deadline := time.Now().Add(d)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		for _, fn := range tidy {
+			fn()
+		}
 		report := s.newer()
 		if report == "" || time.Now().After(deadline) {
 			return report
