@@ -59,24 +59,29 @@ func (h *ResponseHead) SetStatus(code int) error {
 	return nil
 }
 
-// Set sets a field and removes what was set under its name before.
+// Set sets a field and removes what was set under its name before. After an
+// error nothing has changed.
 func (h *ResponseHead) Set(name, value string) error {
 	id := identify(name)
+	if err := h.check(id, name, value); err != nil {
+		return err
+	}
 	if id == idOther || h.seen.has(id) {
 		h.remove(name)
 	}
-	return h.add(id, name, value)
+	h.add(id, name, value)
+	return nil
 }
 
 // SetContentType is Set for the one field that nearly every answer has: its
 // name needs no looking up.
 func (h *ResponseHead) SetContentType(value string) error {
 	const name = "Content-Type"
-	if h.seen.has(idContentType) {
-		h.remove(name)
-	}
 	if !isText(value) {
 		return valueRefused(name, value)
+	}
+	if h.seen.has(idContentType) {
+		h.remove(name)
 	}
 	from := len(h.lines)
 	b := append(h.lines, name+": "...)
@@ -88,7 +93,15 @@ func (h *ResponseHead) SetContentType(value string) error {
 
 // Add adds a field line beside others of its name.
 func (h *ResponseHead) Add(name, value string) error {
-	return h.add(identify(name), name, value)
+	id := identify(name)
+	if single.has(id) && h.seen.has(id) {
+		return fmt.Errorf("add field %s: it is set already, and an answer has one", name)
+	}
+	if err := h.check(id, name, value); err != nil {
+		return err
+	}
+	h.add(id, name, value)
+	return nil
 }
 
 // Get returns the first value set under name, or "".
@@ -107,16 +120,14 @@ func (h *ResponseHead) Del(name string) { h.remove(name) }
 // single are the fields that an answer cannot have twice.
 const single fieldSet = 1<<idContentLength | 1<<idConnection | 1<<idDate | 1<<idServer | 1<<idContentType | 1<<idContentRange
 
-// add checks and appends a line. Nothing is ever repaired: a program that
-// passes on a CR or LF is about to be used for response splitting.
-func (h *ResponseHead) add(id fieldID, name, value string) error {
+// check refuses what must not be sent. Nothing is ever repaired: a program
+// that passes on a CR or LF is about to be used for response splitting.
+func (h *ResponseHead) check(id fieldID, name, value string) error {
 	switch {
 	case id == idOther && (name == "" || !all(name, token) || len(name) > maxFieldName):
 		return fmt.Errorf("set field %q: the name is not a token", name)
 	case !isText(value):
 		return valueRefused(name, value)
-	case h.seen.has(id) && single.has(id):
-		return fmt.Errorf("add field %s: it is set already, and an answer has one", name)
 	case id == idTransferEncoding:
 		return fmt.Errorf("set field %s: the framing of an answer is the protocol's; Flush makes it chunked", name)
 	case id == idContentLength:
@@ -126,13 +137,17 @@ func (h *ResponseHead) add(id fieldID, name, value string) error {
 		}
 		h.length = n
 	}
+	return nil
+}
+
+// add appends a line that was checked.
+func (h *ResponseHead) add(id fieldID, name, value string) {
 	from := len(h.lines)
 	h.lines = append(h.lines, name...)
 	h.lines = append(h.lines, ": "...)
 	h.lines = append(h.lines, value...)
 	h.lines = append(h.lines, "\r\n"...)
 	h.mark(id, from, len(name))
-	return nil
 }
 
 // mark notes the line that begins at from and is the last one.
