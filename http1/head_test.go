@@ -14,26 +14,24 @@ import (
 type testCase struct {
 	variant bool // of the latter
 
-	Name                       string     `json:"name"`
-	Group                      string     `json:"group"`
-	Level                      string     `json:"level"`
-	Why                        string     `json:"why"`
-	Raw                        string     `json:"raw"`
-	Expect                     []string   `json:"expect"`
-	RFCOK                      []string   `json:"rfc_ok"`
-	MaxResponses               int        `json:"max_responses"`
-	Responses                  [][]string `json:"responses"`
-	ResponsesOptionalAfterFail bool       `json:"responses_optional_after_error"`
-	Methods                    []string   `json:"methods"`
-	Body                       *string    `json:"body"`
-	Split                      any        `json:"split"`
-	Then                       string     `json:"then"`
-	HalfClose                  bool       `json:"half_close"`
-	HoldS                      any        `json:"hold_s"`
-	DripMS                     int        `json:"drip_ms"`
-	OKClose                    bool       `json:"ok_close"`
-	No100                      bool       `json:"no_100"`
-	NoResponseHeader           string     `json:"no_response_header"`
+	Name             string     `json:"name"`
+	Group            string     `json:"group"`
+	Level            string     `json:"level"`
+	Why              string     `json:"why"`
+	Raw              string     `json:"raw"`
+	Expect           []string   `json:"expect"`
+	MaxResponses     int        `json:"max_responses"`
+	Responses        [][]string `json:"responses"`
+	Methods          []string   `json:"methods"`
+	Body             *string    `json:"body"`
+	Split            any        `json:"split"`
+	Then             string     `json:"then"`
+	HalfClose        bool       `json:"half_close"`
+	HoldS            any        `json:"hold_s"`
+	DripMS           int        `json:"drip_ms"`
+	OKClose          bool       `json:"ok_close"`
+	No100            bool       `json:"no_100"`
+	NoResponseHeader string     `json:"no_response_header"`
 }
 
 // bytes returns what to send.

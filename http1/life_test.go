@@ -182,8 +182,9 @@ func TestStopWaitsForAPendingAnswer(t *testing.T) {
 	c := dial(t, addr)
 	_, _ = io.WriteString(c, get)
 	remote := soon(t, waiting, "the request")
-	drain(&jay.Drain{Reason: reasonStop, Deadline: time.Now().Add(5 * time.Second)})
-	time.Sleep(4300 * time.Millisecond) // the last call is 1 s before the deadline
+	deadline := time.Now().Add(5 * time.Second)
+	drain(&jay.Drain{Reason: reasonStop, Deadline: deadline})
+	time.Sleep(time.Until(deadline.Add(-900 * time.Millisecond))) // the last call is 1 s before the deadline
 	if err := remote.Finish(nil); err != nil {
 		t.Error(err)
 	}
