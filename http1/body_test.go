@@ -157,25 +157,28 @@ func TestBodyAsItArrives(t *testing.T) {
 func TestPauseAtTheEndOfABody(t *testing.T) {
 	t.Parallel()
 	for name, framing := range map[string]string{"length": "Content-Length: 5\r\n\r\nhello", "chunked": "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"} {
-		paused := false
-		p := &http1.Protocol{
-			IdleTimeout: 200 * time.Millisecond,
-			OnHead: func(w *http1.ResponseWriter, r *http1.Request) bool {
-				r.OnBody(func(w *http1.ResponseWriter, r *http1.Request, b []byte) error {
-					paused = true
-					pause := r.PauseBody()
-					r.Conn().Loop().AfterFunc(600*time.Millisecond, func() { paused = false; _ = pause.Resume() })
-					return nil
-				})
-				return true
-			},
-			Handler: func(w *http1.ResponseWriter, r *http1.Request) { fmt.Fprint(w, "paused: ", paused) },
-		}
-		addr := serve(t, p)
-		want := "HTTP/1.1 200 OK|Content-Length: 13|Date: D||paused: false"
-		if got := ask(t, addr, "PUT / HTTP/1.1\r\nHost: a\r\n"+framing+"PUT / HTTP/1.1\r\nHost: a\r\n"+framing); got != want+want {
-			t.Errorf("%s: %q", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			paused := false
+			p := &http1.Protocol{
+				IdleTimeout: time.Second,
+				OnHead: func(w *http1.ResponseWriter, r *http1.Request) bool {
+					r.OnBody(func(w *http1.ResponseWriter, r *http1.Request, b []byte) error {
+						paused = true
+						pause := r.PauseBody()
+						r.Conn().Loop().AfterFunc(1500*time.Millisecond, func() { paused = false; _ = pause.Resume() })
+						return nil
+					})
+					return true
+				},
+				Handler: func(w *http1.ResponseWriter, r *http1.Request) { fmt.Fprint(w, "paused: ", paused) },
+			}
+			addr := serve(t, p)
+			want := "HTTP/1.1 200 OK|Content-Length: 13|Date: D||paused: false"
+			if got := ask(t, addr, "PUT / HTTP/1.1\r\nHost: a\r\n"+framing+"PUT / HTTP/1.1\r\nHost: a\r\n"+framing); got != want+want {
+				t.Errorf("%q", got)
+			}
+		})
 	}
 }
 

@@ -2,6 +2,7 @@ package http1_test
 
 import (
 	"context"
+	"flag"
 	"net"
 	"strconv"
 	"testing"
@@ -12,7 +13,13 @@ import (
 	"github.com/jay-go/jay/internal/leak"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+// TestMain lets more parallel tests run than there are processors: they wait.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	leak.Main(m)
+}
 
 // serve runs a server with handler in this process until the test ends and
 // returns its address.
