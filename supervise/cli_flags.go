@@ -99,8 +99,10 @@ func parseCommandLine(o *Options, argv0 string, args []string, env func(string) 
 	}
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		c.command, args = args[0], args[1:]
-	} else if err := parseFlags(fs, args); err != nil {
+	} else if help, err := parseFlags(fs, args); err != nil {
 		return nil, err
+	} else if help {
+		c.command, args = "help", nil
 	} else if args = fs.Args(); len(args) > 0 {
 		c.command, args = args[0], args[1:]
 	}
@@ -108,8 +110,13 @@ func parseCommandLine(o *Options, argv0 string, args []string, env func(string) 
 		return nil, err
 	}
 	for len(args) > 0 { // flags may stand before and after the words
-		if err := parseFlags(fs, args); err != nil {
+		help, err := parseFlags(fs, args)
+		if err != nil {
 			return nil, err
+		}
+		if help {
+			c.command, c.args = "help", nil
+			break
 		}
 		if args = fs.Args(); len(args) > 0 {
 			c.args, args = append(c.args, args[0]), args[1:]
@@ -190,18 +197,19 @@ func or(s, def string) string {
 	return s
 }
 
-// parseFlags parses, and names the nearest flag where one is unknown.
-func parseFlags(fs *flag.FlagSet, args []string) error {
-	err := fs.Parse(args)
+// parseFlags parses, and names the nearest flag where one is unknown. help says
+// that -h or --help is there.
+func parseFlags(fs *flag.FlagSet, args []string) (help bool, err error) {
+	err = fs.Parse(args)
 	if err == nil {
-		return nil
+		return false, nil
 	}
 	if errors.Is(err, flag.ErrHelp) {
-		return usagef("for help write: %s help", fs.Name())
+		return true, nil
 	}
 	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !unknown {
-		return usageError{err}
+		return false, usageError{err}
 	}
 	var names []string
 	fs.VisitAll(func(f *flag.Flag) {
@@ -209,7 +217,7 @@ func parseFlags(fs *flag.FlagSet, args []string) error {
 			names = append(names, f.Name)
 		}
 	})
-	return usagef("unknown flag --%s; did you mean %s?", name, dashes(nearest(name, names)))
+	return false, usagef("unknown flag --%s; did you mean %s?", name, dashes(nearest(name, names)))
 }
 
 func dashes(name string) string {

@@ -20,12 +20,18 @@ func (m *machine) addBuild(ev evDescribed) *build {
 // workers are not in the fleet but in kept. After an error nothing refers to
 // the sockets that were opened.
 func (m *machine) newFleet(b *build, specs []programSpec) (fleet []*program, kept []string, err error) {
+	total := 0
 	for _, spec := range specs {
 		p := &program{Spec: spec, Build: b.ID, Declared: spec.Count}
 		if old := findProgram(m.Programs, spec.Name); old != nil {
 			if old.Declared == spec.Count {
 				p.Spec.Count = old.Spec.Count // as scaled
 			}
+		}
+		if total += p.Spec.Count; total > maxWorkers {
+			return nil, nil, fmt.Errorf("program %s: %d workers in all, at most %d are possible", spec.Name, total, maxWorkers)
+		}
+		if old := findProgram(m.Programs, spec.Name); old != nil {
 			if old.Spec.NotReloadable && spec.NotReloadable {
 				kept = append(kept, spec.Name)
 				continue
@@ -40,6 +46,22 @@ func (m *machine) newFleet(b *build, specs []programSpec) (fleet []*program, kep
 		fleet = append(fleet, p)
 	}
 	return fleet, kept, nil
+}
+
+// configured is how the program writes the address of a socket.
+func (s *programSpec) configured(key socketKey) string {
+	seen := 0
+	for _, text := range s.Listen {
+		a, err := addr.Parse(text)
+		if err != nil || a.String() != key.Addr {
+			continue
+		}
+		if seen == key.Nth {
+			return text
+		}
+		seen++
+	}
+	return key.Addr
 }
 
 // assignSockets gives every slot its sockets: the shared one, or one of its
@@ -109,7 +131,6 @@ func (m *machine) obtain(p *program, key socketKey, text string, perSlot bool) (
 				return nil, fmt.Errorf("listen %s: %w", text, err)
 			}
 		}
-		m.Sockets[i].Configured = text
 		return m.Sockets[i], nil
 	}
 	at := key
@@ -124,7 +145,7 @@ func (m *machine) obtain(p *program, key socketKey, text string, perSlot bool) (
 	if err != nil {
 		return nil, fmt.Errorf("listen %s: %w", text, err)
 	}
-	s := &socket{ID: id, Key: key, Addr: bound, Configured: text}
+	s := &socket{ID: id, Key: key, Addr: bound}
 	m.Sockets = append(m.Sockets, s)
 	return s, nil
 }

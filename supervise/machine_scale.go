@@ -15,6 +15,16 @@ func (m *machine) beginScale() {
 		m.failChange(fmt.Errorf("scale %s: no such program", c.Command.Program))
 		return
 	}
+	others := 0
+	for _, other := range m.Programs {
+		if other != p {
+			others += len(other.Slots)
+		}
+	}
+	if n := others + c.Command.Count; n > maxWorkers {
+		m.failChange(fmt.Errorf("scale %s=%d: %d workers in all, at most %d are possible", p.Spec.Name, c.Command.Count, n, maxWorkers))
+		return
+	}
 	c.From, c.Stage = len(p.Slots), changeStarting
 	for _, sl := range p.Slots {
 		if sl.State != slotWanted {
@@ -53,7 +63,7 @@ func (m *machine) reassign(p *program) error {
 	for _, sl := range p.Slots {
 		for _, w := range m.workersOf(sl) {
 			if err == nil && !slices.Equal(w.Sockets, sl.Sockets) {
-				m.giveSockets(w, sl.Sockets)
+				m.giveSockets(p, w, sl.Sockets)
 			}
 		}
 	}
@@ -61,14 +71,14 @@ func (m *machine) reassign(p *program) error {
 }
 
 // giveSockets tells a running worker its new set.
-func (m *machine) giveSockets(w *worker, ids []int) {
+func (m *machine) giveSockets(p *program, w *worker, ids []int) {
 	var added []*socket
-	for _, s := range m.socketsOf(ids) {
+	for _, s := range m.socketsOf(p, ids) {
 		if !slices.Contains(w.Sockets, s.ID) {
 			added = append(added, s)
 		}
 	}
-	m.world.send(w, message{Kind: msgSockets, Sockets: roles(m.socketsOf(ids))}, added)
+	m.world.send(w, message{Kind: msgSockets, Sockets: roles(m.socketsOf(p, ids))}, added)
 	w.Sockets = slices.Clone(ids)
 }
 

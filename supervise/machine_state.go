@@ -135,8 +135,8 @@ func (w *worker) serves() bool { return w != nil && w.State == workerReady && !w
 type socket struct {
 	ID         int       `json:"id"` // the world's handle
 	Key        socketKey `json:"key"`
-	Addr       string    `json:"addr"`       // as bound
-	Configured string    `json:"configured"` // as written
+	Addr       string    `json:"addr"` // as bound
+	Configured string    `json:"-"`    // as its program writes it; in socketsOf only
 }
 
 // socketKey says which sockets are the same across reloads. Slot is 0 for the

@@ -61,7 +61,7 @@ func (m *machine) start(p *program, i, generation int) error {
 	if p.Spec.StartTimeout >= 0 {
 		w.Deadline = now.add(p.Spec.StartTimeout)
 	}
-	pid, err := m.world.start(w, m.build(p.Build), m.socketsOf(sl.Sockets))
+	pid, err := m.world.start(w, m.build(p.Build), m.socketsOf(p, sl.Sockets))
 	if err != nil {
 		return err
 	}
@@ -75,10 +75,14 @@ func (m *machine) start(p *program, i, generation int) error {
 	return nil
 }
 
-func (m *machine) socketsOf(ids []int) []*socket {
+// socketsOf are copies of sockets, named as the program names them: the old and
+// the new code may write an address in different ways.
+func (m *machine) socketsOf(p *program, ids []int) []*socket {
 	var list []*socket
 	for _, id := range ids {
-		list = append(list, m.socket(id))
+		s := *m.socket(id)
+		s.Configured = p.Spec.configured(s.Key)
+		list = append(list, &s)
 	}
 	return list
 }

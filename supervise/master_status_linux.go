@@ -165,7 +165,7 @@ func (m *master) stateName() string {
 func (m *master) addresses(p *program) []string {
 	list := []string{}
 	for _, sl := range p.Slots {
-		for _, s := range m.machine.socketsOf(sl.Sockets) {
+		for _, s := range m.machine.socketsOf(p, sl.Sockets) {
 			if !slices.Contains(list, s.Addr) {
 				list = append(list, s.Addr)
 			}

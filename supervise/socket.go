@@ -52,8 +52,16 @@ func (s Socket) is(a string) bool {
 	if a == s.Addr || a == s.Configured {
 		return true
 	}
-	parsed, err := addr.Parse(a)
-	return err == nil && (parsed.String() == s.Addr || parsed.String() == s.Configured)
+	meant, err := addr.Parse(a)
+	if err != nil {
+		return false
+	}
+	for _, text := range []string{s.Addr, s.Configured} {
+		if own, err := addr.Parse(text); err == nil && own.String() == meant.String() {
+			return true
+		}
+	}
+	return false
 }
 
 // Listen opens sockets without a master: what a server that runs in-process

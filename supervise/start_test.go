@@ -242,7 +242,7 @@ func TestVersionHelpCheckCompletion(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "http")
 	for args, want := range map[string]string{
-		"version": " test\n", "help": "reopen-logs", "check": "ok\n", "completion": "complete -W", "completion zsh": "#compdef",
+		"version": " test\n", "help": "reopen-logs", "--help": "reopen-logs", "start -h": "reopen-logs", "check": "ok\n", "completion": "complete -W", "completion zsh": "#compdef",
 	} {
 		if out := s.must(strings.Fields(args)...); !strings.Contains(out, want) {
 			t.Errorf("%s: %q lacks %q", args, out, want)
