@@ -47,12 +47,13 @@ func TestRefusedUpgrade(t *testing.T) {
 			w.SetStatus(401)
 			w.WriteString("who are you?")
 		}
-		return user, user != ""
+		return user, user != "" && user != "bob"
 	}
 	h.OnMessage = func(c *websocket.Conn, m websocket.Message) { c.SendText(c.Value().(string) + ": " + m.Text()) }
 	p := dialRaw(t, serve(t, h))
 	for _, tt := range []struct{ name, request, want string }{
 		{"no cookie", request(), "401"},
+		{"refused without a word", request("Cookie: user=bob"), "403"},
 		{"a foreign page", request("Cookie: user=eve", "Origin: https://evil.test"), "403"},
 		{"no upgrade", "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", "426"},
 	} {

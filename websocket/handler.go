@@ -18,7 +18,7 @@ import (
 type Handler struct {
 	// OnUpgrade, if set, is called by Serve for a request that could be
 	// upgraded. Its value becomes Conn.Value. With ok false the answer in w
-	// is sent instead: set its status (401, 403, 404).
+	// is sent instead: 403 unless it sets another status (401, 404).
 	OnUpgrade func(w *http1.ResponseWriter, r *http1.Request) (value any, ok bool)
 
 	// OnOpen is called when the connection is open.
@@ -139,6 +139,7 @@ func (h *Handler) Serve(w *http1.ResponseWriter, r *http1.Request) {
 	}
 	var value any
 	if h.OnUpgrade != nil {
+		_ = w.SetStatus(403)
 		var ok bool
 		if value, ok = h.OnUpgrade(w, r); !ok {
 			return
