@@ -53,7 +53,13 @@ const (
 
 func main() {
 	c := newChat()
-	jay.Main(&jay.Server{Name: "chat", Addr: "tcp://127.0.0.1:9995", Workers: 1, Handler: http1.HandlerFunc(c.serve)})
+	jay.Main(&jay.Server{
+		Name:     "chat",
+		Addr:     "tcp://127.0.0.1:9995",
+		Workers:  1,
+		Handler:  http1.HandlerFunc(c.serve),
+		OnReload: func(*jay.Worker) { c.move() },
+	})
 }
 
 func newChat() *chat {
@@ -123,6 +129,16 @@ func (c *chat) left(conn *websocket.Conn, _ websocket.Code, _ string) {
 	p.room.tellOnline()
 	if p.room.people.Len() == 0 && c.rooms[p.room.name] == p.room {
 		delete(c.rooms, p.room.name)
+	}
+}
+
+// move sends everybody away when a new worker takes over. Connections would
+// stay here for a while, and who comes back would not meet who has stayed.
+func (c *chat) move() {
+	for _, r := range c.rooms {
+		for conn := range r.people.All {
+			conn.Close(websocket.CloseRestart, "")
+		}
 	}
 }
 

@@ -32,10 +32,10 @@ func online(names string) string {
 }
 
 // TestChat: two people see who is there and what the other says, which is
-// text and never markup; other rooms are separate; and when the worker dies
-// both come back by themselves. The screenshot goes to JAY_E2E_KEEP, for eyes.
+// text and never markup; other rooms are separate; and after a reload, or when
+// the worker has died, both come back by themselves and are together. The screenshot goes to JAY_E2E_KEEP, for eyes.
 func TestChat(t *testing.T) {
-	s := exampletest.Start(t)
+	s := exampletest.Start(t, "--stop-timeout", "1m") // nobody may be left behind that long
 	ann := enter(t, s, "<b>ann</b>", "lobby")
 	bob := enter(t, s, "bob", "lobby")
 	for _, page := range []*exampletest.Page{ann, bob} {
@@ -61,12 +61,28 @@ func TestChat(t *testing.T) {
 	}
 	screenshot(t, ann)
 
-	ann.Eval(`$("log").replaceChildren()`)
-	if err := syscall.Kill(s.Status().Workers[0].PID, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
+	for _, tt := range []struct {
+		what   string
+		happen func()
+	}{
+		{"a reload", func() { s.Command("reload") }},
+		{"the death of the worker", func() {
+			for _, w := range s.Status().Workers {
+				if w.State != "ready" {
+					continue // it drains for the reload
+				}
+				if err := syscall.Kill(w.PID, syscall.SIGKILL); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}},
+	} {
+		ann.Eval(`$("log").replaceChildren()`)
+		tt.happen()
+		t.Log("after", tt.what)
+		ann.Eventually(said("<b>ann</b> has joined"))
+		ann.Eventually(online("<b>ann</b>,bob"))
 	}
-	ann.Eventually(said("<b>ann</b> has joined"))
-	ann.Eventually(online("<b>ann</b>,bob"))
 }
 
 func screenshot(t *testing.T, page *exampletest.Page) {
