@@ -5,7 +5,7 @@ SYSTEMS  := linux darwin freebsd windows
 ARCHS    := amd64 arm64
 MODULES  := . $(patsubst %/go.mod,%,$(wildcard */go.mod))
 
-.PHONY: fmt lint fmt-check vet vet-modules staticcheck test race test-modules fuzz bench figures
+.PHONY: fmt lint fmt-check vet vet-modules staticcheck test test-goroutine race test-modules fuzz bench figures
 
 fmt:
 	gofmt -w .
@@ -27,6 +27,10 @@ staticcheck:
 
 test:
 	go test ./...
+
+# The examples, as processes, on the backend of the platforms that have no other.
+test-goroutine:
+	JAY_LOOP=goroutine go test ./examples/...
 
 race:
 	go test -race ./...

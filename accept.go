@@ -19,11 +19,16 @@ type acceptor struct {
 	backoff time.Duration // how long the last failure paused it; 0: none
 	rest    time.Duration // how long the share rule paused it last
 	peeking bool          // the queue is looked at in spite of the share rule
+	warned  uint32        // the tick of the last warning; 0: none
 }
 
 const (
 	firstBackoff = 10 * time.Millisecond
 	maxBackoff   = time.Second
+
+	// Where descriptors are short, accepting fails and succeeds by turns: the
+	// log hears of it this often, status counts every failure.
+	warnEvery = 10 * time.Second
 
 	// A worker with more than its share looks at the queue this often, less
 	// and less, and takes what nobody else has taken.
@@ -57,6 +62,9 @@ func (a *acceptor) Accepted(sock loop.Socket) {
 }
 
 func (w *Worker) newConn(via *endpoint, sock loop.Socket, h Handler) *Conn {
+	if via.anywhere && sock.Conn != nil {
+		via = &endpoint{addr: sock.Conn.LocalAddr()}
+	}
 	w.nextID++
 	now := w.loop.TickNow()
 	c := &Conn{worker: w, via: via, times: &w.times, handler: h, id: w.nextID, remote: sock.Peer, opened: now, active: now}
@@ -140,7 +148,8 @@ func (a *acceptor) AcceptFailed(err error) {
 	if errors.Is(err, syscall.ECONNABORTED) {
 		return
 	}
-	if a.backoff == 0 {
+	if a.backoff == 0 && (a.warned == 0 || w.since(a.warned) >= warnEvery) {
+		a.warned = max(w.loop.TickNow(), 1)
 		w.host.logger.Warn("accept failed; accepting pauses", "addr", a.via.addr, "err", err)
 	}
 	a.backoff = min(max(2*a.backoff, firstBackoff), maxBackoff)

@@ -38,11 +38,12 @@ type Conn struct {
 
 	bytesIn, bytesOut uint64
 
-	err   error // why the connection ends
-	state state
-	flags flags
-	holds int16
-	gone  atomic.Bool // the socket is closed; for Ref
+	err    error // why the connection ends
+	flags  flags
+	gone   atomic.Bool  // the socket is closed; for Ref
+	posted atomic.Int32 // bytes of Ref.Send that the loop has not taken
+	holds  int16
+	state  state
 }
 
 // state is where a connection is in its life. setState is the only function
@@ -125,8 +126,16 @@ func (c *Conn) RemoteAddr() net.Addr {
 // valid for a Unix socket.
 func (c *Conn) Remote() netip.AddrPort { return c.remote }
 
-// LocalAddr returns the address of the listener that accepted the connection.
-func (c *Conn) LocalAddr() net.Addr { return c.via.addr }
+// LocalAddr returns the address that the peer has connected to. Once the
+// connection has closed, that of a listener on all addresses takes its place.
+func (c *Conn) LocalAddr() net.Addr {
+	if c.via.anywhere && c.state != stateClosed {
+		if local := localAddr(c.stream.FD()); local != nil {
+			return local
+		}
+	}
+	return c.via.addr
+}
 
 // Transport returns "tcp" or "unix".
 func (c *Conn) Transport() string { return c.via.addr.Network() }

@@ -96,11 +96,12 @@ func (c *Conn) WriteString(s string) (int, error) {
 	return c.Write(append(c.AvailableBuffer(), s...))
 }
 
-// AvailableBuffer returns an empty slice with some capacity. What is appended
-// to it and passed to the very next Write is not copied.
+// AvailableBuffer returns an empty slice, with some capacity unless a filter
+// makes other bytes of them anyway. What is appended to it and passed to the
+// connection's very next Write is not copied.
 func (c *Conn) AvailableBuffer() []byte {
 	if c.state != stateOpen || c.filter != nil {
-		return c.worker.scratch[:0]
+		return nil
 	}
 	c.later() // even if nothing is written, the buffer must go back
 	return c.out.free(&c.worker.pool)

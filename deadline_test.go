@@ -119,7 +119,7 @@ func TestHoldRestsIdleTimeout(t *testing.T) {
 type patient struct{ echo }
 
 func (patient) Data(c *jay.Conn, b []byte) (int, error) {
-	c.SetDeadline(10 * time.Minute)
+	c.SetDeadline(2 * time.Minute)
 	return len(b), nil
 }
 
@@ -134,7 +134,7 @@ func TestProtocolDeadline(t *testing.T) {
 		onClose := func(_ *jay.Conn, err error) { closed <- err }
 		c := serve(&jay.Server{Handler: patient{}, OnClose: onClose}).dial()
 		send(t, c, "x")
-		wantBetween(t, "closed", endOf(t, c), 10*time.Minute)
+		wantBetween(t, "closed", endOf(t, c), 2*time.Minute)
 		if err := <-closed; !errors.Is(err, jay.ErrDeadline) {
 			t.Errorf("OnClose got %v, want ErrDeadline", err)
 		}
@@ -166,6 +166,31 @@ func TestWriteStall(t *testing.T) {
 		wantBetween(t, "closed", time.Since(from), 30*time.Second)
 		if !errors.Is(err, jay.ErrWriteStall) {
 			t.Errorf("OnClose got %v, want ErrWriteStall", err)
+		}
+	})
+}
+
+// TestSteadyReader: a peer that takes a little again and again has not stalled,
+// however long all of it takes.
+func TestSteadyReader(t *testing.T) {
+	virtual(t, func(t *testing.T, serve func(*jay.Server) *pipes) {
+		const size = 1 << 20
+		closed := make(chan error, 1)
+		c := serve(&jay.Server{
+			Handler: onLine(func(c *jay.Conn, line string) { c.CloseWith(make([]byte, size)) }),
+			OnClose: func(_ *jay.Conn, err error) { closed <- err },
+		}).dial()
+		send(t, c, "x\n")
+		got := 0
+		for buf := make([]byte, 64<<10); ; time.Sleep(8 * time.Second) {
+			n, err := io.ReadFull(c, buf)
+			if got += n; err != nil {
+				break
+			}
+		}
+		c.Close()
+		if err := <-closed; got != size || err != nil {
+			t.Errorf("got %d of %d bytes, OnClose got %v", got, size, err)
 		}
 	})
 }

@@ -3,7 +3,8 @@ package jay
 // Pipe joins two connections: what comes from one goes to the other, both
 // ways, until both have finished. Neither side can outrun the other (reading
 // pauses while the other side's output is above its high-water mark), and a
-// half-close is carried over. When one connection fails, the other is aborted.
+// half-close is carried over. When one connection fails, or has gone before, the
+// other is aborted.
 // It takes the place of both handlers; bytes not used so far are carried too.
 // Both connections must be of the same worker.
 func Pipe(a, b *Conn) {
@@ -14,6 +15,11 @@ func Pipe(a, b *Conn) {
 	b.SetHandler(&pipeEnd{to: a})
 	a.SetDuplex(true)
 	b.SetDuplex(true)
+	for _, c := range [...]*Conn{a, b} {
+		if c.has(flagFinished) { // it cannot tell the other any more
+			c.handler.Close(c, ErrClosed)
+		}
+	}
 }
 
 // pipeEnd is the handler of one end of a Pipe.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -70,7 +71,7 @@ func TestMoreTimeouts(t *testing.T) {
 		"first byte of one":       {connect: func(c *jay.Conn) { c.SetFirstByteTimeout(3 * time.Second) }, after: 3 * time.Second, err: jay.ErrFirstByte},
 		"lifetime of one":         {connect: func(c *jay.Conn) { c.SetLifetime(4 * time.Second) }, after: 4 * time.Second, err: jay.ErrLifetime},
 		"idle of one":             {connect: func(c *jay.Conn) { c.SetIdleTimeout(6 * time.Second) }, after: 6 * time.Second, err: jay.ErrIdle},
-		"shorter than the server": {server: jay.Server{IdleTimeout: time.Hour}, connect: func(c *jay.Conn) { c.SetIdleTimeout(time.Second) }, after: time.Second, err: jay.ErrIdle},
+		"shorter than the server": {server: jay.Server{IdleTimeout: 5 * time.Minute}, connect: func(c *jay.Conn) { c.SetIdleTimeout(time.Second) }, after: time.Second, err: jay.ErrIdle},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -312,6 +313,43 @@ func TestPipeDestinationDies(t *testing.T) {
 		c.SetLinger(0)
 		c.Close()
 		receive(t, failed, "the end at the sender")
+	})
+}
+
+// TestPipeToClosed joins a connection with one that has gone: it ends, too.
+func TestPipeToClosed(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		var gone *jay.Conn // loop only
+		left := make(chan bool, 1)
+		addr := serve(t, &jay.Server{
+			Handler: onLine(func(c *jay.Conn, line string) {
+				switch line {
+				case "leave":
+					gone = c
+					c.Abort()
+				case "first":
+					jay.Pipe(gone, c)
+				case "second":
+					jay.Pipe(c, gone)
+				}
+			}),
+			OnClose: func(c *jay.Conn, _ error) {
+				if c == gone {
+					left <- true
+				}
+			},
+		}, backend)
+		send(t, dial(t, addr), "leave\n")
+		receive(t, left, "the end of the first")
+		for _, place := range []string{"first", "second"} {
+			c := dial(t, addr)
+			send(t, c, place+"\n")
+			if n, err := c.Read(make([]byte, 1)); err == nil {
+				t.Errorf("%s: %d bytes came", place, n)
+			} else if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s: the connection stays open", place)
+			}
+		}
 	})
 }
 

@@ -31,10 +31,36 @@ func (r Ref) Do(fn func(c *Conn)) error {
 	return nil
 }
 
-// Send writes a copy of p; see [Conn.Write] for what becomes of it.
+// Send writes a copy of p; see [Conn.Write] for what becomes of it. It returns
+// ErrOutputLimit, and nothing is written, when more than Server.MaxOutput would
+// wait for the loop to take it: the loop is busy, or the senders are too many.
 func (r Ref) Send(p []byte) error {
+	if r.Closed() {
+		return ErrClosed
+	}
+	if !r.c.reserve(len(p)) {
+		r.c.worker.stats.refusedSends.Add(1)
+		return ErrOutputLimit
+	}
 	p = append([]byte(nil), p...)
-	return r.Do(func(c *Conn) { _, _ = c.Write(p) })
+	return r.Do(func(c *Conn) {
+		c.posted.Add(-int32(len(p)))
+		_, _ = c.Write(p)
+	})
+}
+
+// reserve counts n bytes that will wait for the loop, if that is not too many.
+// Any goroutine may call it.
+func (c *Conn) reserve(n int) bool {
+	for {
+		had := c.posted.Load()
+		if n > min(c.worker.maxOutput, 1<<30)-int(had) {
+			return false
+		}
+		if c.posted.CompareAndSwap(had, had+int32(n)) {
+			return true
+		}
+	}
 }
 
 // Close closes the connection as [Conn.Close] does.

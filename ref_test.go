@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -53,7 +54,10 @@ func TestRefFromManyGoroutines(t *testing.T) {
 func TestRefWhileClosing(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		refs := make(chan jay.Ref, 1)
-		addr := serve(t, &jay.Server{Handler: echo{}, OnConnect: func(c *jay.Conn) { refs <- c.Ref() }}, backend)
+		addr := serve(t, &jay.Server{
+			Handler: echo{}, MaxOutput: 4096, DropNewest: true,
+			OnConnect: func(c *jay.Conn) { refs <- c.Ref() },
+		}, backend)
 		for _, leave := range []func(c *net.TCPConn, ref jay.Ref){
 			func(c *net.TCPConn, _ jay.Ref) { c.Close() },
 			func(c *net.TCPConn, _ jay.Ref) { c.SetLinger(0); c.Close() },
@@ -66,14 +70,15 @@ func TestRefWhileClosing(t *testing.T) {
 			for range 8 {
 				all.Go(func() {
 					for end := time.Now().Add(patience); ; {
-						err := ref.Do(func(c *jay.Conn) { c.WriteString("x") })
+						err := ref.Send([]byte("x"))
 						if errors.Is(err, jay.ErrClosed) {
 							return
 						}
-						if err != nil || time.Now().After(end) {
-							t.Errorf("Do says %v", err)
+						if err != nil && !errors.Is(err, jay.ErrOutputLimit) || time.Now().After(end) {
+							t.Errorf("Send says %v", err)
 							return
 						}
+						runtime.Gosched()
 					}
 				})
 			}
@@ -81,6 +86,50 @@ func TestRefWhileClosing(t *testing.T) {
 			leave(c, ref)
 			all.Wait()
 		}
+	})
+}
+
+// TestRefSendIsLimited sends more than the limit while the loop is busy: what
+// waits for the loop is unsent output, too.
+func TestRefSendIsLimited(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		refs, busy, goOn := make(chan jay.Ref, 1), make(chan bool), make(chan bool)
+		var worker *jay.Worker
+		addr := serve(t, &jay.Server{
+			Handler: echo{}, MaxOutput: 4096,
+			OnConnect:     func(c *jay.Conn) { refs <- c.Ref() },
+			OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+		}, backend)
+		c := dial(t, addr)
+		ref := receive(t, refs, "the connection")
+		worker.Post(func() { busy <- true; <-goOn })
+		receive(t, busy, "the blocked loop")
+		want := ""
+		for _, tt := range []struct {
+			size int
+			err  error
+		}{{4000, nil}, {97, jay.ErrOutputLimit}, {96, nil}, {1, jay.ErrOutputLimit}} {
+			p := strings.Repeat(string(rune('a'+len(want)%26)), tt.size)
+			if err := ref.Send([]byte(p)); !errors.Is(err, tt.err) {
+				t.Errorf("Send of %d bytes behind %d: %v, want %v", tt.size, len(want), err, tt.err)
+			}
+			if tt.err == nil {
+				want += p
+			}
+		}
+		close(goOn)
+		expect(t, c, want)
+		if st := worker.Report(); st.SendFailures != 2 {
+			t.Errorf("%d sends failed in the figures, want 2", st.SendFailures)
+		}
+		eventually(t, "the loop knows that all is sent", func() bool {
+			unsent, _ := buffers(t, worker)
+			return unsent == 0
+		})
+		if err := ref.Send([]byte("again")); err != nil {
+			t.Errorf("Send after all that: %v", err)
+		}
+		expect(t, c, "again")
 	})
 }
 

@@ -209,6 +209,9 @@ func (w *Worker) listen(on listening) error {
 // accept begins to take the connections of a socket.
 func (w *Worker) accept(on listening, h Handler) (*acceptor, error) {
 	a := &acceptor{worker: w, handler: h, fd: on.sock.FD, via: &endpoint{addr: on.addr, unix: on.addr.Network() == "unix"}}
+	if tcp, ok := on.addr.(*net.TCPAddr); ok {
+		a.via.anywhere = tcp.IP.IsUnspecified()
+	}
 	tuneListener(on.sock.FD, a.via)
 	var err error
 	if a.ln, err = w.loop.Listen(on.sock, a); err != nil {

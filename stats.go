@@ -14,6 +14,7 @@ type counters struct {
 	bytesIn, bytesOut    uint64
 	sendFailures, panics uint64
 	acceptErrors         uint64
+	refusedSends         atomic.Uint64                   // by Ref.Send, on any goroutine
 	last                 atomic.Pointer[supervise.Stats] // the latest copy, for when the loop does not answer
 }
 
@@ -54,7 +55,7 @@ func (w *Worker) figures() supervise.Stats {
 		Requests:     int64(s.requests),
 		BytesIn:      int64(s.bytesIn),
 		BytesOut:     int64(s.bytesOut),
-		SendFailures: int64(s.sendFailures),
+		SendFailures: int64(s.sendFailures + s.refusedSends.Load()),
 		AcceptErrors: int64(s.acceptErrors),
 		Panics:       int64(s.panics),
 		Timers:       int64(w.loop.Timers()),

@@ -47,17 +47,17 @@ type Worker struct {
 	highWater, lowWater                        int
 	buffered                                   int // bytes in all queues
 
-	pool    chunkPool
-	bufs    [][]byte // scratch of flush
-	plain   []byte   // scratch of Filter.Decode
-	wire    []byte   // scratch of Filter.Encode
-	scratch []byte   // what AvailableBuffer gives out where it cannot save a copy
+	pool  chunkPool
+	bufs  [][]byte // scratch of flush
+	plain []byte   // scratch of Filter.Decode
+	wire  []byte   // scratch of Filter.Encode
 }
 
 // endpoint is where a connection came in.
 type endpoint struct {
-	addr net.Addr
-	unix bool
+	addr     net.Addr
+	unix     bool
+	anywhere bool // addr is all addresses: each connection has one of them
 }
 
 // Name returns the server's name.
@@ -155,6 +155,9 @@ func (c *Conn) settle() {
 	}
 	if c.take(flagDrainTell) {
 		c.tellDrain()
+	}
+	if c.take(flagDrainDue) { // ahead of the next message
+		c.tellWritable()
 	}
 	if c.take(flagDataDue) && c.in != nil && c.Reading() {
 		c.deliver(nil)

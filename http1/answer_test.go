@@ -309,3 +309,28 @@ func TestClientLearnsThatAStreamWasCutShort(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The path of a request is its own, whatever the connection was asked for
+// before.
+func TestPathsAreNotMixedUp(t *testing.T) {
+	addr := serve(t, http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		w.WriteString(r.Path() + " " + r.Path() + ";")
+	}))
+	long := "/" + strings.Repeat("a", 1000)
+	targets := []string{"/a", "/a", "/%61", "/a/../b", "/a", "http://a.test", "http://a.test/%61", "http://a.test?/a", "/", long, long + "b", "/a"}
+	paths := []string{"/a", "/a", "/a", "/b", "/a", "/", "/a", "/", "/", long, long + "b", "/a"}
+	var send, want strings.Builder
+	for i, target := range targets {
+		send.WriteString(strings.Replace(get, "/", target, 1))
+		want.WriteString(paths[i] + " " + paths[i] + ";")
+	}
+	send.WriteString("OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n")
+	want.WriteString("* *;")
+	var got strings.Builder
+	for _, r := range parseResponses([]byte(strings.ReplaceAll(ask(t, addr, send.String()), "|", "\r\n")), nil, true) {
+		got.WriteString(r.body)
+	}
+	if got.String() != want.String() {
+		t.Errorf("got  %s\nwant %s", got.String(), want.String())
+	}
+}

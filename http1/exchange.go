@@ -26,6 +26,8 @@ type exchange struct {
 	paused   bool   // by PauseBody
 	bodyDone bool   // the body was complete while it was paused
 	since    time.Time
+	rawPath  string      // what Request.Path was asked for last
+	path     string      // and its answer
 	next     jay.Handler // takes the connection over after the answer
 }
 

@@ -23,6 +23,25 @@ func (r *Request) reset() {
 	r.body, r.bodyKept, r.sink = nil, false, nil
 }
 
+// maxKeptPath bounds the path that is kept for the next request.
+const maxKeptPath = 256
+
+// Path is [Head.Path]; asked again, or for the path that the memory of this
+// request had last, it neither decodes nor allocates.
+func (r *Request) Path() string {
+	raw, x := r.RawPathView(), r.x
+	if len(raw) == 0 || len(raw) > maxKeptPath {
+		return r.Head.Path()
+	}
+	if string(raw) != x.rawPath {
+		x.path = r.Head.Path()
+		if x.rawPath = x.path; string(raw) != x.path {
+			x.rawPath = string(raw)
+		}
+	}
+	return x.path
+}
+
 // Conn returns the connection that the request came on.
 func (r *Request) Conn() *jay.Conn { return r.x.conn }
 

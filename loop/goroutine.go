@@ -171,11 +171,20 @@ func (b *goroutineBackend) startRecv(s *Stream) {
 
 func (b *goroutineBackend) stopRecv(*Stream) {}
 
+// mostSent is what one Write is given: the owner hears of progress only when
+// all of that is gone, and takes a long silence for a peer that has stalled.
+const mostSent = 64 << 10
+
 // send writes on a goroutine of its own; the loop hears of it through Sent.
 func (b *goroutineBackend) send(s *Stream, bufs [][]byte) (int, error) {
 	s.send = true
 	conn, slot, gen := s.impl.(*goStream).conn, s.slot, s.gen
-	rest := append(net.Buffers(nil), bufs...)
+	var rest net.Buffers
+	for room := mostSent; room > 0 && len(bufs) > 0; bufs = bufs[1:] {
+		p := bufs[0][:min(room, len(bufs[0]))]
+		rest = append(rest, p)
+		room -= len(p)
+	}
 	b.wg.Go(func() {
 		n, err := rest.WriteTo(conn)
 		b.arrive(arrival{slot, gen, func() {

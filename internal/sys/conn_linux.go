@@ -88,6 +88,18 @@ func Accept(fd int) (conn int, peer netip.AddrPort, err error) {
 	}
 }
 
+// LocalAddr returns the address of an internet socket on this side, the zero
+// AddrPort for a Unix socket.
+func LocalAddr(fd int) (netip.AddrPort, error) {
+	var sa unix.RawSockaddrAny
+	size := uint32(unix.SizeofSockaddrAny)
+	_, _, e := unix.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)))
+	if e != 0 {
+		return netip.AddrPort{}, e
+	}
+	return addrPort(&sa), nil
+}
+
 func addrPort(sa *unix.RawSockaddrAny) netip.AddrPort {
 	switch sa.Addr.Family {
 	case unix.AF_INET:

@@ -104,6 +104,9 @@ func TestAcceptNamesThePeer(t *testing.T) {
 			if peer != want {
 				t.Errorf("peer %v, want %v", peer, want)
 			}
+			if here, err := sys.LocalAddr(client); here != want || err != nil {
+				t.Errorf("LocalAddr of the peer = %v, %v; want %v", here, err, want)
+			}
 		})
 	}
 }
