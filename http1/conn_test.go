@@ -1,9 +1,11 @@
 package http1_test
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"net"
+	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -37,7 +39,7 @@ func serveWith(t testing.TB, s *jay.Server) string {
 // and waits for its end.
 func start(t testing.TB, s *jay.Server) (addr string, stop func()) {
 	t.Helper()
-	s.Addr = "tcp://127.0.0.1:0"
+	s.Addr, s.Loop = "tcp://127.0.0.1:0", cmp.Or(s.Loop, os.Getenv("JAY_LOOP"))
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()

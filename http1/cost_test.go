@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/http1"
 )
 
@@ -25,13 +26,13 @@ func TestConnectionAtRestIsSmall(t *testing.T) {
 // connection does once a turn hardly counts.
 func TestRequestsDoNotAllocate(t *testing.T) {
 	const pipelined, rounds = 16, 500
-	addr := serve(t, http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+	addr := serveWith(t, &jay.Server{Loop: "auto", Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 		if len(r.HeaderView("Cookie")) == 0 || r.Method() != "GET" || r.Path() != "/a/b" {
 			t.Error("not what was sent")
 		}
 		_ = w.SetHeader("Content-Type", "text/plain")
 		w.WriteString("Hello, World!")
-	}))
+	})})
 	c := dial(t, addr)
 	request := strings.Repeat("GET /a/%62?b=c HTTP/1.1\r\nHost: a.test\r\nUser-Agent: x\r\nCookie: d=e\r\n\r\n", pipelined)
 	answer := "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\nHello, World!"

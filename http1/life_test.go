@@ -2,10 +2,12 @@ package http1_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -103,7 +105,7 @@ func TestMinBodyRate(t *testing.T) {
 
 // drainable is a server that tests drain for a reason.
 func drainable(t *testing.T, s *jay.Server) (addr string, drain func(*jay.Drain)) {
-	s.Addr = "tcp://127.0.0.1:0"
+	s.Addr, s.Loop = "tcp://127.0.0.1:0", cmp.Or(s.Loop, os.Getenv("JAY_LOOP"))
 	ctx, cancel := context.WithCancelCause(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0].String() }) }()

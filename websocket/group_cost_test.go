@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/websocket"
 )
 
@@ -22,7 +23,7 @@ func TestGroupCost(t *testing.T) {
 				g.Send(payload)
 			}
 		},
-	})
+	}, func(s *jay.Server) { s.Loop = "auto" })
 	peers := make([]*peer, members)
 	for i := range peers {
 		peers[i] = dial(t, addr)
