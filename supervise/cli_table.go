@@ -70,12 +70,12 @@ func printStatus(w io.Writer, s Status, runDir string) {
 		rows = append(rows, []string{
 			fmt.Sprintf("%s/%d", r.Program, r.Slot), number0(int64(r.PID)), strconv.Itoa(r.Generation), r.State,
 			age(time.Duration(r.AgeSeconds * float64(time.Second))), size(r.RSSBytes), size(r.HeapBytes), fmt.Sprintf("%.1f", r.CPUPercent),
-			strconv.FormatInt(r.Connections, 10), strconv.FormatInt(r.Requests, 10), fmt.Sprintf("%.0f", r.RequestsPerSecond),
+			strconv.FormatInt(r.Connections, 10), strconv.FormatInt(r.Refused, 10), strconv.FormatInt(r.Requests, 10), fmt.Sprintf("%.0f", r.RequestsPerSecond),
 			strconv.FormatInt(r.SendFailures, 10), strconv.FormatInt(r.AcceptErrors, 10), strconv.FormatInt(r.Panics, 10),
 			strconv.FormatInt(r.Timers, 10), fmt.Sprintf("%.2f", r.LoopSaturation), busy,
 		})
 	}
-	printTable(w, []string{"WORKER", "PID", "GEN", "STATE", "AGE", "RSS", "HEAP", "CPU%", "CONNS", "REQUESTS", "REQ/S", "SENDFAIL", "ACCERR",
+	printTable(w, []string{"WORKER", "PID", "GEN", "STATE", "AGE", "RSS", "HEAP", "CPU%", "CONNS", "REFUSED", "REQUESTS", "REQ/S", "SENDFAIL", "ACCERR",
 		"PANICS", "TIMERS", "LOOP", "BUSY"}, rows)
 }
 
