@@ -49,6 +49,11 @@ func (r result) jay() value {
 	return value{text: "not measured"}
 }
 
+// missed reports whether jay is beyond so many times its goal.
+func (r result) missed(times float64) bool {
+	return r.figure.goal > 0 && r.jay().value > times*r.figure.goal
+}
+
 // figures is the table of all there is to measure.
 var figures = []figure{
 	{

@@ -79,9 +79,11 @@ func TestVerdict(t *testing.T) {
 }
 
 func TestRender(t *testing.T) {
-	r := result{figures[0], []value{{"floor", 1, "4.00 µs"}, {"jay", 1.2, "1.20 × floor"}}}
-	got := render([]string{"Date: today"}, []result{r})
-	for _, want := range []string{"- Date: today\n", "## CPU per request\n", "Goal for jay: ≤ 1.25 × floor.", "| jay | 1.20 × floor |\n"} {
+	met := result{figures[0], []value{{"floor", 1, "4.00 µs"}, {"jay", 1.2, "1.20 × floor"}}}
+	missed := result{figures[1], []value{{"jay", 2.1, "2.10 × floor"}}}
+	got := render([]string{"Date: today"}, []result{met, missed})
+	for _, want := range []string{"- Date: today\n", "## CPU per request\n", "Goal for jay: ≤ 1.25 × floor.", "| jay | 1.20 × floor |\n",
+		"Goal for jay: ≤ 2 × floor, **missed**."} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the report lacks %q:\n%s", want, got)
 		}

@@ -115,7 +115,7 @@ func verdict(results []result, short bool) error {
 	}
 	var missed []string
 	for _, r := range results {
-		if v := r.jay().value; r.figure.goal > 0 && v > limit*r.figure.goal {
+		if r.missed(limit) {
 			missed = append(missed, fmt.Sprintf("%s: %s, the goal is %s", r.figure.name, r.jay().text, r.figure.goalText()))
 		}
 	}

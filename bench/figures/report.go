@@ -33,8 +33,12 @@ func render(about []string, results []result) string {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}
 	for _, r := range results {
+		goal := r.figure.goalText()
+		if r.missed(1) {
+			goal += ", **missed**"
+		}
 		fmt.Fprintf(&b, "\n## %s\n\n%s. Goal for jay: %s.\n\n| server | %s |\n|---|---|\n",
-			r.figure.name, upperFirst(r.figure.what), r.figure.goalText(), r.figure.name)
+			r.figure.name, upperFirst(r.figure.what), goal, r.figure.name)
 		for _, v := range r.values {
 			fmt.Fprintf(&b, "| %s | %s |\n", v.server, v.text)
 		}
