@@ -91,7 +91,7 @@ func (a Addr) Datagram() bool { return a.Scheme == UDP }
 
 func parseUnix(whole, p string) (Addr, error) {
 	switch {
-	case p == "" || p == "/":
+	case p == "" || strings.HasPrefix(p, "/") && path.Clean(p) == "/":
 		return Addr{}, fmt.Errorf("listen address %q: no path; write unix:///run/name.sock", whole)
 	case !strings.HasPrefix(p, "/"):
 		return Addr{}, fmt.Errorf("listen address %q: the path is relative; write unix:///%s with three slashes and the whole path", whole, p)

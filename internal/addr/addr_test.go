@@ -55,6 +55,7 @@ func TestParseErrorsNameTheRightForm(t *testing.T) {
 		{"bare path", "/run/x.sock", "write unix:///run/x.sock"},
 		{"relative path", "unix://x.sock", "unix:///x.sock"},
 		{"no path", "unix://", "unix:///run/name.sock"},
+		{"the root directory", "unix:///a/../.", "unix:///run/name.sock"},
 		{"long path", "unix:///" + strings.Repeat("x", 110), "at most 103"},
 		{"zero byte", "unix:///a\x00b", "zero byte"},
 	} {
@@ -71,7 +72,7 @@ func TestParseErrorsNameTheRightForm(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"tcp://127.0.0.1:9999", ":80", "[::1]:80", "unix:///a", "udp://h:1", "x://y", "[fe80::1%e]:1"} {
+	for _, s := range []string{"tcp://127.0.0.1:9999", ":80", "[::1]:80", "unix:///a", "unix:///.", "unix:////../", "udp://h:1", "x://y", "[fe80::1%e]:1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
