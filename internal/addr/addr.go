@@ -115,16 +115,28 @@ func parseHostPort(whole string, scheme Scheme, s string) (Addr, error) {
 		return Addr{}, fmt.Errorf("listen address %q: port %q is not a number from 0 to 65535; write %s://%s:8080", whole, port, scheme, bracket(host))
 	}
 	if strings.ContainsAny(host, "/?#@ \t\r\n\x00") {
-		return Addr{}, fmt.Errorf("listen address %q: %q is not a host; write %s://HOST:%s and nothing else", whole, host, scheme, port)
+		return Addr{}, notHost(whole, host, scheme, port)
 	}
 	if strings.Contains(host, ":") {
 		ip, err := netip.ParseAddr(host)
 		if err != nil {
 			return Addr{}, fmt.Errorf("listen address %q: %q is not an IPv6 address", whole, host)
 		}
-		host = ip.String()
+		return Addr{Scheme: scheme, Host: ip.String(), Port: uint16(n)}, nil // a zone may have capitals
+	}
+	if strings.ContainsFunc(host, notInName) {
+		return Addr{}, notHost(whole, host, scheme, port)
 	}
 	return Addr{Scheme: scheme, Host: strings.ToLower(host), Port: uint16(n)}, nil
+}
+
+func notHost(whole, host string, scheme Scheme, port string) error {
+	return fmt.Errorf("listen address %q: %q is not a host; write %s://HOST:%s and nothing else", whole, host, scheme, port)
+}
+
+// notInName reports what neither a host name nor an IPv4 address has in it.
+func notInName(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_')
 }
 
 // splitHostPort cuts at the last colon outside brackets.

@@ -16,6 +16,7 @@ func TestParse(t *testing.T) {
 		{"IPv6", "[::1]:80", "tcp://[::1]:80", "tcp", "[::1]:80"},
 		{"IPv6 spelled out", "tcp://[0:0:0:0:0:0:0:1]:80", "tcp://[::1]:80", "tcp", "[::1]:80"},
 		{"zone", "tcp://[fe80::1%eth0]:80", "tcp://[fe80::1%eth0]:80", "tcp", "[fe80::1%eth0]:80"},
+		{"zone with capitals", "tcp://[fe80::1%Eth0]:80", "tcp://[fe80::1%Eth0]:80", "tcp", "[fe80::1%Eth0]:80"},
 		{"every interface", ":80", "tcp://:80", "tcp", ":80"},
 		{"name", "tcp://LocalHost:0", "tcp://localhost:0", "tcp", "localhost:0"},
 		{"tls", "tls://0.0.0.0:443", "tls://0.0.0.0:443", "tcp", "0.0.0.0:443"},
@@ -52,6 +53,8 @@ func TestParseErrorsNameTheRightForm(t *testing.T) {
 		{"http", "http://127.0.0.1:80", "write tcp://127.0.0.1:80"},
 		{"https", "https://127.0.0.1:443", "write tls://127.0.0.1:443"},
 		{"path in host", "tcp://127.0.0.1/x:80", "is not a host"},
+		{"bracket as a host", "[[]:0", "is not a host"},
+		{"not ASCII", "tcp://İ:80", "is not a host"},
 		{"bare path", "/run/x.sock", "write unix:///run/x.sock"},
 		{"relative path", "unix://x.sock", "unix:///x.sock"},
 		{"no path", "unix://", "unix:///run/name.sock"},
@@ -72,7 +75,7 @@ func TestParseErrorsNameTheRightForm(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"tcp://127.0.0.1:9999", ":80", "[::1]:80", "unix:///a", "unix:///.", "unix:////../", "udp://h:1", "x://y", "[fe80::1%e]:1"} {
+	for _, s := range []string{"tcp://127.0.0.1:9999", ":80", "[::1]:80", "unix:///a", "unix:///.", "unix:////../", "[[]:0", "udp://h:1", "x://y", "[fe80::1%e]:1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
