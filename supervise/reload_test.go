@@ -40,8 +40,8 @@ func TestNothingIsLost(t *testing.T) {
 			if st := s.status(); st.PID != master || st.Generation != 11 || st.Version != "v8" {
 				t.Errorf("master %d, generation %d, version %s; want %d, 11, v8", st.PID, st.Generation, st.Version, master)
 			}
-			if took > 3*12*time.Second { // 12 s on a machine that does nothing else
-				t.Errorf("the ten changes took %v, want 12 s", took)
+			if took > 12*time.Second {
+				t.Errorf("the ten changes took %v, want 12 s at most", took)
 			}
 			if done < 500 {
 				t.Errorf("only %d answers: the load was none", done)

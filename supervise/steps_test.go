@@ -136,8 +136,7 @@ func TestMasterKilledAtEveryStep(t *testing.T) {
 			for _, pid := range old {
 				eventually(t, "nothing of the old service is left", func() bool { return gone(pid) })
 			}
-			// The limit is two seconds; other tests share the machine.
-			if d := time.Since(killed); d > 3*2*time.Second {
+			if d := time.Since(killed); d > 2*time.Second+time.Second { // a second for the loaded machine
 				t.Errorf("something of the old service lived for %v", d)
 			}
 			eventually(t, "the new one is ready", func() bool { return logged("\nready\n", 1)(next) })

@@ -32,8 +32,8 @@ func TestReloadUnderLoad(t *testing.T) {
 			took := time.Since(began)
 			stayed, came := endStay(), endCome()
 			t.Logf("%d changes in %v\nstaying: %v\ncoming and going: %v", len(changes), took, stayed, came)
-			if took > 3*12*time.Second { // 12 s on a machine that does nothing else
-				t.Errorf("the changes took %v, want 12 s", took)
+			if took > 12*time.Second {
+				t.Errorf("the changes took %v, want 12 s at most", took)
 			}
 			if n := stayed.Failed() + came.Failed(); n > 0 {
 				t.Errorf("%d requests failed; staying: %v\ncoming and going: %v", n, stayed, came)
