@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -95,6 +97,7 @@ func TestKillLosesNothingQueued(t *testing.T) {
 	worker := s.workers()[0]
 	time.Sleep(healthy)
 	syscall.Kill(worker, syscall.SIGSTOP)
+	eventually(t, "every thread of the worker stands still", func() bool { return standsStill(worker) })
 	var queued []*peer
 	for range 100 {
 		p := dial(t, s.addr)
@@ -107,6 +110,16 @@ func TestKillLosesNothingQueued(t *testing.T) {
 			t.Errorf("connection %d was answered by worker %d, which was stopped and killed", i, got)
 		}
 	}
+}
+
+// standsStill reports whether a process is stopped: the signal has no effect
+// on a thread that runs before that enters the kernel.
+func standsStill(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	return len(threads) > 0 && !slices.ContainsFunc(threads, func(file string) bool {
+		b, _ := os.ReadFile(file)
+		return !strings.Contains(string(b), ") T ")
+	})
 }
 
 // TestReplacementTime measures from the kill of the only worker to the first
