@@ -67,6 +67,16 @@ func (c *controlServer) open() error {
 	return nil
 }
 
+// move goes on with another listening socket, which it takes over. Answers
+// that have begun on the old one end by themselves.
+func (c *controlServer) move(fd int) error {
+	c.ln.Close()
+	<-c.done
+	sys.Close(c.fd)
+	c.fd = fd
+	return c.open()
+}
+
 func (c *controlServer) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", c.status)

@@ -42,6 +42,7 @@ type master struct {
 	queries   []*query
 	sequence  uint64
 	watched   time.Time // when watch looked last
+	misplaced bool      // the log has said that the run directory is gone
 	board     *board
 	boardFD   int
 	boardMap  *sys.SharedWords

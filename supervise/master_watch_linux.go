@@ -21,7 +21,39 @@ func (m *master) watch() {
 		m.watchSilence(p, passed)
 		m.watchLimits(p)
 	}
+	m.watchRunDir()
 	m.after(m.c.watchPeriod(), m.watch)
+}
+
+// watchRunDir puts back what somebody has removed of the run directory: without
+// its pid file a second master could start, without its socket nobody could
+// control this one.
+func (m *master) watchRunDir() {
+	if m.quieting {
+		return
+	}
+	lock, control := m.dir.lost()
+	if !lock && !control {
+		m.misplaced = false
+		return
+	}
+	var err error
+	if lock {
+		err = m.dir.retake()
+	}
+	if err == nil && control {
+		var fd int
+		if fd, err = m.dir.listen(); err == nil {
+			err = m.control.move(fd)
+		}
+	}
+	switch {
+	case err == nil:
+		m.logger.Warn("the run directory had been removed, in part or whole; it is there again", "directory", m.dir.path)
+	case !m.misplaced:
+		m.logger.Error("the run directory has been removed and cannot be made again", "directory", m.dir.path, "error", err)
+	}
+	m.misplaced = err != nil
 }
 
 // watchSilence follows the heartbeat of a worker's loop. A program without one

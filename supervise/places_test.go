@@ -173,3 +173,42 @@ func threads(t *testing.T, pid int) (list []map[string]string) {
 	}
 	return list
 }
+
+// TestRemovedRunDir: whatever a cleaner removes of the run directory, the
+// service can be controlled, and is still the only one.
+func TestRemovedRunDir(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		remove func(dir string) error
+	}{
+		{"control socket", func(dir string) error { return os.Remove(filepath.Join(dir, "control.sock")) }},
+		{"pid file", func(dir string) error { return os.Remove(filepath.Join(dir, "master.pid")) }},
+		{"everything", os.RemoveAll},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t, "http").start()
+			master, addr := s.cmd.Process.Pid, s.addr()
+			if err := tt.remove(s.dir); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "what was removed is there again", func() bool {
+				for _, name := range []string{"control.sock", "master.pid"} {
+					if _, err := os.Lstat(filepath.Join(s.dir, name)); err != nil {
+						return false
+					}
+				}
+				return true
+			})
+			if out, code := s.run("start"); code != 1 || !strings.Contains(out, fmt.Sprintf("already running (pid %d)", master)) {
+				t.Errorf("a second start: exit %d: %s", code, out)
+			}
+			eventually(t, "the master answers", func() bool { _, code := s.run("status"); return code == 0 })
+			mustGet(t, addr)
+			for _, command := range []string{"reload", "upgrade", "stop"} {
+				s.must(command)
+			}
+			<-s.exited
+		})
+	}
+}

@@ -168,6 +168,32 @@ func (d *runDir) listen() (fd int, err error) {
 	return fd, nil
 }
 
+// lost says what of the directory has been removed or replaced by somebody
+// (a cleaner of temporary files, say) since it was taken: the pid file, which
+// keeps a second master away, and the control socket.
+func (d *runDir) lost() (lock, control bool) {
+	ours, err := d.lock.Stat()
+	there, errThere := os.Lstat(d.pidFile())
+	lock = err != nil || errThere != nil || !os.SameFile(ours, there)
+	_, err = os.Lstat(d.control())
+	return lock, errors.Is(err, os.ErrNotExist)
+}
+
+// retake takes the directory again after its pid file was lost. It fails where
+// another master was quicker.
+func (d *runDir) retake() error {
+	again, err := openRunDir(d.path)
+	if err != nil {
+		return err
+	}
+	if err := again.take(); err != nil {
+		return err
+	}
+	d.lock.Close()
+	d.lock = again.lock
+	return nil
+}
+
 // release makes the directory look like nobody's. The lock ends with the
 // process, so that whoever waits for it finds no process either.
 func (d *runDir) release() {
