@@ -67,7 +67,7 @@ func (c *capture) take(b []byte) {
 func (c *capture) emit(s string) {
 	s = strings.TrimSuffix(s, "\r")
 	c.line(s)
-	if c.fatal == "" && (strings.HasPrefix(s, "panic: ") || strings.HasPrefix(s, "fatal error: ")) {
+	if c.fatal == "" && tellsDeath(s) {
 		c.fatal = s
 	}
 	if s == "" {
@@ -77,6 +77,16 @@ func (c *capture) emit(s string) {
 		c.tail = slices.Delete(c.tail, 0, 1)
 	}
 	c.tail = append(c.tail, s)
+}
+
+// tellsDeath reports whether a line is the one by which Go's runtime says why it
+// ends the process; what follows it are goroutines and registers.
+func tellsDeath(line string) bool {
+	if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+		return true
+	}
+	name, _, ok := strings.Cut(line, ": ") // SIGSEGV: segmentation violation
+	return ok && strings.HasPrefix(name, "SIG") && strings.ToUpper(name) == name && !strings.Contains(name, " ")
 }
 
 // pause stops the reading goroutine without losing anything; partial is then

@@ -56,10 +56,10 @@ func printStatus(w io.Writer, s Status, runDir string) {
 	var rows [][]string
 	for _, p := range s.Programs {
 		rows = append(rows, []string{
-			p.Name, strings.Join(p.Addresses, " "), p.Protocol, fmt.Sprintf("%d/%d", p.Ready, p.Want), strconv.Itoa(p.Restarts), p.LastExit,
+			p.Name, strings.Join(p.Addresses, " "), p.Protocol, fmt.Sprintf("%d/%d", p.Ready, p.Want), strconv.Itoa(p.Restarts), queue(p), p.LastExit,
 		})
 	}
-	printTable(w, []string{"NAME", "ADDRESS", "PROTOCOL", "READY", "RESTARTS", "LAST EXIT"}, rows)
+	printTable(w, []string{"NAME", "ADDRESS", "PROTOCOL", "READY", "RESTARTS", "QUEUE", "LAST EXIT"}, rows)
 	fmt.Fprintln(w)
 	rows = nil
 	for _, r := range s.Workers {
@@ -77,6 +77,14 @@ func printStatus(w io.Writer, s Status, runDir string) {
 	}
 	printTable(w, []string{"WORKER", "PID", "GEN", "STATE", "AGE", "RSS", "HEAP", "CPU%", "CONNS", "REFUSED", "REQUESTS", "REQ/S", "SENDFAIL", "ACCERR",
 		"PANICS", "TIMERS", "LOOP", "BUSY"}, rows)
+}
+
+// queue is a program's accept queue: waiting/room.
+func queue(p ProgramStatus) string {
+	if p.Backlog == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d/%d", p.Queued, p.Backlog)
 }
 
 // printConnections prints connections as a table.

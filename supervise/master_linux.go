@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/bits"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -63,6 +64,7 @@ type proc struct {
 	out, err *capture
 
 	unanswered int
+	garbled    uint      // messages that were none
 	heard      time.Time // the last answer
 	stats      Stats
 	heap       int64
@@ -439,7 +441,11 @@ func (m *master) onMessage(ev messageEvent) {
 		return
 	}
 	if ev.err != nil {
-		m.logger.Warn("message of worker", "program", p.w.Program, "slot", p.w.Slot, "worker_pid", p.w.PID, "error", ev.err)
+		p.garbled++
+		if bits.OnesCount(p.garbled) > 1 { // a worker gone mad must not fill the log: 1, 2, 4, 8 …
+			return
+		}
+		m.logger.Warn("message of worker", "times", p.garbled, "program", p.w.Program, "slot", p.w.Slot, "worker_pid", p.w.PID, "error", ev.err)
 		return
 	}
 	switch ev.m.Kind {

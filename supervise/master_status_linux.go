@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/jay-go/jay/internal/sys"
 )
 
 // answerLimit is how long the workers have to answer a question. One that does
@@ -122,10 +124,12 @@ func (m *master) snapshot(q *query) Status {
 		State: m.stateName(), Loop: m.c.loop, Programs: []ProgramStatus{}, Workers: []WorkerStatus{},
 	}
 	for _, p := range m.machine.Programs {
-		s.Programs = append(s.Programs, ProgramStatus{
-			Name: p.Spec.Name, Addresses: m.addresses(p), Protocol: p.Spec.Protocol, Want: len(p.Slots), Ready: m.machine.ready(p),
+		row := ProgramStatus{
+			Name: p.Spec.Name, Addresses: []string{}, Protocol: p.Spec.Protocol, Want: len(p.Slots), Ready: m.machine.ready(p),
 			Restarts: p.Restarts, LastExit: p.LastExit,
-		})
+		}
+		m.addSockets(&row, p)
+		s.Programs = append(s.Programs, row)
 		for i, sl := range p.Slots {
 			if sl.Worker == 0 && sl.State != slotWanted {
 				s.Workers = append(s.Workers, WorkerStatus{
@@ -161,17 +165,23 @@ func (m *master) stateName() string {
 	return "running"
 }
 
-// addresses are those that a program is bound to, each once.
-func (m *master) addresses(p *program) []string {
-	list := []string{}
+// addSockets adds what is known of a program's sockets to its row.
+func (m *master) addSockets(row *ProgramStatus, p *program) {
+	var seen []int
 	for _, sl := range p.Slots {
 		for _, s := range m.machine.socketsOf(p, sl.Sockets) {
-			if !slices.Contains(list, s.Addr) {
-				list = append(list, s.Addr)
+			if slices.Contains(seen, s.ID) {
+				continue
 			}
+			seen = append(seen, s.ID)
+			if !slices.Contains(row.Addresses, s.Addr) {
+				row.Addresses = append(row.Addresses, s.Addr)
+			}
+			waiting, room := sys.AcceptQueue(s.ID)
+			row.Queued += waiting
+			row.Backlog += room
 		}
 	}
-	return list
 }
 
 // row is the worker's row in status; late says that it has not answered in time.

@@ -2,8 +2,12 @@ package supervise
 
 import (
 	"fmt"
+	"os"
+	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/jay-go/jay/internal/sys"
 )
 
 // metric is one metric of a kind of row.
@@ -17,6 +21,8 @@ func programMetrics() []metric[ProgramStatus] {
 		{"jay_program_workers_wanted", "gauge", "Workers that the program is to have.", func(p ProgramStatus) float64 { return float64(p.Want) }},
 		{"jay_program_workers_ready", "gauge", "Slots with a worker that serves.", func(p ProgramStatus) float64 { return float64(p.Ready) }},
 		{"jay_program_restarts_total", "counter", "Workers that have ended by themselves.", func(p ProgramStatus) float64 { return float64(p.Restarts) }},
+		{"jay_program_accept_queue", "gauge", "Connections that wait to be accepted.", func(p ProgramStatus) float64 { return float64(p.Queued) }},
+		{"jay_program_accept_backlog", "gauge", "Room for connections that wait to be accepted.", func(p ProgramStatus) float64 { return float64(p.Backlog) }},
 	}
 }
 
@@ -65,6 +71,10 @@ func metricsText(s Status) string {
 		write("jay_state", "gauge", help, labels("state", state), value)
 		help = ""
 	}
+	write("jay_listen_overflows_total", "counter", "Connections that found no room to wait, in this network namespace.", "", float64(sys.ListenOverflows()))
+	write("jay_master_rss_bytes", "gauge", "Resident memory of the master.", "", float64(rss(os.Getpid())))
+	write("jay_master_goroutines", "gauge", "Goroutines of the master.", "", float64(runtime.NumGoroutine()))
+	write("jay_master_open_descriptors", "gauge", "Descriptors that the master has open.", "", float64(openDescriptors()))
 	for _, m := range programMetrics() {
 		help := m.help
 		for _, p := range s.Programs {
@@ -93,4 +103,15 @@ func labels(pairs ...string) string {
 		list = append(list, pairs[i]+`="`+quote.Replace(pairs[i+1])+`"`)
 	}
 	return "{" + strings.Join(list, ",") + "}"
+}
+
+// openDescriptors counts those of this process; 0 where they cannot be read.
+func openDescriptors() int {
+	dir, err := os.Open("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	return max(len(names)-1, 0) // dir is one of them
 }

@@ -54,6 +54,11 @@ type ProgramStatus struct {
 	Ready     int      `json:"ready"`
 	Restarts  int      `json:"restarts"`
 	LastExit  string   `json:"last_exit"`
+
+	// Connections that wait in the program's TCP sockets to be accepted, and
+	// for how many there is room in them.
+	Queued  int `json:"accept_queue"`
+	Backlog int `json:"accept_backlog"`
 }
 
 // WorkerStatus is a worker's row in status.

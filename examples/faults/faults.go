@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/jay-go/jay/http1"
@@ -21,6 +22,15 @@ func answer(w *http1.ResponseWriter, r *http1.Request) {
 		os.Exit(number(r, "code"))
 	case "/fatal":
 		writeConcurrently()
+	case "/goroutine":
+		go panic("asked to by GET /goroutine") // no recover of the framework's can reach it
+		select {}
+	case "/overflow":
+		recurse(0)
+	case "/signal":
+		raise(syscall.Signal(number(r, "n")))
+	case "/bytes":
+		w.Write(make([]byte, number(r, "n")))
 	case "/spin":
 		for i := 0; ; i++ {
 		}
@@ -70,6 +80,21 @@ func writeConcurrently() {
 		}()
 	}
 	select {}
+}
+
+// raise sends a signal to this process and waits to be ended by it.
+func raise(signal os.Signal) {
+	if self, err := os.FindProcess(os.Getpid()); err == nil && self.Signal(signal) == nil {
+		select {}
+	}
+}
+
+// recurse needs more stack than a goroutine may have.
+func recurse(n int) int {
+	if n < 0 {
+		return n
+	}
+	return recurse(n+1) + 1
 }
 
 // exhaust takes all the memory there is. The kernel's choice of whom to kill

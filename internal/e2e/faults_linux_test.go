@@ -115,6 +115,11 @@ func TestWorkerEnds(t *testing.T) {
 	for _, tt := range []struct{ path, cause string }{
 		{"/exit?code=7", "exit 7"},
 		{"/fatal", "exit 2: fatal error: concurrent map writes"},
+		{"/goroutine", "exit 2: panic: asked to by GET /goroutine"},
+		{"/overflow", "exit 2: fatal error: stack overflow"},
+		{"/signal?n=11", "exit 2: SIGSEGV: segmentation violation"},
+		{"/signal?n=6", "exit 2: SIGABRT: abort"},
+		{"/signal?n=9", "signal: killed"},
 	} {
 		t.Run(tt.path, func(t *testing.T) {
 			s := start(t, "faults", "--workers", "1")

@@ -65,7 +65,7 @@ func TestStalePIDFile(t *testing.T) {
 		stranger.Process.Kill()
 		stranger.Wait()
 	}()
-	write(t, filepath.Join(dir, "jay.pid"), fmt.Sprintln(stranger.Process.Pid))
+	write(t, filepath.Join(dir, "master.pid"), fmt.Sprintln(stranger.Process.Pid))
 	bin := binary(t, "jay")
 	if _, stderr, code := run(t, bin, "stop", "--run-dir", dir); code != 1 || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("stop with a stranger's pid: exit %d, %q; want 1 and a line", code, stderr)

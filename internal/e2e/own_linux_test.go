@@ -51,6 +51,17 @@ func mortal() {
 	})
 }
 
+// narrow has room for eight connections that wait.
+func narrow() {
+	jay.Main(&jay.Server{
+		Name:    "narrow",
+		Addr:    "tcp://127.0.0.1:0",
+		Workers: 2,
+		Backlog: 8,
+		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { w.WriteString("ok") }),
+	})
+}
+
 // reloading is two servers that answer with how many reloads they have been
 // told of; the second one keeps its worker, which listens on a Unix socket too.
 func reloading() {
@@ -76,7 +87,7 @@ func reloading() {
 }
 
 // ownPrograms are what the test binary becomes when JAY_E2E_PROGRAM says so.
-var ownPrograms = map[string]func(){"counting": counting, "large": large, "mortal": mortal, "reloading": reloading}
+var ownPrograms = map[string]func(){"counting": counting, "large": large, "mortal": mortal, "narrow": narrow, "reloading": reloading}
 
 const ownVariable = "JAY_E2E_PROGRAM"
 

@@ -75,6 +75,8 @@ type status struct {
 		Addresses             []string
 		Want, Ready, Restarts int
 		LastExit              string `json:"last_exit"`
+		AcceptQueue           int    `json:"accept_queue"`
+		AcceptBacklog         int    `json:"accept_backlog"`
 	}
 	Workers []workerStatus
 }
