@@ -5,7 +5,7 @@ SYSTEMS  := linux darwin freebsd windows
 ARCHS    := amd64 arm64
 MODULES  := . $(patsubst %/go.mod,%,$(wildcard */go.mod))
 
-.PHONY: fmt lint fmt-check vet vet-modules staticcheck test test-goroutine race test-modules fuzz bench figures
+.PHONY: fmt lint fmt-check vet vet-modules staticcheck test test-goroutine race test-modules fuzz bench faults figures
 
 fmt:
 	gofmt -w .
@@ -51,6 +51,10 @@ fuzz:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# Injects every fault of the list and writes what came of it. Needs root.
+faults:
+	cd integration && JAY_CI=1 go run ./faults -out ../docs/faults.md
 
 figures:
 	cd bench && go run ./figures -out ../docs/figures.md

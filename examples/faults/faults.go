@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -26,6 +27,7 @@ func answer(w *http1.ResponseWriter, r *http1.Request) {
 		go panic("asked to by GET /goroutine") // no recover of the framework's can reach it
 		select {}
 	case "/overflow":
+		debug.SetMaxStack(16 << 20) // the gigabyte of the default takes a while
 		recurse(0)
 	case "/signal":
 		raise(syscall.Signal(number(r, "n")))

@@ -34,6 +34,8 @@ func TestKillUnderLoad(t *testing.T) {
 		s.wait("four workers again", func(st status, code int) bool { return code == 0 && !st.hasWorker(victim) })
 	}
 	stayed, came := endStay(), endCome()
+	t.Attr("measured", fmt.Sprintf("%d of %d requests failed over %d kills", stayed.Failed()+came.Failed(),
+		stayed.Counts[load.Answered]+came.Counts[load.Answered], kills))
 	t.Logf("staying: %v\ncoming and going: %v", stayed, came)
 
 	for _, f := range stay.failed {
@@ -151,6 +153,7 @@ func TestReplacementTime(t *testing.T) {
 	}
 	slices.Sort(took)
 	median := took[len(took)/2]
+	t.Attr("measured", fmt.Sprintf("replacement serving after %v (median of %d)", median.Round(time.Millisecond/10), len(took)))
 	t.Logf("replacement serving after %v (median of %d; %v to %v); the goal is %v", median, len(took), took[0], took[len(took)-1], goal)
 	if median > limit {
 		t.Errorf("replacement serving after %v (median), want at most %v", median, limit)

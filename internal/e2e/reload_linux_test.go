@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,8 @@ func TestReloadUnderLoad(t *testing.T) {
 			}
 			took := time.Since(began)
 			stayed, came := endStay(), endCome()
+			t.Attr("measured", fmt.Sprintf("%s: %d changes in %.1f s, %d requests, %d failed", tt.name, len(changes), took.Seconds(),
+				stayed.Counts[load.Answered]+came.Counts[load.Answered], stayed.Failed()+came.Failed()))
 			t.Logf("%d changes in %v\nstaying: %v\ncoming and going: %v", len(changes), took, stayed, came)
 			if took > 12*time.Second {
 				t.Errorf("the changes took %v, want 12 s at most", took)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,6 +48,7 @@ func TestHungWorker(t *testing.T) {
 			if took, err := time.ParseDuration(m[1]); err != nil || took < watchdog || took > watchdog+time.Second {
 				t.Errorf("found after %s, want %v to a second more", m[1], watchdog)
 			}
+			t.Attr("measured", fmt.Sprintf("%s found after %s with a watchdog of %v", path, m[1], watchdog))
 			for _, want := range []string{"a callback blocks the loop", "goroutine 1 ["} {
 				if log := s.output.String(); !strings.Contains(log, want) {
 					t.Errorf("the log does not have %q:\n%s", want, log)

@@ -1,0 +1,200 @@
+package main
+
+// A fault is a row of the table.
+type fault struct {
+	kind, name string
+	holds      string // what a test sees from outside
+	tests      []test
+}
+
+// e2e and supervised are where most faults are injected.
+const (
+	e2e        = "internal/e2e"
+	supervised = "supervise"
+)
+
+func in(dir string, names ...string) (tests []test) {
+	for _, n := range names {
+		tests = append(tests, test{dir, n})
+	}
+	return tests
+}
+
+func both(a, b []test) []test { return append(a, b...) }
+
+// list is every fault, in the order of the table.
+func list() []fault {
+	var all []fault
+	add := func(kind string, rows ...fault) {
+		for _, f := range rows {
+			f.kind = kind
+			all = append(all, f)
+		}
+	}
+	add("Crashes", crashes()...)
+	add("Hangs", hangs()...)
+	add("The master and its files", masters()...)
+	add("Changes", changes()...)
+	add("Resources", resources()...)
+	add("Clients", clients()...)
+	return all
+}
+
+func crashes() []fault {
+	return []fault{
+		{
+			name: "a worker is killed (SIGKILL), again and again under load", holds: "only requests in flight on its connections fail; the next worker serves within milliseconds; what waits in the accept queue is served",
+			tests: in(e2e, "TestKillUnderLoad", "TestKillLosesNothingQueued", "TestReplacementTime"),
+		},
+		{
+			name: "a callback panics, or ends its goroutine", holds: "500 and an orderly close for its client; nobody else notices",
+			tests: in(e2e, "TestPanicIsolation"),
+		},
+		{
+			name:  "SIGSEGV, SIGABRT, a panic on another goroutine, concurrent map writes, stack overflow, os.Exit",
+			holds: "status says which it was, in words; a new worker serves", tests: in(e2e, "TestWorkerEnds"),
+		},
+		{
+			name: "a worker crashes at every step of its life", holds: "the service ends up as it was asked to be",
+			tests: in(supervised, "TestWorkerKilledAtEveryStep"),
+		},
+		{
+			name: "a crash at every start", holds: "at most 15 starts in ten seconds; other programs are untouched; status says degraded and why",
+			tests: in(supervised, "TestCrashLoopIsHeldBack", "TestManySlotsInACrashLoop", "TestExitCauses"),
+		},
+	}
+}
+
+func hangs() []fault {
+	return []fault{
+		{
+			name:  "a callback never returns: an endless loop, a blocked channel",
+			holds: "found within the watchdog's time and a second; its stack in the log names the function; replaced; no request on the others fails",
+			tests: in(e2e, "TestHungWorker"),
+		},
+		{
+			name: "a worker is stopped (SIGSTOP)", holds: "shown as silent, replaced and ended; status answers at once meanwhile",
+			tests: both(in(e2e, "TestStoppedWorker", "TestStatusIsQuick"), in(supervised, "TestStatusWithAStoppedWorker")),
+		},
+		{
+			name: "the whole service is suspended and resumed", holds: "nobody is taken for hung, no request fails afterwards",
+			tests: in(e2e, "TestSuspended"),
+		},
+		{
+			name: "a worker does not end when it is told to", holds: "killed at the deadline", tests: in(supervised, "TestStubbornWorkerIsKilledAtTheDeadline"),
+		},
+		{
+			name: "a monotonic clock with another beginning", holds: "deadlines, rates and the watchdog are as ever", tests: in(e2e, "TestOtherClock"),
+		},
+	}
+}
+
+func masters() []fault {
+	return []fault{
+		{
+			name: "the master is killed (SIGKILL)", holds: "two seconds later no process of it is left, not even a stopped or hung one; it can be started again at once",
+			tests: both(in(e2e, "TestMasterKilled"), in(supervised, "TestKilledMasterLeavesNothing", "TestKilledMasterWithAStoppedWorker")),
+		},
+		{
+			name: "the master is killed at every step of a start, reload, upgrade and stop", holds: "nothing is left, and it can be started again",
+			tests: in(supervised, "TestMasterKilledAtEveryStep"),
+		},
+		{
+			name: "twenty starts at once", holds: "one wins, the others say who has", tests: in(supervised, "TestTwentyStartsAtOnce"),
+		},
+		{
+			name: "a pid file with the number of another process", holds: "that process is left alone; start succeeds",
+			tests: both(in(e2e, "TestStalePIDFile"), in(supervised, "TestPidFileOfAStranger")),
+		},
+		{
+			name: "the control socket, the pid file or the run directory is removed", holds: "made again; still the only master",
+			tests: in(supervised, "TestRemovedRunDir"),
+		},
+		{
+			name: "process 1 of a container", holds: "orphans are reaped, TERM stops", tests: in(supervised, "TestFirstProcess"),
+		},
+		{
+			name: "garbage, and too much of it, from a worker's end of the control socket", holds: "the master goes on, in few lines of log", tests: in(e2e, "TestGarbageFromAWorker"),
+		},
+	}
+}
+
+func changes() []fault {
+	return []fault{
+		{
+			name: "reloads and upgrades under load", holds: "no request fails, on connections that stay or come; the old workers go", tests: in(e2e, "TestReloadUnderLoad"),
+		},
+		{
+			name: "a hundred SIGHUP in a second", holds: "few reloads, then two workers and no descriptor more", tests: in(supervised, "TestHundredHangUps"),
+		},
+		{
+			name: "two hundred signals of every kind in a second", holds: "no request fails; one master and two workers are left", tests: in(e2e, "TestSignalStorm"),
+		},
+		{
+			name:  "a new file that exits, hangs, is never ready, crashes after Ready, is of another architecture, half-written, empty, missing, a directory, not executable",
+			holds: "reload and upgrade say why and fail; the old code serves, also after a crash", tests: in(supervised, "TestBadFiles"),
+		},
+		{
+			name: "an exec that fails", holds: "the old master goes on", tests: in(supervised, "TestExecThatFails"),
+		},
+		{
+			name: "signals during upgrades", holds: "none is fatal, none is lost", tests: in(supervised, "TestSignalsDuringUpgrades"),
+		},
+		{
+			name: "upgrade and back", holds: "same pid, no request lost, requests in flight are answered", tests: in(supervised, "TestUpgradeAndBack", "TestNothingIsLost"),
+		},
+		{
+			name: "fewer sockets of a program with a socket for each worker", holds: "what waits in those that go is served", tests: in(supervised, "TestSocketsOfRemovedSlotsAreHeard"),
+		},
+		{
+			name: "a worker that has served its time", holds: "replaced, and no client notices", tests: in(e2e, "TestRecycling"),
+		},
+		{
+			name: "a stop under load", holds: "every accepted request is answered", tests: in(e2e, "TestStopUnderLoad", "TestStopSendsEveryAnswer"),
+		},
+	}
+}
+
+func resources() []fault {
+	return []fault{
+		{
+			name: "accept fails: EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED, EINTR", holds: "existing connections are served, nothing spins, accepting goes on; counted", tests: in(e2e, "TestAcceptFails"),
+		},
+		{
+			name: "no descriptor left", holds: "existing connections are served; those that wait are served when there is room", tests: in(e2e, "TestOutOfDescriptors", "TestFewDescriptors"),
+		},
+		{
+			name: "send fails or is short: EINTR, EAGAIN, ENOBUFS, some bytes taken", holds: "every byte arrives, once", tests: in(e2e, "TestSendFails"),
+		},
+		{
+			name: "every call of a worker is interrupted (EINTR)", holds: "nothing changes", tests: in(e2e, "TestInterrupted"),
+		},
+		{
+			name: "root may not switch the user", holds: "start fails and says what is missing", tests: in(e2e, "TestCannotSwitch", "TestPrivileges"),
+		},
+	}
+}
+
+func clients() []fault {
+	return []fault{
+		{
+			name: "an accept queue that overflows while all workers stand still", holds: "status shows it; everybody is served afterwards", tests: in(e2e, "TestAcceptQueueOverflows"),
+		},
+		{
+			name: "thousands of connections reset, in the queue and within requests and answers", holds: "no descriptor is lost, the log is not flooded, a bystander is served", tests: in(e2e, "TestClientsReset"),
+		},
+		{
+			name: "slow requests: a header, a body, a byte at a time", holds: "they end at their deadlines; others do not notice", tests: in("http1", "TestSlowClients", "TestDeadlines", "TestMinBodyRate"),
+		},
+		{
+			name: "slow readers of large answers, a slow member of a group", holds: "memory is bounded, they are closed when they stall; others do not notice",
+			tests: append(in(".", "TestSlowReaders", "TestWriteStall", "TestBudget"), in("websocket", "TestSlowMember")...),
+		},
+		{
+			name: "half-closed clients", holds: "they get their answer", tests: both(in(".", "TestLateAnswerAfterHalfClose"), in("http1", "TestHalfClosedClientGetsItsLaterAnswer")),
+		},
+		{
+			name: "a descriptor's number used again while events of its last owner are due", holds: "the new connection does not get them", tests: in("loop", "TestStaleGenerationIsDropped", "TestReusedDescriptorGetsNoStaleEvent"),
+		},
+	}
+}
