@@ -5,7 +5,7 @@ SYSTEMS  := linux darwin freebsd windows
 ARCHS    := amd64 arm64
 MODULES  := . $(patsubst %/go.mod,%,$(wildcard */go.mod))
 
-.PHONY: fmt lint fmt-check vet vet-modules staticcheck test test-goroutine race test-modules fuzz bench faults figures
+.PHONY: fmt lint fmt-check vet vet-modules staticcheck test test-goroutine race test-modules fuzz bench faults soak figures
 
 fmt:
 	gofmt -w .
@@ -55,6 +55,11 @@ bench:
 # Injects every fault of the list and writes what came of it. Needs root.
 faults:
 	cd integration && JAY_CI=1 go run ./faults -out ../docs/faults.md
+
+# Load, reloads and crashes for ten minutes, and what that has cost.
+SOAK ?= 10m
+soak:
+	cd integration && go test -count=1 -v -timeout 60m -run TestSoak ./soak -soak $(SOAK)
 
 figures:
 	cd bench && go run ./figures -out ../docs/figures.md

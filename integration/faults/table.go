@@ -13,7 +13,8 @@ func render(faults []fault, results map[test]*outcome, machine string, now time.
 
 What jay survives, and what the clients see of it. Each fault is injected into real processes by the tests that the table
 names, and judged from outside. `+"`make faults`"+` injects them all and writes this file; CI does the same, and fails where one
-could not be injected.
+could not be injected. `+"`make soak`"+` is all of it for longer: ten minutes of mixed load with a reload every ten seconds and a crash every
+fifteen; only what is on its way at a crash may fail, and descriptors, goroutines and memory have to be back where they were.
 
 %s, %s
 `, now.Format("2 January 2006"), machine)

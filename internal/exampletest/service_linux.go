@@ -149,6 +149,9 @@ func (s *Service) Addr(server string) string {
 	return ""
 }
 
+// RunDir is the run directory of the service.
+func (s *Service) RunDir() string { return s.runDir }
+
 // Output is what master and workers have printed.
 func (s *Service) Output() string { return s.output.String() }
 
