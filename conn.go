@@ -102,6 +102,13 @@ func (c *Conn) take(f flags) bool {
 
 func (c *Conn) setState(s state) { c.state = s }
 
+// idBits is how many bits of a connection's id count those of its worker. The
+// worker has the 17 above them, so that an id is a number that JSON's readers
+// take exactly (RFC 8259 section 6): below 2^53.
+const idBits = 36
+
+func firstID(incarnation uint32) uint64 { return uint64(incarnation%(1<<(53-idBits))) << idBits }
+
 // ID is unique among the connections of all workers, also across restarts.
 func (c *Conn) ID() uint64 { return c.id }
 

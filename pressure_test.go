@@ -401,6 +401,9 @@ func TestConnectionsReport(t *testing.T) {
 				r.BytesIn != 9 || r.BytesOut+r.SendQueue != 2 || r.RecvQueue != 4 || !strings.HasPrefix(r.Remote, "127.0.0.1:") {
 				t.Errorf("row %d is wrong: %+v", i, r)
 			}
+			if r.ID >= 1<<53 {
+				t.Errorf("id %d is more than JavaScript can count", r.ID)
+			}
 			if i > 0 && r.ID <= rows[i-1].ID {
 				t.Errorf("ids %d, %d are not in order", rows[i-1].ID, r.ID)
 			}

@@ -165,7 +165,7 @@ func (s *Server) newWorker(h host) (*Worker, error) {
 		highWater: s.highWater(), lowWater: s.lowWater(),
 	}
 	w.conns.next, w.conns.prev = &w.conns, &w.conns
-	w.nextID = uint64(h.incarnation&(1<<28-1)) << 36
+	w.nextID = firstID(h.incarnation)
 	var err error
 	w.loop, err = loop.New(loop.Config{Backend: h.backend, TurnEnd: w.turnEnd, Recover: w.recovered, Logger: h.logger})
 	if err != nil {
