@@ -32,7 +32,7 @@ func serve(ctx context.Context, w *supervise.Worker) error {
 		return err
 	}
 	srv := grpc.NewServer()
-	grpc_health_v1.RegisterHealthServer(srv, health.NewServer())
+	grpc_health_v1.RegisterHealthServer(srv, checker{health.NewServer()})
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -50,4 +50,15 @@ func serve(ctx context.Context, w *supervise.Worker) error {
 	}
 	<-stopped
 	return nil
+}
+
+// checker answers for a service called "slow" after a while.
+type checker struct{ grpc_health_v1.HealthServer }
+
+func (c checker) Check(ctx context.Context, r *grpc_health_v1.HealthCheckRequest) (*grpc_health_v1.HealthCheckResponse, error) {
+	if r.Service != "slow" {
+		return c.HealthServer.Check(ctx, r)
+	}
+	time.Sleep(300 * time.Millisecond)
+	return &grpc_health_v1.HealthCheckResponse{Status: grpc_health_v1.HealthCheckResponse_SERVING}, nil
 }

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,30 +21,44 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// TestCallsAndStop: calls reach the workers; one that is under way when the
-// service stops is ended in order, and so is the program.
-func TestCallsAndStop(t *testing.T) {
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "grpc")
+// begin starts the program and returns a client of it. The end of the test
+// stops it.
+func begin(t *testing.T) (client grpc_health_v1.HealthClient, command func(...string) error, master *exec.Cmd) {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "grpc")
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	t.Setenv("JAY_RUN_DIR", runDir(t))
-	master := exec.Command(binary, "start", "-q", "--listen", "tcp://127.0.0.1:0", "--workers", "2")
+	master = exec.Command(binary, "start", "-q", "--listen", "tcp://127.0.0.1:0", "--workers", "2")
 	master.Stderr = os.Stderr
 	if err := master.Start(); err != nil {
 		t.Fatal(err)
 	}
-	stop := func() error { return exec.Command(binary, "stop").Run() }
-	defer master.Wait()
-	defer stop()
-
+	command = func(args ...string) error {
+		out, err := exec.Command(binary, args...).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%v: %w: %s", args, err, out)
+		}
+		return nil
+	}
+	t.Cleanup(func() {
+		if master.ProcessState == nil {
+			command("stop")
+			master.Wait()
+		}
+	})
 	conn, err := grpc.NewClient("passthrough:///"+address(t, binary), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	client := grpc_health_v1.NewHealthClient(conn)
+	t.Cleanup(func() { conn.Close() })
+	return grpc_health_v1.NewHealthClient(conn), command, master
+}
+
+// TestCallsAndStop: calls reach the workers, and the program ends in order.
+func TestCallsAndStop(t *testing.T) {
+	client, command, master := begin(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for range 100 {
@@ -51,12 +67,50 @@ func TestCallsAndStop(t *testing.T) {
 			t.Fatalf("check: %v, %v", answer, err)
 		}
 	}
-	if err := stop(); err != nil {
-		t.Errorf("stop: %v", err)
+	if err := command("stop"); err != nil {
+		t.Error(err)
 	}
 	if err := master.Wait(); err != nil {
 		t.Errorf("the stopped master: %v", err)
 	}
+}
+
+// TestCallsAcrossReloads: no call fails, whether it is under way when the
+// worker is replaced or begins just then.
+func TestCallsAcrossReloads(t *testing.T) {
+	client, command, _ := begin(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var callers sync.WaitGroup
+	done := make(chan struct{})
+	call := func(service string) (calls int) {
+		for {
+			select {
+			case <-done:
+				return calls
+			default:
+			}
+			if _, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: service}); err != nil {
+				t.Errorf("call %d of service %q: %v", calls, service, err)
+				return calls
+			}
+			calls++
+		}
+	}
+	for _, service := range []string{"", "", "slow", "slow", "slow", "slow"} {
+		callers.Go(func() {
+			if calls := call(service); calls < 3 {
+				t.Errorf("%d calls of service %q", calls, service)
+			}
+		})
+	}
+	for _, change := range []string{"reload", "upgrade", "reload"} {
+		if err := command(change); err != nil {
+			t.Error(err)
+		}
+	}
+	close(done)
+	callers.Wait()
 }
 
 // address waits until the workers are ready.
