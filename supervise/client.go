@@ -116,7 +116,7 @@ const connectPatience = 5 * time.Second
 // listens, or, for what changes nothing, whoever listened has ended.
 func comesBack(method string, err error) bool {
 	return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) ||
-		method == http.MethodGet && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET))
+		method == http.MethodGet && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE))
 }
 
 // Status asks for the service's status.
