@@ -35,6 +35,7 @@ type bootInfo struct {
 	Worker *workerRole `json:"worker,omitempty"`
 	Ctl    int         `json:"ctl,omitempty"`
 	Board  int         `json:"board,omitempty"`
+	Log    int         `json:"log,omitempty"` // standard error once more, not blocking
 }
 
 // boot is taken before main runs, so that neither user code nor what it starts
@@ -51,7 +52,7 @@ func takeBoot() (bootInfo, error) {
 	if err := json.Unmarshal([]byte(text), &b); err != nil {
 		return bootInfo{}, fmt.Errorf("%s is set and is not ours: %w", bootVariable, err)
 	}
-	fds := []int{b.Report, b.State, b.Ctl, b.Board}
+	fds := []int{b.Report, b.State, b.Ctl, b.Board, b.Log}
 	if b.Worker != nil {
 		for _, s := range b.Worker.Sockets {
 			fds = append(fds, s.FD)

@@ -33,7 +33,6 @@ type config struct {
 	logFile   string
 	logFormat string
 	logLevel  string
-	logMax    int64
 	user      string
 	group     string
 	watchdog  time.Duration
@@ -275,7 +274,6 @@ func (c *config) apply(o *Options, v *flagValues) error {
 	if _, err := parseLevel(c.logLevel); err != nil {
 		return err
 	}
-	c.logMax = o.LogFileMaxSize
 	c.warning = o.BlockWarning
 	c.programs = slices.Clone(o.Programs)
 	if err := c.applyPrograms(v); err != nil {

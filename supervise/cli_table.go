@@ -53,6 +53,7 @@ func printStart(w io.Writer, s Status, runDir string) {
 func printStatus(w io.Writer, s Status, runDir string) {
 	fmt.Fprintf(w, "%s   pid %d   up %s   version %s   generation %d   loop %s   run directory %s\n\n", s.State, s.PID,
 		age(time.Since(s.Started)), s.Version, s.Generation, or(s.Loop, "-"), runDir)
+	printLogState(w, s)
 	var rows [][]string
 	for _, p := range s.Programs {
 		rows = append(rows, []string{
@@ -85,6 +86,25 @@ func queue(p ProgramStatus) string {
 		return "-"
 	}
 	return fmt.Sprintf("%d/%d", p.Queued, p.Backlog)
+}
+
+// printLogState tells of lines that are in no log; where all are it says nothing.
+func printLogState(w io.Writer, s Status) {
+	text := ""
+	if s.LogDropped > 0 {
+		text += fmt.Sprintf("   %d lines dropped", s.LogDropped)
+	}
+	for _, r := range s.Workers {
+		if r.LogDropped > 0 {
+			text += fmt.Sprintf("   %d by worker %s/%d (pid %d)", r.LogDropped, r.Program, r.Slot, r.PID)
+		}
+	}
+	if s.LogError != "" {
+		text += "   now: " + printable(s.LogError, 200)
+	}
+	if text != "" {
+		fmt.Fprintf(w, "log%s\n\n", text)
+	}
 }
 
 // printConnections prints connections as a table.

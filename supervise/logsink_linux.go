@@ -16,7 +16,6 @@ type logSink struct {
 	file  *logFile // nil: standard error
 
 	mu      sync.Mutex
-	earlier int64    // guarded by mu; lines that an earlier master has dropped
 	ring    [][]byte // guarded by mu
 	readers fanOut
 }
@@ -55,19 +54,13 @@ func (s *logSink) Write(b []byte) (int, error) {
 
 // counted is how many lines the service has dropped, and what is wrong with
 // the log now.
-func (s *logSink) counted() (dropped int64, failure string) {
-	dropped, failure = s.queue.counted()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.earlier + dropped, failure
-}
+func (s *logSink) counted() (dropped int64, failure string) { return s.queue.counted() }
 
 // leave writes what is queued, for at most d, before another master continues.
-// It returns what that has to count as dropped.
-func (s *logSink) leave(d time.Duration) (dropped int64) {
+// It returns what is lost in all, and how much of it the log does not tell of.
+func (s *logSink) leave(d time.Duration) (dropped, untold int64) {
 	s.queue.flush(d)
-	dropped, _ = s.counted()
-	return dropped + s.queue.pending()
+	return s.queue.abandon()
 }
 
 // close writes what is queued, for at most d. Nothing may be written after it.
@@ -79,10 +72,10 @@ func (s *logSink) close(d time.Duration) {
 }
 
 // remember puts the lines of an earlier master before ours, and counts on.
-func (s *logSink) remember(lines []string, dropped int64) {
+func (s *logSink) remember(lines []string, dropped, untold int64) {
+	s.queue.inherit(dropped, untold)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.earlier = dropped
 	var old [][]byte
 	for _, l := range lines {
 		old = append(old, []byte(l))

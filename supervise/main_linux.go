@@ -224,7 +224,7 @@ func runDaemon(o *Options, c *config) error {
 	if logFile == "" {
 		logFile = filepath.Join(dir.path, c.prog+".log")
 	}
-	log, err := os.OpenFile(logFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+	log, err := sys.OpenLog(logFile, logMode)
 	if err != nil {
 		return fmt.Errorf("log: %w", err)
 	}

@@ -119,6 +119,7 @@ func testServices() map[string]func() *supervise.Options {
 		"stubborn": func() *supervise.Options { return options(stubbornProgram()) },
 		"file":     func() *supervise.Options { return options(fileProgram()) },
 		"hooks":    hooksOptions,
+		"log":      logOptions,
 	}
 }
 

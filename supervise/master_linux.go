@@ -68,6 +68,7 @@ type proc struct {
 	heard      time.Time // the last answer
 	stats      Stats
 	heap       int64
+	logDropped int64
 	sample     sample
 
 	beat   int64         // as last seen on the board
@@ -147,10 +148,15 @@ func (m *master) logFile() string {
 
 // openLog begins to log to a file; "" is standard error.
 func (m *master) openLog(path string) error {
-	var err error
-	if m.sink, err = newLogSink(os.Stderr, path, m.c.logMax); err != nil {
-		return fmt.Errorf("log: %w", err)
+	var file *logFile
+	if path != "" {
+		var err error
+		failed := func(err error) { m.logger.Error("put the log aside", "error", err) }
+		if file, err = openLogFile(path, limitsOf(m.o), m.daemon, failed); err != nil {
+			return fmt.Errorf("log: %w", err)
+		}
 	}
+	m.sink = newLogSink(file, m.c.logFormat)
 	m.logger = slog.New(newHandler(m.sink, m.c.logFormat, m.c.logLevel)).With("pid", os.Getpid())
 	return nil
 }

@@ -70,7 +70,7 @@ func (m *master) endQuery(q *query) {
 func (m *master) onAnswer(p *proc, msg message) {
 	p.heard = time.Now()
 	if msg.Stats != nil {
-		p.stats, p.heap = *msg.Stats, msg.Heap
+		p.stats, p.heap, p.logDropped = *msg.Stats, msg.Heap, msg.LogDropped
 	}
 	if !msg.More {
 		p.unanswered = 0
@@ -123,6 +123,7 @@ func (m *master) snapshot(q *query) Status {
 		Version: m.c.version, PID: os.Getpid(), Started: m.started.Round(time.Millisecond), Generation: m.machine.Generation,
 		State: m.stateName(), Loop: m.c.loop, Programs: []ProgramStatus{}, Workers: []WorkerStatus{},
 	}
+	s.LogDropped, s.LogError = m.sink.counted()
 	for _, p := range m.machine.Programs {
 		row := ProgramStatus{
 			Name: p.Spec.Name, Addresses: []string{}, Protocol: p.Spec.Protocol, Want: len(p.Slots), Ready: m.machine.ready(p),
@@ -191,7 +192,7 @@ func (p *proc) row(late bool) WorkerStatus {
 	row := WorkerStatus{
 		Program: w.Program, Slot: w.Slot, PID: w.PID, Generation: w.Generation, State: string(w.State),
 		Started: w.StartedAt.Round(time.Millisecond), AgeSeconds: seconds(time.Since(w.StartedAt)), RSSBytes: rss(w.PID),
-		HeapBytes: p.heap, CPUPercent: round(p.sample.percent), Stats: p.stats, RequestsPerSecond: round(p.sample.rps),
+		HeapBytes: p.heap, LogDropped: p.logDropped, CPUPercent: round(p.sample.percent), Stats: p.stats, RequestsPerSecond: round(p.sample.rps),
 	}
 	if w.Hung || late && (w.State != workerStarting) && (stopped(w.PID) || time.Since(p.heard) > 1500*time.Millisecond) {
 		row.State = "silent"

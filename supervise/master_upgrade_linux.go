@@ -27,6 +27,9 @@ type savedMaster struct {
 	Started time.Time   `json:"started"`
 	Log     []string    `json:"log"` // the last lines, for the logs command
 
+	LogDropped int64 `json:"log_dropped"` // lines that are in no log
+	LogUntold  int64 `json:"log_untold"`  // of these, those that it does not tell of
+
 	Activated []activated `json:"activated"`
 }
 
@@ -190,12 +193,12 @@ func (m *master) thaw() {
 
 // execState executes a file in place, with the state and all descriptors in it.
 func (m *master) execState(path string, s savedMaster) error {
+	s.LogDropped, s.LogUntold = m.sink.leave(time.Second)
 	fd, err := writeState(s)
 	if err != nil {
 		return err
 	}
 	defer sys.Close(fd)
-	m.sink.flush(time.Second)
 	keep := []int{fd, s.Lock}
 	for _, a := range s.Activated {
 		keep = append(keep, a.FD)
@@ -239,7 +242,7 @@ func (m *master) continueFrom(s savedMaster) error {
 		}
 		m.logger.Error("standard error takes the place of the log", "error", logErr)
 	}
-	m.sink.remember(s.Log)
+	m.sink.remember(s.Log, s.LogDropped, s.LogUntold)
 	var err error
 	if m.machine, err = resume(m, s.State); err != nil {
 		return err

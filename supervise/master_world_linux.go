@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,11 +42,17 @@ func (m *master) start(w *worker, b *build, sockets []*socket) (int, error) {
 		return 0, err
 	}
 	defer closeAll(ctlChild, outW, errW)
-	info := bootInfo{Role: roleWorker, Ctl: 3, Board: 4, Worker: &workerRole{
+	logW, err := sys.ReopenPipe(errW)
+	if err != nil {
+		closeAll(ctl, outR, errR)
+		return 0, err
+	}
+	defer sys.Close(logW)
+	info := bootInfo{Role: roleWorker, Ctl: 3, Board: 4, Log: 5, Worker: &workerRole{
 		Program: w.Program, Slot: w.Slot, Generation: w.Generation, Incarnation: w.ID, Loop: m.c.loop, Cell: w.Cell,
 		Watchdog: m.c.watchdogLimit(), Warning: m.c.blockWarning(), Identity: identityOf(m.cred),
 	}}
-	files := []int{m.null, outW, errW, ctlChild, m.boardFD}
+	files := []int{m.null, outW, errW, ctlChild, m.boardFD, logW}
 	for _, r := range roles(sockets) {
 		r.FD = len(files)
 		files = append(files, r.ID)
@@ -180,7 +187,7 @@ func (m *master) log(level slog.Level, text string, args ...any) {
 			args[i] = "worker_pid"
 		}
 	}
-	m.logger.Log(nothing(), level, text, args...)
+	m.logger.Log(context.Background(), level, text, args...)
 }
 
 func (m *master) exited(e WorkerExit) {

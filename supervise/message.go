@@ -20,7 +20,7 @@ type messageKind string
 const (
 	// From the worker.
 	msgReady       messageKind = "ready"
-	msgStats       messageKind = "stats"       // answer: Stats, Heap
+	msgStats       messageKind = "stats"       // answer: Stats, Heap, LogDropped
 	msgConnections messageKind = "connections" // answer, in parts: Connections, More
 	msgHung        messageKind = "hung"        // Why
 	msgRecovered   messageKind = "recovered"   // hung no more
@@ -43,6 +43,7 @@ type message struct {
 	Why         string           `json:"why,omitempty"`
 	Stats       *Stats           `json:"stats,omitempty"`
 	Heap        int64            `json:"heap,omitempty"`
+	LogDropped  int64            `json:"log_dropped,omitempty"`
 	Query       *ConnectionQuery `json:"query,omitempty"`
 	Connections []ConnectionInfo `json:"connections,omitempty"`
 	More        bool             `json:"more,omitempty"`

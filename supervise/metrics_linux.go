@@ -32,6 +32,7 @@ func workerMetrics() []metric[WorkerStatus] {
 		{"jay_worker_rss_bytes", "gauge", "Resident memory.", func(w WorkerStatus) float64 { return float64(w.RSSBytes) }},
 		{"jay_worker_heap_bytes", "gauge", "Memory of heap objects.", func(w WorkerStatus) float64 { return float64(w.HeapBytes) }},
 		{"jay_worker_cpu_percent", "gauge", "Processor time lately; 100 is one processor.", func(w WorkerStatus) float64 { return w.CPUPercent }},
+		{"jay_worker_log_dropped_lines_total", "counter", "Lines that the worker's logger could not write.", func(w WorkerStatus) float64 { return float64(w.LogDropped) }},
 		{"jay_worker_connections", "gauge", "Open connections.", func(w WorkerStatus) float64 { return float64(w.Connections) }},
 		{"jay_worker_accepted_total", "counter", "Connections accepted.", func(w WorkerStatus) float64 { return float64(w.Accepted) }},
 		{"jay_worker_refused_total", "counter", "Connections refused for want of room.", func(w WorkerStatus) float64 { return float64(w.Refused) }},
@@ -62,6 +63,7 @@ func metricsText(s Status) string {
 	write("jay_info", "gauge", "The service.", labels("version", s.Version, "loop", s.Loop), 1)
 	write("jay_start_time_seconds", "gauge", "When the service was started.", "", float64(s.Started.UnixMilli())/1000)
 	write("jay_generation", "gauge", "Generation of code, from 1.", "", float64(s.Generation))
+	write("jay_log_dropped_lines_total", "counter", "Lines that are in no log.", "", float64(s.LogDropped))
 	help := "1 for the state that the service is in."
 	for _, state := range serviceStates() {
 		value := 0.0

@@ -30,7 +30,8 @@ type Options struct {
 	RunDir string
 
 	// LogFile gets the log; empty means standard error in the foreground and
-	// RunDir/PROG.log for a daemon.
+	// RunDir/PROG.log for a daemon. A new file has mode 0640. A symbolic link is
+	// followed only in /dev. A FIFO or a device is never put aside.
 	LogFile string
 
 	// LogFormat is "text", which is the default, or "json".
@@ -39,9 +40,23 @@ type Options struct {
 	// LogLevel is "debug", "info", which is the default, "warn" or "error".
 	LogLevel string
 
-	// LogFileMaxSize renames the log to NAME.1 when it exceeds this many
-	// bytes. Zero means 100 MiB; negative means never.
+	// LogFileMaxSize is how many bytes the log's file may have. Before it has
+	// more, it is put aside as NAME-TIME-size.EXT and a new one begun. Zero
+	// means 100 MiB; negative means no limit.
 	LogFileMaxSize int64
+
+	// LogFileMaxAge is how old the log's file may be; then it is put aside as
+	// NAME-TIME-age.EXT. Zero means 7 days; negative means no limit.
+	LogFileMaxAge time.Duration
+
+	// LogFileBackups is how many files that were put aside are kept, the newest
+	// ones. Zero means 10; negative means no limit.
+	LogFileBackups int
+
+	// LogFileBackupAge is how long such a file is kept, in days that have begun;
+	// those beyond it go when the next is put aside. Zero means 90 days; negative
+	// means no limit.
+	LogFileBackupAge time.Duration
 
 	// User and Group are whom the workers run as; empty means the master's own.
 	User, Group string
@@ -98,6 +113,10 @@ type Command struct {
 func Main(programs ...Program) { (&Options{Programs: programs}).Main() }
 
 const (
+	defaultLogSize      = 100 << 20
+	defaultLogAge       = 7 * 24 * time.Hour
+	defaultLogBackups   = 10
+	defaultBackupAge    = 90 * 24 * time.Hour
 	defaultWatchdog     = 10 * time.Second
 	defaultBlockWarning = time.Second
 )

@@ -73,6 +73,7 @@ type WorkerStatus struct {
 	RSSBytes   int64     `json:"rss_bytes"`
 	HeapBytes  int64     `json:"heap_bytes"`
 	CPUPercent float64   `json:"cpu_percent"`
+	LogDropped int64     `json:"log_dropped"` // lines that its logger could not write
 	Stats
 	RequestsPerSecond float64 `json:"requests_per_s"`
 }
@@ -85,6 +86,8 @@ type Status struct {
 	Generation int             `json:"generation"`
 	State      string          `json:"state"` // running, degraded, reloading, stopping
 	Loop       string          `json:"loop"`
+	LogDropped int64           `json:"log_dropped"` // lines that are in no log, since the start
+	LogError   string          `json:"log_error"`   // why the log cannot be written now
 	Programs   []ProgramStatus `json:"programs"`
 	Workers    []WorkerStatus  `json:"workers"`
 }

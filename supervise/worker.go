@@ -19,6 +19,7 @@ import (
 type Worker struct {
 	role   workerRole
 	logger *slog.Logger
+	lines  *lineQueue // what logger writes to; nil in a process without a master
 	cell   *cell
 	master uplink // where messages go; nil in a process without a master
 
@@ -226,7 +227,16 @@ func (w *Worker) answerStats(seq uint64) {
 	if fn != nil {
 		s = fn()
 	}
-	w.reply(message{Kind: msgStats, Seq: seq, Stats: &s, Heap: heapBytes()})
+	w.reply(message{Kind: msgStats, Seq: seq, Stats: &s, Heap: heapBytes(), LogDropped: w.logDropped()})
+}
+
+// logDropped is how many lines of the logger were dropped.
+func (w *Worker) logDropped() int64 {
+	if w.lines == nil {
+		return 0
+	}
+	dropped, _ := w.lines.counted()
+	return dropped
 }
 
 // connectionsInMessage bounds the rows of one message to what fits it.

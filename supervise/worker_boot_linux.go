@@ -45,6 +45,7 @@ func runWorker(o *Options, c *config, b bootInfo) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	link.program, link.cancel = p, cancel
 	go link.listen()
+	defer w.lines.close(lastLines)
 	err = w.live(ctx, p)
 	if err != nil && ctx.Err() == nil {
 		fmt.Fprintf(os.Stderr, "worker %s/%d: %v\n", w.Name(), w.Slot(), err)
@@ -90,7 +91,8 @@ func newWorker(b bootInfo, c *config) (*Worker, *workerLink, error) {
 	if err := sys.SetNonblock(b.Ctl); err != nil {
 		return nil, nil, err
 	}
-	w := &Worker{role: *b.Worker, overtaken: make(chan *Drain, 2), logger: slog.New(newHandler(os.Stderr, c.logFormat, c.logLevel))}
+	lines := newWorkerLog(b.Log, c.logFormat)
+	w := &Worker{role: *b.Worker, overtaken: make(chan *Drain, 2), logger: slog.New(newHandler(lines, c.logFormat, c.logLevel)), lines: lines}
 	w.cell = (&board{words: words.Word}).cell(b.Worker.Cell, b.Worker.Program)
 	for _, s := range b.Worker.Sockets {
 		w.sockets = append(w.sockets, Socket{Addr: s.Addr, Configured: s.Configured, h: newHandle(s.FD)})
@@ -99,6 +101,30 @@ func newWorker(b bootInfo, c *config) (*Worker, *workerLink, error) {
 	link := &workerLink{w: w, conn: sys.NewPacketConn(b.Ctl)}
 	w.master = link
 	return w, link, nil
+}
+
+// lastLines is how long a worker's end waits for its last lines.
+const lastLines = 500 * time.Millisecond
+
+// newWorkerLog writes to standard error by a descriptor that does not block:
+// the loop must not stand still when the master does. A line is written at once
+// where there is room, so that what a worker logged before it died is known.
+func newWorkerLog(fd int, format string) *lineQueue {
+	if fd == 0 { // a master of an earlier build
+		return newLineQueue(os.Stderr.Write, nil, noteIn(format))
+	}
+	write := func(b []byte) (n int, err error) {
+		for {
+			m, err := sys.WriteNow(fd, b[n:])
+			if n += m; n == len(b) || err != nil {
+				return n, err
+			}
+			if err := sys.AwaitWritable(fd); err != nil {
+				return n, err
+			}
+		}
+	}
+	return newLineQueue(write, func(b []byte) (int, error) { return sys.WriteNow(fd, b) }, noteIn(format))
 }
 
 // workerLink is a worker's end of the control pair. listen owns it, but for
