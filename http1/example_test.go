@@ -172,5 +172,5 @@ func ExampleResponseHead() {
 	// Content-Length: 3
 	// Connection: close
 	//
-	// set field X-Name: the value "a\r\nSet-Cookie: b=c" holds a control character
+	// set field X-Name: the value holds the control character 0x0d, at byte 1
 }

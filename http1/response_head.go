@@ -156,8 +156,14 @@ func (h *ResponseHead) mark(id fieldID, from, nameLen int) {
 	h.seen |= 1 << id
 }
 
+// valueRefused does not repeat the value, which may be somebody's session: the
+// error goes to a log.
 func valueRefused(name, value string) error {
-	return fmt.Errorf("set field %s: the value %q holds a control character", name, value)
+	at := 0
+	for at < len(value) && isText(value[at:at+1]) {
+		at++
+	}
+	return fmt.Errorf("set field %s: the value holds the control character 0x%02x, at byte %d", name, value[at], at)
 }
 
 func (h *ResponseHead) isNamed(m lineMark, name string) bool {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -23,7 +22,7 @@ import (
 )
 
 // logProgram logs n lines of size bytes through the worker's logger for
-// /log?n=&size=&id=; /fds answers with what a program that it starts has open.
+// /log?n=&size=&id=.
 func logProgram() supervise.Program {
 	return supervise.Program{
 		Name: "log", Protocol: "http", Listen: []string{"tcp://127.0.0.1:0"}, Count: 1,
@@ -36,13 +35,6 @@ func logProgram() supervise.Program {
 					w.Logger().Info("line", "id", r.FormValue("id")+"-"+strconv.Itoa(i), "x", strings.Repeat("x", size))
 				}
 				fmt.Fprint(rw, os.Getpid())
-			})
-			mux.HandleFunc("/fds", func(rw http.ResponseWriter, r *http.Request) {
-				list := exec.Command("ls", "-l", "/proc/self/fd")
-				list.Stdout, list.Stderr = rw, rw
-				if err := list.Run(); err != nil {
-					fmt.Fprint(rw, err)
-				}
 			})
 			return supervise.DrainHTTP(ctx, w, &http.Server{Handler: mux})
 		},

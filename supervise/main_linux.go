@@ -212,6 +212,9 @@ func runForeground(o *Options, c *config) error {
 
 // runDaemon is start -d: it returns when the daemon serves, or has failed to.
 func runDaemon(o *Options, c *config) error {
+	if err := sys.CloseOnExec(3); err != nil {
+		return err
+	}
 	path, err := startPath()
 	if err != nil {
 		return err

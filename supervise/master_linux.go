@@ -108,7 +108,10 @@ func notify(ch chan<- os.Signal) {
 
 // prepare does what a fresh master and one that continues have in common.
 func (m *master) prepare() error {
-	var err error
+	err := sys.CloseOnExec(3)
+	if err != nil {
+		return err
+	}
 	if m.cred, err = credential(m.c.user, m.c.group); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 package supervise_test
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -50,6 +51,29 @@ func TestStartServesAndStops(t *testing.T) {
 	}
 }
 
+// TestDaemonKeepsNothing: what whoever starts a daemon has open is not the
+// daemon's, nor its workers'.
+func TestDaemonKeepsNothing(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "http")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	start := s.command("start", "-d", "-q")
+	start.ExtraFiles = []*os.File{w, w, w, w}
+	if out, err := start.CombinedOutput(); err != nil {
+		t.Fatalf("start -d: %v: %s", err, out)
+	}
+	w.Close()
+	r.SetReadDeadline(time.Now().Add(patience))
+	if b, err := io.ReadAll(r); err != nil {
+		t.Errorf("somebody has the pipe of who started the daemon: %q, %v", b, err)
+	}
+	mustGet(t, s.addr())
+}
+
 func TestDaemon(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "http")
@@ -59,7 +83,7 @@ func TestDaemon(t *testing.T) {
 		t.Fatalf("not all ready when start -d has returned: %+v", st)
 	}
 	mustGet(t, s.addr())
-	for path, mode := range map[string]os.FileMode{"": 0o700, "master.pid": 0o600, "control.sock": 0o600} {
+	for path, mode := range map[string]os.FileMode{"": 0o700, "master.pid": 0o600, "control.sock": 0o600, filepath.Base(s.exe) + ".log": 0o640} {
 		fi, err := os.Stat(filepath.Join(s.dir, path))
 		if err != nil || fi.Mode().Perm() != mode {
 			t.Errorf("%s/%s: mode %v, %v; want %v", s.dir, path, fi.Mode().Perm(), err, mode)

@@ -1,9 +1,13 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jay-go/jay"
@@ -62,6 +66,41 @@ func narrow() {
 	})
 }
 
+// logging is a server whose one worker logs, on its loop, what a request has,
+// in the way that the path says.
+func logging() {
+	var logger *slog.Logger
+	handle := func(w *http1.ResponseWriter, r *http1.Request) {
+		switch body := string(r.Body()); r.Path() {
+		case "/log":
+			logger.Info(body, "target", r.Target(), "peer", r.RemoteAddr(), "agent", r.Header("User-Agent"), body, errors.New(body))
+		case "/panic":
+			panic(body)
+		case "/error":
+			if err := w.SetHeader("Set-Cookie", "id="+body); err != nil {
+				panic(err)
+			}
+		case "/print":
+			fmt.Fprintln(os.Stderr, body)
+			fmt.Fprintln(os.Stdout, body)
+		case "/much": // 10 MB
+			for range 10_000 {
+				logger.Info(strings.Repeat("x", 1000))
+			}
+		case "/fds":
+			out, err := exec.Command("ls", "-l", "/proc/self/fd").CombinedOutput()
+			fmt.Fprintf(w, "%s%v", out, err)
+			return
+		}
+		w.WriteString("ok")
+	}
+	jay.Main(&jay.Server{
+		Name: "logging", Addr: "tcp://127.0.0.1:0", Workers: 1,
+		OnWorkerStart: func(w *jay.Worker) error { logger = w.Logger(); return nil },
+		Handler:       http1.HandlerFunc(handle),
+	})
+}
+
 // reloading is two servers that answer with how many reloads they have been
 // told of; the second one keeps its worker, which listens on a Unix socket too.
 func reloading() {
@@ -87,12 +126,20 @@ func reloading() {
 }
 
 // ownPrograms are what the test binary becomes when JAY_E2E_PROGRAM says so.
-var ownPrograms = map[string]func(){"counting": counting, "large": large, "mortal": mortal, "narrow": narrow, "reloading": reloading}
+var ownPrograms = map[string]func(){
+	"counting": counting, "large": large, "logging": logging, "mortal": mortal, "narrow": narrow, "reloading": reloading,
+}
 
 const ownVariable = "JAY_E2E_PROGRAM"
 
 // startOwn starts one of ownPrograms.
 func startOwn(t *testing.T, name string, args ...string) *service {
+	t.Helper()
+	return startOwnWith(t, name, nil, args...)
+}
+
+// startOwnWith leaves it some more descriptors than it asks for.
+func startOwnWith(t *testing.T, name string, extra []*os.File, args ...string) *service {
 	t.Helper()
 	t.Setenv(ownVariable, name)
 	self, err := os.Executable()
@@ -101,7 +148,9 @@ func startOwn(t *testing.T, name string, args ...string) *service {
 	}
 	dir := runDir(t)
 	t.Setenv("JAY_E2E_COUNTS", dir)
-	s := launchBinary(t, self, dir, args...)
+	cmd := exec.Command(self, append([]string{"start", "--run-dir", dir}, args...)...)
+	cmd.ExtraFiles = extra
+	s := launchCommand(t, self, dir, cmd)
 	s.waitReady()
 	return s
 }

@@ -86,6 +86,7 @@ type workerStatus struct {
 	Slot, PID                     int
 	Panics, Requests, Connections int
 	BytesIn                       int     `json:"bytes_in"`
+	LogDropped                    int     `json:"log_dropped"`
 	AcceptErrors                  int     `json:"accept_errors"`
 	BusySeconds                   float64 `json:"busy_s"`
 	BusyIn                        string  `json:"busy_in"`

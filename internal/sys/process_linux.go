@@ -2,8 +2,10 @@ package sys
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -20,7 +22,8 @@ type Process struct {
 	NoNewPrivs bool // no exec gives it, or what it starts, more rights than it has
 }
 
-// Start forks and executes. The child has exactly the descriptors of Files.
+// Start forks and executes. The child has the descriptors of Files, and those
+// that this process has inherited unless CloseOnExec was called.
 func (p *Process) Start() (pid int, err error) {
 	if !p.NoNewPrivs {
 		return p.start()
@@ -126,6 +129,25 @@ func KeepOnExec(fd int, keep bool) error {
 	}
 	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, flag)
 	return os.NewSyscallError("fcntl F_SETFD", err)
+}
+
+// CloseOnExec keeps every descriptor from first on from surviving exec: those
+// that whoever started this process has left open are nothing to its children.
+func CloseOnExec(first int) error {
+	err := unix.CloseRange(uint(first), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	if err == nil {
+		return nil
+	}
+	entries, err := os.ReadDir("/proc/self/fd") // a kernel before 5.11
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd >= first {
+			KeepOnExec(fd, false) // but for the one of the directory, which is closed
+		}
+	}
+	return nil
 }
 
 // ExecInPlace replaces this process's program. Descriptors keep are inherited,
