@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -22,7 +23,7 @@ import (
 )
 
 // logProgram logs n lines of size bytes through the worker's logger for
-// /log?n=&size=&id=.
+// /log?n=&size=&id=; /orphaned logs and prints when the master has gone.
 func logProgram() supervise.Program {
 	return supervise.Program{
 		Name: "log", Protocol: "http", Listen: []string{"tcp://127.0.0.1:0"}, Count: 1,
@@ -35,6 +36,17 @@ func logProgram() supervise.Program {
 					w.Logger().Info("line", "id", r.FormValue("id")+"-"+strconv.Itoa(i), "x", strings.Repeat("x", size))
 				}
 				fmt.Fprint(rw, os.Getpid())
+			})
+			mux.HandleFunc("/orphaned", func(rw http.ResponseWriter, r *http.Request) {
+				io.WriteString(rw, "begin ")
+				http.NewResponseController(rw).Flush()
+				<-ctx.Done() // the master is gone
+				for range 100 {
+					w.Logger().Info("an orphan's line")
+					fmt.Fprintln(os.Stderr, "an orphan's line")
+					fmt.Println("an orphan's line")
+				}
+				io.WriteString(rw, "end")
 			})
 			return supervise.DrainHTTP(ctx, w, &http.Server{Handler: mux})
 		},
@@ -370,6 +382,23 @@ func TestLoggingToStoppedMaster(t *testing.T) {
 	metrics, err := s.client().Get(t.Context(), "/metrics")
 	if err != nil || !strings.Contains(string(metrics), "jay_worker_log_dropped_lines_total{") {
 		t.Errorf("metrics: %v\n%s", err, metrics)
+	}
+}
+
+// TestLoggingWithoutMaster: a worker that logs and prints when its master is
+// dead is not ended by a signal: it finishes what it does.
+func TestLoggingWithoutMaster(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "log").start()
+	rest, err := begin(s.addr(), "/orphaned")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if body, err := rest(); body != "begin end" || err != nil {
+		t.Errorf("an orphan that logs answers %q, %v", body, err)
 	}
 }
 

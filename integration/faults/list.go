@@ -36,6 +36,7 @@ func list() []fault {
 	add("The master and its files", masters()...)
 	add("Changes", changes()...)
 	add("Resources", resources()...)
+	add("Logs", logs()...)
 	add("Clients", clients()...)
 	return all
 }
@@ -115,6 +116,33 @@ func masters() []fault {
 		},
 		{
 			name: "garbage, and too much of it, from a worker's end of the control socket", holds: "the master goes on, in few lines of log", tests: in(e2e, "TestGarbageFromAWorker"),
+		},
+	}
+}
+
+func logs() []fault {
+	return []fault{
+		{
+			name: "a log that takes nothing (/dev/full), and a disk that is full for a while", holds: "every request is answered; what is lost is counted in status and metrics, and told in the log once there is space; no line is cut",
+			tests: in(supervised, "TestLogDeviceFull", "TestLogDiskFull"),
+		},
+		{
+			name: "a FIFO as log that nobody reads", holds: "starts, requests, reload, upgrade and stop do not wait for a reader; one that comes is told what is lost", tests: in(supervised, "TestLogFIFO"),
+		},
+		{
+			name: "standard input, output and error closed, full, or read by a head -1", holds: "the service goes on, also through a crash of a worker and an upgrade", tests: in(supervised, "TestClosedStandardStreams"),
+		},
+		{
+			name: "a worker logs 10 MB while the master stands still, or is dead", holds: "its loop goes on; what is lost is counted and told", tests: both(in(e2e, "TestLoopGoesOnWithoutMaster"), in(supervised, "TestLoggingToStoppedMaster", "TestLoggingWithoutMaster")),
+		},
+		{
+			name: "the log is renamed, or put aside, while twenty log", holds: "every line is there, whole, once; an upgrade goes on in the same file", tests: in(supervised, "TestManyWriters", "TestRotationAndUpgrade"),
+		},
+		{
+			name: "control characters, escape sequences and what is not UTF-8 from clients, programs and panics", holds: "the log has one harmless line for each, and no credentials", tests: both(in(e2e, "TestNothingForeignInTheLog"), in(supervised, "TestNothingHarmful")),
+		},
+		{
+			name: "descriptors that whoever starts the service has left open", holds: "neither a daemon, nor workers, nor what they start have them", tests: both(in(e2e, "TestDescriptors"), in(supervised, "TestDaemonKeepsNothing")),
 		},
 	}
 }
