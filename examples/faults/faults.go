@@ -28,7 +28,7 @@ func answer(w *http1.ResponseWriter, r *http1.Request) {
 		select {}
 	case "/overflow":
 		debug.SetMaxStack(16 << 20) // the gigabyte of the default takes a while
-		recurse(0)
+		fmt.Fprint(w, recurse(0))
 	case "/signal":
 		raise(syscall.Signal(number(r, "n")))
 	case "/bytes":
