@@ -14,6 +14,8 @@ func exitCause(code int, signal string, killed bool, fatal, last string) string 
 	switch {
 	case signal == "killed" && !killed:
 		return "signal: killed (out of memory?)"
+	case signal != "" && fatal != "":
+		return "signal: " + signal + ": " + text
 	case signal != "":
 		return "signal: " + signal
 	case code != 0 && text != "":

@@ -61,8 +61,10 @@ type Options struct {
 	// User and Group are whom the workers run as; empty means the master's own.
 	User, Group string
 
-	// CoreDumps lets crashing workers leave core files. They have the memory of
-	// the process in them, so there are none otherwise.
+	// CoreDumps lets crashing workers leave core files, as large as the hard
+	// limit allows (ulimit -Hc) and where kernel.core_pattern says: a panic ends
+	// in SIGABRT then. They have the memory of the process in them, so there are
+	// none otherwise.
 	CoreDumps bool
 
 	// Watchdog is how long a callback may block a worker's loop, or its process

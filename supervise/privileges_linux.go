@@ -20,10 +20,7 @@ const processMask = 0o027
 // restrain sets what all processes of the service inherit.
 func (m *master) restrain() error {
 	syscall.Umask(processMask)
-	if m.o.CoreDumps {
-		return nil
-	}
-	return sys.NoCoreDumps()
+	return sys.CoreDumps(m.o.CoreDumps)
 }
 
 // trySwitch finds out whether a process can be started as the workers' user at

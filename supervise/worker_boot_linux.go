@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -27,6 +28,9 @@ func runWorker(o *Options, c *config, b bootInfo) int {
 	// Ignored, not handled: a write to a closed descriptor returns EPIPE, also
 	// where that is standard output. Hang-ups of a terminal are the master's.
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
+	if o.CoreDumps {
+		debug.SetTraceback("crash")
+	}
 	p := findOwn(c.programs, b.Worker.Program)
 	if p == nil {
 		fmt.Fprintf(os.Stderr, "worker %s/%d: this file has no program of that name; programs must not depend on what the master alone sees\n",

@@ -56,6 +56,9 @@ func crashes() []fault {
 			holds: "status says which it was, in words; a new worker serves", tests: in(e2e, "TestWorkerEnds"),
 		},
 		{
+			name: "a crash where core files are asked for", holds: "there is one, and the cause says so and why", tests: in(e2e, "TestCoreDumps"),
+		},
+		{
 			name: "a worker crashes at every step of its life", holds: "the service ends up as it was asked to be",
 			tests: in(supervised, "TestWorkerKilledAtEveryStep"),
 		},

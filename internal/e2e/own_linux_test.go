@@ -12,6 +12,7 @@ import (
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/supervise"
 )
 
 // counting is a program whose workers leave the number of requests that they
@@ -101,6 +102,16 @@ func logging() {
 	})
 }
 
+// dumping has workers that leave core files.
+func dumping() {
+	(&jay.Options{Options: supervise.Options{CoreDumps: true}, Servers: []*jay.Server{{
+		Name:    "dumping",
+		Addr:    "tcp://127.0.0.1:0",
+		Workers: 1,
+		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { go panic("for a core file") }),
+	}}}).Main()
+}
+
 // reloading is two servers that answer with how many reloads they have been
 // told of; the second one keeps its worker, which listens on a Unix socket too.
 func reloading() {
@@ -127,7 +138,7 @@ func reloading() {
 
 // ownPrograms are what the test binary becomes when JAY_E2E_PROGRAM says so.
 var ownPrograms = map[string]func(){
-	"counting": counting, "large": large, "logging": logging, "mortal": mortal, "narrow": narrow, "reloading": reloading,
+	"counting": counting, "large": large, "logging": logging, "dumping": dumping, "mortal": mortal, "narrow": narrow, "reloading": reloading,
 }
 
 const ownVariable = "JAY_E2E_PROGRAM"

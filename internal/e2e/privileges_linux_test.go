@@ -62,6 +62,29 @@ func TestPrivileges(t *testing.T) {
 	})
 }
 
+// TestCoreDumps: asked for, a crash leaves a core file, or what the machine
+// makes of one, and the cause says so.
+func TestCoreDumps(t *testing.T) {
+	needs.Root(t) // for the hard limit
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &before); err != nil {
+		t.Fatal(err)
+	}
+	unlimited := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unlimited); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_CORE, &before)
+	t.Chdir(t.TempDir())
+	s := startOwn(t, "dumping")
+	dial(t, s.addr).send(get("/"))
+	s.wait("a new worker", func(st status, code int) bool { return code == 0 && st.Programs[0].Restarts == 1 })
+	st, _ := s.status()
+	if got, want := st.Programs[0].LastExit, "signal: aborted (core dumped): panic: for a core file"; got != want {
+		t.Errorf("last exit %q, want %q", got, want)
+	}
+}
+
 // TestCannotSwitch: a master that may not make its workers what it was told to
 // does not start, and says why.
 func TestCannotSwitch(t *testing.T) {

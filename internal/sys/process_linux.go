@@ -65,14 +65,18 @@ func TrySwitch(cred *syscall.Credential) error {
 	return err
 }
 
-// NoCoreDumps keeps this process, and those that it starts, from leaving core
-// files, which have everybody's secrets in them.
-func NoCoreDumps() error {
+// CoreDumps says whether this process, and those that it starts, may leave core
+// files, as large as the hard limit allows. They have everybody's secrets in
+// them.
+func CoreDumps(allowed bool) error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil {
 		return os.NewSyscallError("getrlimit RLIMIT_CORE", err)
 	}
 	limit.Cur = 0
+	if allowed {
+		limit.Cur = limit.Max
+	}
 	return os.NewSyscallError("setrlimit RLIMIT_CORE", unix.Setrlimit(unix.RLIMIT_CORE, &limit))
 }
 
