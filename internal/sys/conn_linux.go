@@ -11,11 +11,13 @@ import (
 // The calls below work on non-blocking descriptors and so return at once;
 // they do not tell the Go scheduler, which halves their overhead.
 
-// Read reads once. It returns io.EOF at the end of the stream, unix.EAGAIN
+// Read reads once from a socket: recv(2), which goes past what read(2) does
+// for files. It returns io.EOF at the end of the stream, unix.EAGAIN
 // when nothing is there.
 func Read(fd int, b []byte) (int, error) {
 	for {
-		n, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+			unix.MSG_DONTWAIT, 0, 0)
 		switch {
 		case e == unix.EINTR:
 			continue
@@ -28,11 +30,12 @@ func Read(fd int, b []byte) (int, error) {
 	}
 }
 
-// Write writes once and returns how much was taken; unix.EAGAIN when nothing
-// could be.
+// Write writes once to a socket, with send(2), and returns how much was taken;
+// unix.EAGAIN when nothing could be.
 func Write(fd int, b []byte) (int, error) {
 	for {
-		n, _, e := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		n, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 		if e == unix.EINTR {
 			continue
 		}
