@@ -12,38 +12,41 @@ import (
 // Conn is one connection. It belongs to its loop: its methods may be called
 // only from callbacks that run there. Other goroutines use a [Ref].
 type Conn struct {
-	stream  loop.Stream
-	wheel   loop.Deadline // fires at the earliest of the ticks below
-	worker  *Worker
 	via     *endpoint
 	times   *timeouts
 	handler Handler
-	filter  Filter
+
+	// What it takes to send to a connection at rest lies together, from
+	// stream.loop to filter, in two cache lines: in a pass over thousands of
+	// connections each line is a wait for memory. TestConnLayout holds it.
+	stream   loop.Stream
+	worker   *Worker
+	out      queue
+	bytesOut uint64
+	flags    flags
+	active   uint32 // tick of the loop when bytes last came or went
+	stalled  uint32 // deadline for the peer to take output, as those below
+	holds    int16
+	state    state
+	filter   Filter
+
+	gone    atomic.Bool   // the socket is closed; for Ref
+	opened  uint32        // ticks of the loop; 0 in deadlines: not set
+	proto   uint32        // deadline of the handler
+	closing uint32        // deadline of Close
+	posted  atomic.Int32  // bytes of Ref.Send that the loop has not taken
+	wheel   loop.Deadline // fires at the earliest of the deadlines
 	value   any
 
 	next, prev *Conn // the worker's list of live connections
-	nextDue    *Conn // the worker's list of connections to settle
 
-	out  queue
 	in   *chunk // bytes that the handler has not used; nil when there are none
 	need int    // Data is not called before this many bytes are there
 
 	id      uint64
 	remote  netip.AddrPort
-	opened  uint32 // ticks of the loop; 0 in those below: not set
-	active  uint32 // when bytes last came or went
-	proto   uint32 // deadline of the handler
-	stalled uint32 // deadline for the peer to take output
-	closing uint32 // deadline of Close
-
-	bytesIn, bytesOut uint64
-
-	err    error // why the connection ends
-	flags  flags
-	gone   atomic.Bool  // the socket is closed; for Ref
-	posted atomic.Int32 // bytes of Ref.Send that the loop has not taken
-	holds  int16
-	state  state
+	bytesIn uint64
+	err     error // why the connection ends
 }
 
 // state is where a connection is in its life. setState is the only function
@@ -89,6 +92,10 @@ const (
 	flagDuplex                      // being full does not stop the reading
 	flagRefused                     // beyond MaxConns
 	flagAbort                       // close with RST
+	flagPiped                       // the handler is the end of a Pipe
+
+	// flagsSettle are those that ask for more at the turn's end than to send.
+	flagsSettle = flagFullDue | flagDetach | flagDrainTell | flagDrainDue | flagDataDue | flagEOFDue | flagPiped
 )
 
 func (c *Conn) has(f flags) bool { return c.flags&f != 0 }
@@ -167,6 +174,7 @@ func (c *Conn) Handler() Handler { return c.handler }
 // its own. h.Open is called at once, bytes not yet used go to h.
 func (c *Conn) SetHandler(h Handler) {
 	c.handler, c.need = h, 0
+	c.flags &^= flagPiped
 	h.Open(c)
 }
 

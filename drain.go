@@ -108,7 +108,7 @@ func (w *Worker) abortAll() {
 // checkDrained notices the end of the drain. Only the turn's end calls it, when
 // the last callbacks have been made.
 func (w *Worker) checkDrained() {
-	if w.drain == nil || w.emptying || w.closing > 0 || w.live > 0 || w.due != nil {
+	if w.drain == nil || w.emptying || w.closing > 0 || w.live > 0 || len(w.due) > 0 {
 		return
 	}
 	select {

@@ -56,3 +56,28 @@ func DrainWithin(reason supervise.DrainReason, d time.Duration) *Drain {
 func (w *Worker) Connections(q supervise.ConnectionQuery) []supervise.ConnectionInfo {
 	return w.connections(q)
 }
+
+// Queue is the output of a connection, ChunkPool what the queues of a loop
+// have their chunks from.
+type (
+	Queue     = queue
+	ChunkPool = chunkPool
+)
+
+func (q *queue) Push(p *ChunkPool, b []byte)   { q.push(p, b) }
+func (q *queue) Free(p *ChunkPool) []byte      { return q.free(p) }
+func (q *queue) Share(p *ChunkPool, b []byte)  { q.share(p, b) }
+func (q *queue) Advance(p *ChunkPool, n int)   { q.advance(p, n) }
+func (q *queue) Drop(p *ChunkPool, keep bool)  { q.drop(p, keep) }
+func (q *queue) Gather(bufs [][]byte) [][]byte { return q.gather(bufs) }
+func (q *queue) Size() int                     { return q.size }
+
+// Shared returns how many chunks with shared bytes further queues could have.
+func (p *chunkPool) Shared() (n int) {
+	for _, k := range p.common {
+		if k != nil {
+			n++
+		}
+	}
+	return n
+}

@@ -59,8 +59,8 @@ func (e *events) Spliced(in, out int, blocked bool) {
 	}
 }
 
-// Open does nothing.
-func (p *pipeEnd) Open(*Conn) {}
+// Open has the turn's end call splice.
+func (p *pipeEnd) Open(c *Conn) { c.flags |= flagPiped }
 
 // Data passes bytes on.
 func (p *pipeEnd) Data(c *Conn, b []byte) (int, error) {

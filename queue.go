@@ -11,7 +11,10 @@ type chunk struct {
 	b    []byte // len: filled; cap: smallChunk, largeChunk or other
 	off  int    // b[:off] has been sent
 
-	shared bool // b belongs to others as well: nothing is copied into it
+	// refs is 0 when b is the pool's. Otherwise b belongs to others as well,
+	// nothing is copied into it, and refs is how many queues have the chunk: with
+	// more than one it is all that each of them has, and never changes.
+	refs int32
 }
 
 const (
@@ -33,6 +36,9 @@ type chunkPool struct {
 
 	bare  *chunk // without bytes of their own
 	nBare int
+
+	common [4]*chunk // those last made by share, to be had by further queues
+	oldest int       // of common
 }
 
 // get returns an empty chunk with room for n bytes, as far as the sizes go.
@@ -53,20 +59,49 @@ func (p *chunkPool) get(n int) *chunk {
 	return &chunk{b: make([]byte, 0, largeChunk)}
 }
 
-// share returns a chunk of bytes that are not the pool's.
+// share returns a chunk of bytes that are not the pool's, for a queue that has
+// nothing else. It may be one that other queues have.
 func (p *chunkPool) share(b []byte) *chunk {
-	k := p.bare
-	if k == nil {
-		return &chunk{b: b, shared: true}
+	for _, k := range p.common {
+		if k != nil && k.off == 0 && k.next == nil && len(k.b) == len(b) && &k.b[0] == &b[0] {
+			k.refs++
+			return k
+		}
 	}
-	p.bare, k.next = k.next, nil
-	p.nBare--
-	k.b = b
+	k := p.alone(b)
+	p.common[p.oldest] = k
+	p.oldest = (p.oldest + 1) % len(p.common)
 	return k
 }
 
+// alone returns a chunk of bytes that are not the pool's, for one queue.
+func (p *chunkPool) alone(b []byte) *chunk {
+	k := p.bare
+	if k == nil {
+		return &chunk{b: b, refs: 1}
+	}
+	p.bare, k.next = k.next, nil
+	p.nBare--
+	k.b, k.refs = b, 1
+	return k
+}
+
+// forget keeps share from finding a chunk that will be used for other bytes.
+func (p *chunkPool) forget(k *chunk) {
+	for i := range p.common {
+		if p.common[i] == k {
+			p.common[i] = nil
+		}
+	}
+}
+
 func (p *chunkPool) put(k *chunk) {
-	if k.shared {
+	if k.refs > 1 {
+		k.refs--
+		return
+	}
+	if k.refs == 1 {
+		p.forget(k)
 		k.b, k.off = nil, 0
 		if p.nBare < keepShared {
 			k.next, p.bare = p.bare, k
@@ -95,8 +130,8 @@ type queue struct {
 // little. Bytes appended to it are queued by push without being copied.
 func (q *queue) free(p *chunkPool) []byte {
 	const little = 512
-	if q.tail == nil || q.tail.shared || cap(q.tail.b)-len(q.tail.b) < little {
-		q.link(p.get(smallChunk))
+	if q.tail == nil || q.tail.refs > 0 || cap(q.tail.b)-len(q.tail.b) < little {
+		q.link(p, p.get(smallChunk))
 	}
 	return q.tail.b[len(q.tail.b):]
 }
@@ -107,7 +142,7 @@ func (q *queue) push(p *chunkPool, b []byte) {
 		return
 	}
 	q.size += len(b)
-	if t := q.tail; t != nil && !t.shared && len(t.b) < cap(t.b) {
+	if t := q.tail; t != nil && t.refs == 0 && len(t.b) < cap(t.b) {
 		room := t.b[len(t.b):cap(t.b)]
 		if len(b) <= len(room) && &room[0] == &b[0] {
 			t.b = t.b[:len(t.b)+len(b)]
@@ -122,7 +157,7 @@ func (q *queue) push(p *chunkPool, b []byte) {
 		n := copy(k.b[:cap(k.b)], b)
 		k.b = k.b[:n]
 		b = b[n:]
-		q.link(k)
+		q.link(p, k)
 	}
 }
 
@@ -130,16 +165,38 @@ func (q *queue) push(p *chunkPool, b []byte) {
 // was queued last, the two are one piece.
 func (q *queue) share(p *chunkPool, b []byte) {
 	q.size += len(b)
-	if t := q.tail; t != nil && t.shared && cap(t.b)-len(t.b) >= len(b) {
-		if behind := t.b[len(t.b) : len(t.b)+len(b)]; &behind[0] == &b[0] {
-			t.b = t.b[:len(t.b)+len(b)]
+	t := q.tail
+	if t == nil {
+		q.head = p.share(b)
+		q.tail = q.head
+		return
+	}
+	if t.refs > 0 && cap(t.b)-len(t.b) >= len(b) {
+		if both := t.b[:len(t.b)+len(b)]; &both[len(t.b)] == &b[0] {
+			if t.refs == 1 {
+				t.b = both
+				return
+			}
+			p.put(t)
+			q.head = p.share(both)
+			q.tail = q.head
 			return
 		}
 	}
-	q.link(p.share(b))
+	q.link(p, p.alone(b))
 }
 
-func (q *queue) link(k *chunk) {
+// own gives the queue a chunk of its own in place of one that others have too.
+func (q *queue) own(p *chunkPool) {
+	if k := q.head; k != nil && k.refs > 1 {
+		p.put(k)
+		q.head = p.alone(k.b)
+		q.tail = q.head
+	}
+}
+
+func (q *queue) link(p *chunkPool, k *chunk) {
+	q.own(p)
 	if q.tail == nil {
 		q.head = k
 	} else {
@@ -163,7 +220,10 @@ func (q *queue) advance(p *chunkPool, n int) {
 	q.size -= n
 	for k := q.head; k != nil; k = q.head {
 		if rest := len(k.b) - k.off; n < rest {
-			k.off += n
+			if n > 0 {
+				q.own(p)
+				q.head.off += n
+			}
 			return
 		} else {
 			n -= rest

@@ -20,9 +20,11 @@ type StreamHandler interface {
 // Stream is the loop's side of one connection. It is meant to be a field of
 // the connection, so that it costs no allocation. The zero value is closed.
 type Stream struct {
-	loop *Loop
 	h    StreamHandler
 	impl any // what a backend has beside these fields; with epoll, the splices it is in
+
+	// What a Send touches lies together, at the end.
+	loop *Loop
 	slot uint32
 	gen  uint32
 	fd   int32

@@ -9,17 +9,19 @@ import (
 // Conn is one WebSocket connection. It belongs to its loop: its methods may
 // be called only from callbacks that run there. Other goroutines use a [Ref].
 type Conn struct {
+	// What Group.Send looks at comes first, and is in one cache line.
 	jc       *jay.Conn
 	h        *Handler
-	in       parser
-	windows  *windows    // of takeover; nil without
-	groups   *membership // the first of the groups it is in
-	ending   *ending     // nil until a Close frame came or went, or something failed
 	agreed   agreement
-	control  controlRate
 	state    state
 	flags    flags
 	protocol uint8 // 1 + index in Handler.Subprotocols; 0: none
+
+	groups  *membership // the first of the groups it is in
+	in      parser
+	windows *windows // of takeover; nil without
+	ending  *ending  // nil until a Close frame came or went, or something failed
+	control controlRate
 }
 
 // state is where a connection is in its life. setState is the only function

@@ -16,9 +16,9 @@ type Group struct {
 	// CloseTryAgain: a client that misses messages should know.
 	OnSlow func(c *Conn) SlowPolicy
 
-	members  []*membership // nil: somebody who left while All went through them
-	gone     int           // how many are nil
-	yielding int           // calls of All under way
+	members  []*Conn // nil: somebody who left while the members were gone through
+	gone     int     // how many are nil
+	yielding int     // how often the members are being gone through
 }
 
 // SlowPolicy is what becomes of a message for a member that is slow.
@@ -32,7 +32,6 @@ const (
 
 // membership is one connection in one group. Those of a connection are a list.
 type membership struct {
-	c     *Conn
 	group *Group
 	index int // in group.members
 	next  *membership
@@ -44,9 +43,9 @@ func (g *Group) Add(c *Conn) {
 	if g.Has(c) || c.state == stateClosed {
 		return
 	}
-	m := &membership{c: c, group: g, index: len(g.members), next: c.groups}
+	m := &membership{group: g, index: len(g.members), next: c.groups}
 	c.groups = m
-	g.members = append(g.members, m)
+	g.members = append(g.members, c)
 }
 
 // Remove ends the membership of c and reports whether there was one.
@@ -70,10 +69,19 @@ func (g *Group) drop(m *membership) {
 		return
 	}
 	last := len(g.members) - 1
-	g.members[m.index] = g.members[last]
-	g.members[m.index].index = m.index
+	g.place(g.members[last], m.index)
 	g.members[last] = nil
 	g.members = g.members[:last]
+}
+
+// place puts the member c at index i.
+func (g *Group) place(c *Conn, i int) {
+	g.members[i] = c
+	for m := c.groups; m != nil; m = m.next {
+		if m.group == g {
+			m.index = i
+		}
+	}
 }
 
 // leaveAll ends all memberships of c.
@@ -103,7 +111,7 @@ func (g *Group) All(yield func(c *Conn) bool) {
 	g.yielding++
 	defer g.yielded()
 	for i := range len(g.members) {
-		if m := g.members[i]; m != nil && !yield(m.c) {
+		if c := g.members[i]; c != nil && !yield(c) {
 			return
 		}
 	}
@@ -114,10 +122,10 @@ func (g *Group) yielded() {
 	if g.yielding--; g.yielding > 0 || g.gone == 0 {
 		return
 	}
-	g.members = slices.DeleteFunc(g.members, func(m *membership) bool { return m == nil })
+	g.members = slices.DeleteFunc(g.members, func(c *Conn) bool { return c == nil })
 	g.gone = 0
-	for i, m := range g.members {
-		m.index = i
+	for i, c := range g.members {
+		g.place(c, i)
 	}
 }
 
@@ -130,12 +138,18 @@ func (g *Group) Send(m Message, except ...*Conn) (sent int, err error) {
 		return 0, err
 	}
 	var shared broadcast
-	g.All(func(c *Conn) bool {
-		if !excluded(c, except) && c.sendable() == nil && !g.slow(c) && shared.send(c, m) == nil {
+	maxUnsent := int(limit(int64(g.MaxUnsent), 1<<20, 1<<31-1))
+	g.yielding++ // OnSlow may change who is a member
+	defer g.yielded()
+	for i := range len(g.members) {
+		c := g.members[i]
+		switch {
+		case c == nil || c.sendable() != nil || excluded(c, except):
+		case c.jc.Buffered() > maxUnsent && g.leavesOut(c):
+		case shared.send(c, m) == nil:
 			sent++
 		}
-		return true
-	})
+	}
 	return sent, nil
 }
 
@@ -148,11 +162,9 @@ func excluded(c *Conn, except []*Conn) bool {
 	return false
 }
 
-// slow applies the policy to a member and reports whether it is left out.
-func (g *Group) slow(c *Conn) bool {
-	if c.jc.Buffered() <= int(limit(int64(g.MaxUnsent), 1<<20, 1<<31-1)) {
-		return false
-	}
+// leavesOut applies the policy to a slow member and reports whether it is left
+// out.
+func (g *Group) leavesOut(c *Conn) bool {
 	policy := CloseMember
 	if g.OnSlow != nil {
 		policy = g.OnSlow(c)
