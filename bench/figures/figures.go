@@ -15,6 +15,7 @@ type figure struct {
 	servers []server
 	goal    float64 // jay's value must not exceed it; 0: no goal
 	unit    string
+	missing string // why the goal is missed, for the report of a run in which it is
 	measure func(context.Context, *bench, figure, options) (result, error)
 	load    load                          // of CPU figures
 	codecs  func() []codec.Implementation // of message figures, in the place of servers

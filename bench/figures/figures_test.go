@@ -81,12 +81,16 @@ func TestVerdict(t *testing.T) {
 func TestRender(t *testing.T) {
 	met := result{figures[0], []value{{"floor", 1, "4.00 µs"}, {"jay", 1.2, "1.20 × floor"}}}
 	missed := result{figures[1], []value{{"jay", 2.1, "2.10 × floor"}}}
+	met.figure.missing, missed.figure.missing = "nothing is amiss", "the moon was full"
 	got := render([]string{"Date: today"}, []result{met, missed})
 	for _, want := range []string{"- Date: today\n", "## CPU per request\n", "Goal for jay: ≤ 1.25 × floor.", "| jay | 1.20 × floor |\n",
-		"Goal for jay: ≤ 2 × floor, **missed**."} {
+		"Goal for jay: ≤ 2 × floor, **missed**.", "| jay | 2.10 × floor |\n\nthe moon was full\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the report lacks %q:\n%s", want, got)
 		}
+	}
+	if strings.Contains(got, met.figure.missing) {
+		t.Errorf("a goal that was met is explained:\n%s", got)
 	}
 }
 

@@ -42,6 +42,9 @@ func render(about []string, results []result) string {
 		for _, v := range r.values {
 			fmt.Fprintf(&b, "| %s | %s |\n", v.server, v.text)
 		}
+		if r.missed(1) && r.figure.missing != "" {
+			fmt.Fprintf(&b, "\n%s\n", r.figure.missing)
+		}
 	}
 	return b.String()
 }
