@@ -2,18 +2,26 @@ package supervise
 
 import "fmt"
 
+// killVerdict says who is behind a SIGKILL; it is what the cause ends in.
+type killVerdict string
+
+const (
+	killedBySomebody killVerdict = "" // the master included
+	killedForMemory  killVerdict = " (out of memory)"
+	killedPerhaps    killVerdict = " (out of memory?)" // there is no telling
+)
+
 // exitCause says in words how a process ended. fatal and last are the telling
-// and the last line of its standard error, "" where there is none; killed says
-// that the master did it.
-func exitCause(code int, signal string, killed bool, fatal, last string) string {
+// and the last line of its standard error, "" where there is none.
+func exitCause(code int, signal string, verdict killVerdict, fatal, last string) string {
 	text := fatal
 	if text == "" {
 		text = last
 	}
 	text = printable(text, 200)
 	switch {
-	case signal == "killed" && !killed:
-		return "signal: killed (out of memory?)"
+	case signal == "killed":
+		return "signal: killed" + string(verdict)
 	case signal != "" && fatal != "":
 		return "signal: " + signal + ": " + text
 	case signal != "":

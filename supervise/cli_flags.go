@@ -37,6 +37,7 @@ type config struct {
 	group     string
 	watchdog  time.Duration
 	warning   time.Duration
+	memory    int64         // see Options.MemoryLimit
 	describe  time.Duration // deadline of a new file's self-description
 
 	daemon, quiet, noLimit bool
@@ -160,6 +161,8 @@ func (c *config) flagSet(o *Options, v *flagValues) (*flag.FlagSet, error) {
 	fs.DurationVar(&c.watchdog, "watchdog", o.Watchdog, "how long a callback may block a worker before another takes its place; negative is no limit (10s)")
 	fs.StringVar(&c.user, "user", o.User, "`USER` of the workers")
 	fs.StringVar(&c.group, "group", o.Group, "`GROUP` of the workers")
+	c.memory = o.MemoryLimit
+	fs.Var(sizeFlag{&c.memory}, "memory-limit", "`SIZE` that all processes may take together, shared out as GOMEMLIMIT; off (that of the control group)")
 	fs.StringVar(&v.admin, "admin", "", "`ADDR` of metrics and dashboard, in programs that have them")
 	fs.BoolVar(&c.daemon, "d", false, "start, restart: as a daemon")
 	fs.BoolVar(&c.quiet, "q", false, "no start table")

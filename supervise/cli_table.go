@@ -51,8 +51,12 @@ func printStart(w io.Writer, s Status, runDir string) {
 
 // printStatus prints the status as tables.
 func printStatus(w io.Writer, s Status, runDir string) {
-	fmt.Fprintf(w, "%s   pid %d   up %s   version %s   generation %d   loop %s   run directory %s\n\n", s.State, s.PID,
+	fmt.Fprintf(w, "%s   pid %d   up %s   version %s   generation %d   loop %s   run directory %s", s.State, s.PID,
 		age(time.Since(s.Started)), s.Version, s.Generation, or(s.Loop, "-"), runDir)
+	if s.MemoryLimitBytes > 0 {
+		fmt.Fprintf(w, "   memory limit %s", size(s.MemoryLimitBytes))
+	}
+	fmt.Fprint(w, "\n\n")
 	printLogState(w, s)
 	var rows [][]string
 	for _, p := range s.Programs {

@@ -126,6 +126,8 @@ type worker struct {
 	Drain      DrainReason `json:"drain"`
 	Leave      string      `json:"leave"` // why another has to take its place; "": it stays
 	Hung       bool        `json:"hung"`  // it serves nobody
+
+	MemoryLimit int64 `json:"memory_limit,omitempty"` // its GOMEMLIMIT from us in bytes; 0: none
 }
 
 // serves reports whether a worker, which may be nil, does what it is for.
@@ -294,6 +296,21 @@ func (s *state) allReady(fleet []*program) bool {
 		}
 	}
 	return true
+}
+
+// wantedWorkers counts the slots of the fleet that is, or is about to be, the
+// one that counts.
+func (s *state) wantedWorkers() int {
+	n := 0
+	for _, p := range s.next() {
+		n += len(p.Slots)
+	}
+	for _, p := range s.Programs {
+		if len(s.next()) == 0 || slices.Contains(s.Change.Kept, p.Spec.Name) {
+			n += len(p.Slots)
+		}
+	}
+	return n
 }
 
 // draining counts the generations that only drain.

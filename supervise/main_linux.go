@@ -128,6 +128,7 @@ func (m *master) beginLocked(started func(m *master, err error)) error {
 	}
 	m.report = func(err error) { started(m, err) }
 	m.logger.Info("start", "version", m.c.version, "run_dir", m.dir.path)
+	m.tellMemory()
 	return nil
 }
 
@@ -270,7 +271,7 @@ func awaitDaemon(c *config, pid int, f *os.File, logFile string) error {
 	var r startReport
 	if err != nil || json.Unmarshal(b, &r) != nil {
 		_, status, _ := sys.Reap(pid, true)
-		return fmt.Errorf("start: the daemon ended before it served (%s); see %s", exitCause(status.ExitStatus(), "", false, "", ""), logFile)
+		return fmt.Errorf("start: the daemon ended before it served (%s); see %s", exitCause(status.ExitStatus(), "", killedBySomebody, "", ""), logFile)
 	}
 	if r.Error != "" && r.Status.PID == 0 {
 		sys.Reap(pid, true) // it is ending

@@ -77,7 +77,7 @@ func (m *master) beginDescribe(token int, upgrade bool) error {
 		defer sys.Close(state)
 		files, info.State = append(files, state), 4
 	}
-	pid, err := m.spawn(file, files, info)
+	pid, err := m.spawn(file, files, info.environ())
 	if err != nil {
 		closeAll(file, resultR, outR)
 		return err
@@ -122,7 +122,11 @@ func (m *master) endDescribe(d *describing, b []byte, readErr error) {
 	d.output.finish()
 	m.describes = slices.DeleteFunc(m.describes, func(other *describing) bool { return other == d })
 	ev := evDescribed{Token: d.token, File: d.file, Same: d.same}
-	desc, err := d.judge(b, m.c.describe)
+	ended := ""
+	if len(b) == 0 {
+		ended = causeOf(d.status, m.kills.verdict(d.status, m.group), d.output)
+	}
+	desc, err := d.judge(b, m.c.describe, ended)
 	if err != nil {
 		sys.Close(d.file)
 		ev.Err = fmt.Errorf("new file %s: %w", m.path, err)
@@ -132,14 +136,15 @@ func (m *master) endDescribe(d *describing, b []byte, readErr error) {
 	m.step(ev)
 }
 
-// judge decides whether an answer is one to go on with.
-func (d *describing) judge(b []byte, limit time.Duration) (description, error) {
+// judge decides whether an answer is one to go on with. ended says how the
+// process ended instead of answering.
+func (d *describing) judge(b []byte, limit time.Duration, ended string) (description, error) {
 	var desc description
 	switch {
 	case len(b) == 0 && d.expired:
 		return desc, fmt.Errorf("it did not say within %v what its programs are", limit)
 	case len(b) == 0:
-		return desc, fmt.Errorf("it ended instead of saying what its programs are: %s", causeOf(d.status, false, d.output))
+		return desc, fmt.Errorf("it ended instead of saying what its programs are: %s", ended)
 	}
 	if err := json.Unmarshal(b, &desc); err != nil {
 		return desc, fmt.Errorf("what it says of its programs cannot be read: %w", err)

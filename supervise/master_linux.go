@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/internal/cgroup"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -48,6 +49,9 @@ type master struct {
 	boardFD   int
 	boardMap  *sys.SharedWords
 	null      int
+	memory    memoryPlan
+	group     *cgroup.Memory // ours; nil: not known
+	kills     memoryKills
 	activated []activated
 	notified  string // what the service manager was told last
 
@@ -64,8 +68,10 @@ type proc struct {
 	out, err *capture
 
 	unanswered int
-	garbled    uint      // messages that were none
-	heard      time.Time // the last answer
+	garbled    uint           // messages that were none
+	heard      time.Time      // the last answer
+	groups     string         // the worker's control groups
+	memory     *cgroup.Memory // those that account its memory; nil: not known
 	stats      Stats
 	heap       int64
 	logDropped int64
@@ -95,7 +101,7 @@ func newMaster(o *Options, c *config, path string) *master {
 	notify(signals)
 	return &master{
 		signals: signals, o: o, c: c, path: path, started: time.Now(), procs: map[uint32]*proc{}, events: make(chan any, 64),
-		hooks: make(chan func(), 1024), boardFD: -1, null: -1, report: func(error) {},
+		hooks: make(chan func(), 1024), kills: memoryKills{}, boardFD: -1, null: -1, report: func(error) {},
 	}
 }
 
@@ -133,6 +139,10 @@ func (m *master) prepare() error {
 		return err
 	}
 	m.board = &board{words: m.boardMap.Word}
+	m.memory = memoryPlanHere("/", m.c.memory)
+	if group, err := cgroup.MemoryOf("/", "self"); err == nil {
+		m.group = &group
+	}
 	go func() {
 		for fn := range m.hooks {
 			fn()

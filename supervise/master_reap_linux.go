@@ -45,11 +45,15 @@ func (m *master) buried(p *proc, status syscall.WaitStatus) {
 	delete(m.procs, p.w.ID)
 	m.board.clear(p.w.Cell)
 	m.forget(p.w.ID)
-	m.step(evExited{PID: p.w.PID, Cause: causeOf(status, p.w.Killed != "", p.err), Lines: p.err.tail})
+	verdict := killedBySomebody
+	if p.w.Killed == "" {
+		verdict = m.kills.verdict(status, p.memory)
+	}
+	m.step(evExited{PID: p.w.PID, Cause: causeOf(status, verdict, p.err), Lines: p.err.tail})
 }
 
 // causeOf says in words how a process ended.
-func causeOf(status syscall.WaitStatus, killed bool, stderr *capture) string {
+func causeOf(status syscall.WaitStatus, verdict killVerdict, stderr *capture) string {
 	signal := ""
 	if status.Signaled() {
 		signal = status.Signal().String()
@@ -61,7 +65,7 @@ func causeOf(status syscall.WaitStatus, killed bool, stderr *capture) string {
 	if n := len(stderr.tail); n > 0 {
 		last = stderr.tail[n-1]
 	}
-	return exitCause(status.ExitStatus(), signal, killed, stderr.fatal, last)
+	return exitCause(status.ExitStatus(), signal, verdict, stderr.fatal, last)
 }
 
 // reapStranger handles a status that wait4(-1) returned: somebody's orphan, or

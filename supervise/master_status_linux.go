@@ -110,6 +110,7 @@ func (m *master) everySecond() {
 			p.measure()
 		}
 	})
+	m.followMemory()
 	m.after(time.Second, m.everySecond)
 }
 
@@ -121,7 +122,8 @@ func (m *master) status(reply func(Status)) {
 func (m *master) snapshot(q *query) Status {
 	s := Status{
 		Version: m.c.version, PID: os.Getpid(), Started: m.started.Round(time.Millisecond), Generation: m.machine.Generation,
-		State: m.stateName(), Loop: m.c.loop, Programs: []ProgramStatus{}, Workers: []WorkerStatus{},
+		State: m.stateName(), Loop: m.c.loop, MemoryLimitBytes: m.memory.total,
+		Programs: []ProgramStatus{}, Workers: []WorkerStatus{},
 	}
 	s.LogDropped, s.LogError = m.sink.counted()
 	for _, p := range m.machine.Programs {
@@ -192,7 +194,7 @@ func (p *proc) row(late bool) WorkerStatus {
 	row := WorkerStatus{
 		Program: w.Program, Slot: w.Slot, PID: w.PID, Generation: w.Generation, State: string(w.State),
 		Started: w.StartedAt.Round(time.Millisecond), AgeSeconds: seconds(time.Since(w.StartedAt)), RSSBytes: rss(w.PID),
-		HeapBytes: p.heap, LogDropped: p.logDropped, CPUPercent: round(p.sample.percent), Stats: p.stats, RequestsPerSecond: round(p.sample.rps),
+		HeapBytes: p.heap, MemoryLimitBytes: w.MemoryLimit, LogDropped: p.logDropped, CPUPercent: round(p.sample.percent), Stats: p.stats, RequestsPerSecond: round(p.sample.rps),
 	}
 	if w.Hung || late && (w.State != workerStarting) && (stopped(w.PID) || time.Since(p.heard) > 1500*time.Millisecond) {
 		row.State = "silent"

@@ -58,7 +58,8 @@ func (m *master) start(w *worker, b *build, sockets []*socket) (int, error) {
 		files = append(files, r.ID)
 		info.Worker.Sockets = append(info.Worker.Sockets, r)
 	}
-	pid, err := m.spawn(b.File, files, info)
+	w.MemoryLimit = m.memory.each(m.machine.wantedWorkers())
+	pid, err := m.spawn(b.File, files, withMemoryLimit(info.environ(), w.MemoryLimit))
 	if err != nil {
 		closeAll(ctl, outR, errR)
 		return 0, err
@@ -69,12 +70,12 @@ func (m *master) start(w *worker, b *build, sockets []*socket) (int, error) {
 }
 
 // spawn executes an open program file with our arguments.
-func (m *master) spawn(file int, files []int, info bootInfo) (int, error) {
+func (m *master) spawn(file int, files []int, env []string) (int, error) {
 	if file < len(files) {
 		return 0, fmt.Errorf("start: descriptor %d of the program is overwritten by one of %d inherited; raise RLIMIT_NOFILE", file, len(files))
 	}
 	p := sys.Process{
-		Path: "/proc/self/fd/" + strconv.Itoa(file), Argv: os.Args, Env: withoutManager(info.environ()), Files: files, Credential: m.cred,
+		Path: "/proc/self/fd/" + strconv.Itoa(file), Argv: os.Args, Env: withoutManager(env), Files: files, Credential: m.cred,
 		NoNewPrivs: true,
 	}
 	return p.Start()
@@ -91,6 +92,7 @@ func (m *master) adopt(w *worker, pid, ctl, out, err int, outPartial, errPartial
 	p.out = newCapture(out, outPartial, output("stdout"))
 	p.err = newCapture(err, errPartial, output("stderr"))
 	m.procs[w.ID] = p
+	m.locate(p, pid)
 	m.listenTo(w.ID, p)
 }
 

@@ -29,6 +29,7 @@ func programMetrics() []metric[ProgramStatus] {
 func workerMetrics() []metric[WorkerStatus] {
 	return []metric[WorkerStatus]{
 		{"jay_worker_age_seconds", "gauge", "Time since the worker's start.", func(w WorkerStatus) float64 { return w.AgeSeconds }},
+		{"jay_worker_memory_limit_bytes", "gauge", "GOMEMLIMIT from the master; 0: none.", func(w WorkerStatus) float64 { return float64(w.MemoryLimitBytes) }},
 		{"jay_worker_rss_bytes", "gauge", "Resident memory.", func(w WorkerStatus) float64 { return float64(w.RSSBytes) }},
 		{"jay_worker_heap_bytes", "gauge", "Memory of heap objects.", func(w WorkerStatus) float64 { return float64(w.HeapBytes) }},
 		{"jay_worker_cpu_percent", "gauge", "Processor time lately; 100 is one processor.", func(w WorkerStatus) float64 { return w.CPUPercent }},

@@ -61,6 +61,13 @@ type Options struct {
 	// User and Group are whom the workers run as; empty means the master's own.
 	User, Group string
 
+	// MemoryLimit is how many bytes all processes together may take. The workers
+	// share it, less a tenth and at least 32 MiB for the master and the kernel:
+	// each gets its part as GOMEMLIMIT. Zero means the limit of the control
+	// group, where it has one; negative means that workers get no GOMEMLIMIT.
+	// One that is in the environment stays as it is.
+	MemoryLimit int64
+
 	// CoreDumps lets crashing workers leave core files, as large as the hard
 	// limit allows (ulimit -Hc) and where kernel.core_pattern says: a panic ends
 	// in SIGABRT then. They have the memory of the process in them, so there are

@@ -63,33 +63,35 @@ type ProgramStatus struct {
 
 // WorkerStatus is a worker's row in status.
 type WorkerStatus struct {
-	Program    string    `json:"program"`
-	Slot       int       `json:"slot"`
-	PID        int       `json:"pid"`
-	Generation int       `json:"generation"`
-	State      string    `json:"state"` // starting, ready, draining, backoff, failed, silent
-	Started    time.Time `json:"started"`
-	AgeSeconds float64   `json:"age_s"`
-	RSSBytes   int64     `json:"rss_bytes"`
-	HeapBytes  int64     `json:"heap_bytes"`
-	CPUPercent float64   `json:"cpu_percent"`
-	LogDropped int64     `json:"log_dropped"` // lines that its logger could not write
+	Program          string    `json:"program"`
+	Slot             int       `json:"slot"`
+	PID              int       `json:"pid"`
+	Generation       int       `json:"generation"`
+	State            string    `json:"state"` // starting, ready, draining, backoff, failed, silent
+	Started          time.Time `json:"started"`
+	AgeSeconds       float64   `json:"age_s"`
+	RSSBytes         int64     `json:"rss_bytes"`
+	HeapBytes        int64     `json:"heap_bytes"`
+	MemoryLimitBytes int64     `json:"memory_limit_bytes"` // its GOMEMLIMIT from the master; 0: none
+	CPUPercent       float64   `json:"cpu_percent"`
+	LogDropped       int64     `json:"log_dropped"` // lines that its logger could not write
 	Stats
 	RequestsPerSecond float64 `json:"requests_per_s"`
 }
 
 // Status is the body of GET /v1/status.
 type Status struct {
-	Version    string          `json:"version"`
-	PID        int             `json:"pid"`
-	Started    time.Time       `json:"started"`
-	Generation int             `json:"generation"`
-	State      string          `json:"state"` // running, degraded, reloading, stopping
-	Loop       string          `json:"loop"`
-	LogDropped int64           `json:"log_dropped"` // lines that are in no log, since the start
-	LogError   string          `json:"log_error"`   // why the log cannot be written now
-	Programs   []ProgramStatus `json:"programs"`
-	Workers    []WorkerStatus  `json:"workers"`
+	Version          string          `json:"version"`
+	PID              int             `json:"pid"`
+	Started          time.Time       `json:"started"`
+	Generation       int             `json:"generation"`
+	State            string          `json:"state"` // running, degraded, reloading, stopping
+	Loop             string          `json:"loop"`
+	MemoryLimitBytes int64           `json:"memory_limit_bytes"` // of all processes, from which the workers' follow; 0: none
+	Programs         []ProgramStatus `json:"programs"`
+	Workers          []WorkerStatus  `json:"workers"`
+	LogDropped       int64           `json:"log_dropped"` // lines that are in no log, since the start
+	LogError         string          `json:"log_error"`   // why the log cannot be written now
 }
 
 // ConnectionRow is a connection of some worker.

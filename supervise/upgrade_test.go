@@ -133,7 +133,7 @@ func TestMasterHooks(t *testing.T) {
 	eventually(t, "the killed worker is replaced", func() bool { return s.status().State == "running" && strings.Count(written(), "exit crash") == 3 })
 	s.must("stop")
 	want := "reload\nexit crash/0 1 planned=true exit 0\nreload\nexit crash/0 2 planned=true exit 0\n" +
-		"exit crash/0 3 planned=false signal: killed (out of memory?)\nexit crash/0 3 planned=true exit 0\nstop\n"
+		"exit crash/0 3 planned=false signal: killed\nexit crash/0 3 planned=true exit 0\nstop\n"
 	if got := written(); got != want {
 		t.Errorf("hooks:\n got %q\nwant %q", got, want)
 	}

@@ -112,6 +112,28 @@ func dumping() {
 	}}}).Main()
 }
 
+// leaking keeps 64 KiB for good with each request. Its workers may take so much
+// memory (MaxRSS).
+const leakingRSS = 128 << 20
+
+func leaking() {
+	var kept [][]byte // belongs to the loop
+	jay.Main(&jay.Server{
+		Name:    "leaking",
+		Addr:    "tcp://127.0.0.1:0",
+		Workers: 1,
+		MaxRSS:  leakingRSS,
+		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+			leak := make([]byte, 64<<10)
+			for i := 0; i < len(leak); i += 4096 {
+				leak[i] = 1
+			}
+			kept = append(kept, leak)
+			fmt.Fprintf(w, "ok %d\n", os.Getpid())
+		}),
+	})
+}
+
 // reloading is two servers that answer with how many reloads they have been
 // told of; the second one keeps its worker, which listens on a Unix socket too.
 func reloading() {
@@ -138,7 +160,7 @@ func reloading() {
 
 // ownPrograms are what the test binary becomes when JAY_E2E_PROGRAM says so.
 var ownPrograms = map[string]func(){
-	"counting": counting, "large": large, "logging": logging, "dumping": dumping, "mortal": mortal, "narrow": narrow, "reloading": reloading,
+	"counting": counting, "large": large, "logging": logging, "dumping": dumping, "mortal": mortal, "leaking": leaking, "narrow": narrow, "reloading": reloading,
 }
 
 const ownVariable = "JAY_E2E_PROGRAM"

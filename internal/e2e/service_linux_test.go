@@ -70,6 +70,7 @@ type status struct {
 	PID, Generation int
 	State           string
 	Loop            string
+	MemoryLimit     int64 `json:"memory_limit_bytes"`
 	Programs        []struct {
 		Name, Protocol        string
 		Addresses             []string
@@ -85,6 +86,8 @@ type workerStatus struct {
 	Program, State                string
 	Slot, PID                     int
 	Panics, Requests, Connections int
+	RSS                           int64   `json:"rss_bytes"`
+	MemoryLimit                   int64   `json:"memory_limit_bytes"`
 	BytesIn                       int     `json:"bytes_in"`
 	LogDropped                    int     `json:"log_dropped"`
 	AcceptErrors                  int     `json:"accept_errors"`

@@ -1,0 +1,128 @@
+package supervise
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/jay-go/jay/internal/cgroup"
+)
+
+// memoryPlanHere is the plan of this process, whose control groups are those
+// below root.
+func memoryPlanHere(root string, option int64) memoryPlan {
+	var limit int64
+	var dir string
+	if groups, err := cgroup.MemoryOf(root, "self"); err == nil {
+		limit, dir = groups.Limit()
+	}
+	return planMemory(os.Getenv("GOMEMLIMIT"), option, limit, dir)
+}
+
+// followMemory keeps the counts of kills, of the workers' groups and our own.
+func (m *master) followMemory() {
+	if m.group != nil {
+		m.kills.look(m.group, time.Now())
+	}
+	for _, p := range m.procs {
+		m.locate(p, p.w.PID)
+	}
+}
+
+// tellMemory says in the log what the workers' limits are.
+func (m *master) tellMemory() {
+	n := m.machine.wantedWorkers()
+	switch each := m.memory.each(n); {
+	case m.memory.user != "":
+		m.logger.Info("memory limit: GOMEMLIMIT of the environment stays as it is", "gomemlimit", m.memory.user)
+	case each == 0:
+	case m.memory.share(n) < leastMemory:
+		m.logger.Warn("memory limit: too little for so many workers", "limit", m.memory.total, "from", m.memory.from, "workers", n, "gomemlimit", each)
+	default:
+		m.logger.Info("memory limit", "limit", m.memory.total, "from", m.memory.from, "workers", n, "gomemlimit", each)
+	}
+}
+
+// memoryKills knows which kills for lack of memory have been told of, by group.
+// It belongs to the owner.
+type memoryKills map[string]*groupKills
+
+// groupKills counts the kills in one group. Every one of a worker is told of
+// once; those of other processes are forgotten after a while.
+type groupKills struct {
+	told   int64     // kills that are no worker's that is still to be reaped
+	seen   int64     // kills at the time
+	seenAt time.Time // of seen
+}
+
+// killForgotten is how long a worker that was killed may take to be reaped.
+const killForgotten = 5 * time.Second
+
+// look follows a group from now on. It is to be called again and again.
+func (k memoryKills) look(groups *cgroup.Memory, now time.Time) {
+	g := k[groups.Dir()]
+	if g != nil && now.Sub(g.seenAt) < killForgotten {
+		return
+	}
+	n, err := groups.Kills()
+	switch {
+	case err != nil:
+	case g == nil:
+		k[groups.Dir()] = &groupKills{told: n, seen: n, seenAt: now}
+	default:
+		g.told = max(g.told, g.seen)
+		g.seen, g.seenAt = n, now
+	}
+}
+
+// verdict tells whether a process of the group was killed for lack of memory,
+// where its status says that SIGKILL has ended it. groups may be nil: not known.
+func (k memoryKills) verdict(status syscall.WaitStatus, groups *cgroup.Memory) killVerdict {
+	switch {
+	case !status.Signaled() || status.Signal() != syscall.SIGKILL:
+		return killedBySomebody
+	case groups == nil:
+		return killedPerhaps
+	}
+	n, err := groups.Kills()
+	g := k[groups.Dir()]
+	switch {
+	case err != nil || g == nil:
+		return killedPerhaps
+	case n <= g.told:
+		return killedBySomebody
+	}
+	g.told++
+	return killedForMemory
+}
+
+// locate follows the control groups of a worker, which may be moved. Those of
+// one that exits are where it was.
+func (m *master) locate(p *proc, pid int) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return
+	}
+	if string(text) != p.groups && !exiting(pid) {
+		p.groups, p.memory = string(text), nil
+		if groups, err := cgroup.MemoryOf("/", strconv.Itoa(pid)); err == nil {
+			p.memory = &groups
+		}
+	}
+	if p.memory != nil {
+		m.kills.look(p.memory, time.Now())
+	}
+}
+
+// exiting reports a process that is ending or has ended.
+func exiting(pid int) bool {
+	const flagExiting = 0x4 // PF_EXITING
+	f := procStat(pid)
+	if len(f) < 7 {
+		return true
+	}
+	flags, err := strconv.ParseUint(string(f[6]), 10, 64)
+	return err != nil || flags&flagExiting != 0
+}
