@@ -97,7 +97,7 @@ func (s *Server) program() supervise.Program {
 	p := supervise.Program{
 		Name: s.name(), Protocol: s.protocol(), Listen: s.addrs(),
 		Count: s.Workers, ReusePort: s.ReusePort, Backlog: s.Backlog,
-		StartTimeout: s.StartTimeout, StopTimeout: s.StopTimeout,
+		Descriptors: s.descriptors(), StartTimeout: s.StartTimeout, StopTimeout: s.StopTimeout,
 		MaxRequests: s.MaxRequests, MaxAge: s.MaxAge, MaxRSS: s.MaxRSS,
 		NotReloadable: s.NotReloadable,
 		Run:           func(ctx context.Context, w *supervise.Worker) error { return s.runWorker(ctx, w, worker.Store) },

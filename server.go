@@ -178,12 +178,22 @@ func (s *Server) maxOutput() int   { return limit(s.MaxOutput, 64<<20) }
 func (s *Server) maxInput() int    { return limit(s.MaxInput, 10<<20) }
 func (s *Server) maxBuffered() int { return limit(s.MaxBuffered, 512<<20) }
 
-// maxConns leaves some descriptors for listeners, logs and files.
+// otherDescriptors is how many a worker needs beside those of its connections:
+// for listeners, logs and files.
+const otherDescriptors = 64
+
+// descriptors is how many a worker wants; 0 where it is as many as it may have.
+func (s *Server) descriptors() int {
+	if s.MaxConns <= 0 {
+		return 0
+	}
+	return s.MaxConns + otherDescriptors
+}
+
 func (s *Server) maxConns() int {
-	const reserve = 64
 	if s.MaxConns == 0 {
-		if n := maxDescriptors(); n > 2*reserve {
-			return n - reserve
+		if n := maxDescriptors(); n > 2*otherDescriptors {
+			return n - otherDescriptors
 		} else if n > 0 {
 			return n
 		}

@@ -18,7 +18,7 @@ const helpCommands = `  start        run in the foreground, or as a daemon with 
   connections  --json, --program NAME, --sort COLUMN
   top          status, again and again
   logs         the last lines of the log; -f: and those that come
-  check        say whether this command line would start
+  check        say whether this command line would start, and what to change
   version      print the version
   help         this text
   completion   bash, zsh or fish: a script for the shell

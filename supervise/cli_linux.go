@@ -150,22 +150,6 @@ func result(command string, detail map[string]any) string {
 	return command + " done"
 }
 
-// check says whether the command line would start.
-func check(c *config) error {
-	if _, err := credential(c.user, c.group); err != nil {
-		return err
-	}
-	for _, s := range c.specs() {
-		listen := strings.Join(s.Listen, " ")
-		if listen == "" {
-			listen = "no address"
-		}
-		fmt.Printf("%s: %s, %d workers\n", s.Name, listen, s.Count)
-	}
-	fmt.Println("ok")
-	return nil
-}
-
 // status prints the status; its exit code is the service's state (LSB).
 func status(c *config, client *Client) error {
 	if c.watch {

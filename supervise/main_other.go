@@ -29,6 +29,9 @@ func (o *Options) main() int {
 	case "completion":
 		return fail(prog, completion(o, c, os.Stdout))
 	case "check":
+		if err := validate(c.programs); err != nil {
+			return fail(prog, err)
+		}
 		fmt.Println("ok")
 	default:
 		return fail(prog, usagef("%s: there is no master to ask; on this system everything runs in one process", c.command))

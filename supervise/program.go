@@ -32,6 +32,11 @@ type Program struct {
 	// Backlog is the length of the accept queue; zero means 1024.
 	Backlog int
 
+	// Descriptors is how many descriptors one worker may want at the same time:
+	// check holds it against the limits. Zero means that it makes do with what
+	// it may have.
+	Descriptors int
+
 	// StartTimeout is how long a worker may take to be Ready. Zero means 10
 	// seconds; negative means no limit.
 	StartTimeout time.Duration
@@ -165,6 +170,9 @@ func (p *Program) validate() error {
 	}
 	if p.Backlog < 0 {
 		return fmt.Errorf("backlog is %d; write a positive number, or 0 for 1024", p.Backlog)
+	}
+	if p.Descriptors < 0 {
+		return fmt.Errorf("descriptors is %d; write a positive number, or 0 for what there is", p.Descriptors)
 	}
 	if p.MaxRequests < 0 || p.MaxAge < 0 || p.MaxRSS < 0 {
 		return fmt.Errorf("MaxRequests %d, MaxAge %v, MaxRSS %d; write positive limits, or 0 for none", p.MaxRequests, p.MaxAge, p.MaxRSS)

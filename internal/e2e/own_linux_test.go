@@ -134,6 +134,18 @@ func leaking() {
 	})
 }
 
+// crowded is a server that no machine has the descriptors for.
+func crowded() {
+	jay.Main(&jay.Server{
+		Name:     "crowded",
+		Addr:     "tcp://127.0.0.1:0",
+		Workers:  1,
+		MaxConns: 1_000_000_000,
+		Backlog:  2_000_000,
+		Handler:  http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { w.WriteString("ok") }),
+	})
+}
+
 // reloading is two servers that answer with how many reloads they have been
 // told of; the second one keeps its worker, which listens on a Unix socket too.
 func reloading() {
@@ -160,7 +172,8 @@ func reloading() {
 
 // ownPrograms are what the test binary becomes when JAY_E2E_PROGRAM says so.
 var ownPrograms = map[string]func(){
-	"counting": counting, "large": large, "logging": logging, "dumping": dumping, "mortal": mortal, "leaking": leaking, "narrow": narrow, "reloading": reloading,
+	"counting": counting, "crowded": crowded, "dumping": dumping, "large": large, "logging": logging,
+	"mortal": mortal, "leaking": leaking, "narrow": narrow, "reloading": reloading,
 }
 
 const ownVariable = "JAY_E2E_PROGRAM"

@@ -24,10 +24,6 @@ type ListenOptions struct {
 // network is tcp, udp or unix. A Unix path that exists must have been dealt
 // with before (UnlinkStale).
 func ListenSocket(network, address string, o ListenOptions) (int, error) {
-	kind := unix.SOCK_STREAM
-	if network == "udp" {
-		kind = unix.SOCK_DGRAM
-	}
 	if network == "unix" {
 		return listenUnix(address, o)
 	}
@@ -35,46 +31,53 @@ func ListenSocket(network, address string, o ListenOptions) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	fd, err := unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if errors.Is(err, unix.EAFNOSUPPORT) && wildcard {
-		domain, sa = unix.AF_INET, &unix.SockaddrInet4{Port: sa.(*unix.SockaddrInet6).Port}
-		fd, err = unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, domain, sa, err := newSocket(network, domain, sa, wildcard)
+	if err != nil {
+		return -1, err
+	}
+	err = bind(fd, domain, network, sa, o.ReusePort)
+	if err == nil && network != "udp" {
+		err = os.NewSyscallError("listen", unix.Listen(fd, o.Backlog))
 	}
 	if err != nil {
-		return -1, os.NewSyscallError("socket", err)
-	}
-	if err := bindAndListen(fd, domain, kind, sa, o); err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil
 }
 
-func bindAndListen(fd, domain, kind int, sa unix.Sockaddr, o ListenOptions) error {
+// newSocket makes a socket for an address. A wildcard is one of IPv4 where there
+// is no IPv6.
+func newSocket(network string, domain int, sa unix.Sockaddr, wildcard bool) (int, int, unix.Sockaddr, error) {
+	kind := unix.SOCK_STREAM
+	if network == "udp" {
+		kind = unix.SOCK_DGRAM
+	}
+	fd, err := unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if errors.Is(err, unix.EAFNOSUPPORT) && wildcard {
+		domain, sa = unix.AF_INET, &unix.SockaddrInet4{Port: sa.(*unix.SockaddrInet6).Port}
+		fd, err = unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	}
+	return fd, domain, sa, os.NewSyscallError("socket", err)
+}
+
+func bind(fd, domain int, network string, sa unix.Sockaddr, reusePort bool) error {
 	if domain == unix.AF_INET6 {
 		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0); err != nil {
 			return os.NewSyscallError("setsockopt IPV6_V6ONLY", err)
 		}
 	}
-	if kind == unix.SOCK_STREAM {
+	if network != "udp" {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 			return os.NewSyscallError("setsockopt SO_REUSEADDR", err)
 		}
 	}
-	if o.ReusePort {
+	if reusePort {
 		if err := SetReusePort(fd); err != nil {
 			return err
 		}
 	}
-	if err := unix.Bind(fd, sa); err != nil {
-		return os.NewSyscallError("bind", err)
-	}
-	if kind == unix.SOCK_STREAM {
-		if err := unix.Listen(fd, o.Backlog); err != nil {
-			return os.NewSyscallError("listen", err)
-		}
-	}
-	return nil
+	return os.NewSyscallError("bind", unix.Bind(fd, sa))
 }
 
 // Relisten changes the length of a listening socket's queue, and makes it
@@ -128,24 +131,9 @@ var ErrLive = errors.New("a live server listens on it")
 // UnlinkStale removes a Unix socket that nobody listens on. A path that does
 // not exist is fine; a live socket is ErrLive; anything else is left alone.
 func UnlinkStale(path string) error {
-	fi, err := os.Lstat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	stale, err := StaleUnix(path)
+	if !stale {
 		return err
-	}
-	if fi.Mode()&os.ModeSocket == 0 {
-		return fmt.Errorf("%s exists and is not a socket", path)
-	}
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return os.NewSyscallError("socket", err)
-	}
-	defer unix.Close(fd)
-	err = unix.Connect(fd, &unix.SockaddrUnix{Name: path})
-	if !errors.Is(err, unix.ECONNREFUSED) {
-		return ErrLive // connected, or its queue is full, or it is of another type
 	}
 	return os.Remove(path)
 }
