@@ -38,21 +38,17 @@ func newControlServer(m *master, fd int) (*controlServer, error) {
 }
 
 func (c *controlServer) open() error {
-	dup, err := sys.DupFD(c.fd)
+	ln, err := newControlListener(c.fd)
 	if err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
-	f := os.NewFile(uintptr(dup), controlName)
-	defer f.Close()
-	if c.ln, err = net.FileListener(f); err != nil { // another duplicate; closing it leaves the path
-		return fmt.Errorf("control socket: %w", err)
-	}
+	c.ln = ln
 	c.ending, c.done = make(chan struct{}), make(chan struct{})
 	server := &http.Server{
 		Handler: c.guard(c.routes()), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second,
 		MaxHeaderBytes: 16 << 10,
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
-			uid, pid, err := sys.PeerCred(conn.(*net.UnixConn))
+			uid, pid, err := sys.PeerCred(conn.(*controlConn).UnixConn)
 			if err != nil {
 				uid = -1
 			}

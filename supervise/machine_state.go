@@ -78,6 +78,8 @@ type program struct {
 	Restarts int         `json:"restarts"`
 	LastExit string      `json:"last_exit"`
 	Retries  []instant   `json:"retries"` // when unhealthy slots were, or will be, started again
+
+	Unstartable string `json:"unstartable,omitempty"` // why the last start made no process; "": it did
 }
 
 // slotState says why a slot has no worker.

@@ -19,14 +19,33 @@ func (m *machine) fillSlots() {
 				continue
 			}
 			sl.State = slotWanted
-			if err := m.start(p, i, m.Generation); err != nil {
-				m.world.log(slog.LevelError, "start worker", "program", p.Spec.Name, "slot", i, "error", err)
+			err := m.start(p, i, m.Generation)
+			m.tellStart(p, i, err)
+			if err != nil {
 				p.LastExit = "start: " + err.Error()
 				sl.Streak = min(sl.Streak, startLimit-2) // no fault of the program's: never give up
 				m.backOff(p, sl)
 			}
 		}
 	}
+}
+
+// tellStart logs that workers of a program cannot be started, once for each
+// reason in turn, and that they can be again.
+func (m *machine) tellStart(p *program, slot int, err error) {
+	reason := ""
+	if err != nil {
+		reason = err.Error()
+	}
+	switch {
+	case reason == p.Unstartable:
+		return
+	case err != nil:
+		m.world.log(slog.LevelError, "start worker", "program", p.Spec.Name, "slot", slot, "error", err, "again", "with backoff")
+	default:
+		m.world.log(slog.LevelInfo, "workers can be started again", "program", p.Spec.Name)
+	}
+	p.Unstartable = reason
 }
 
 // vacant reports whether a slot wants a process: it has none, or one that has

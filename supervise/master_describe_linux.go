@@ -45,7 +45,7 @@ type describing struct {
 // with a deadline.
 func (m *master) describe(token int, upgrade bool) {
 	if err := m.beginDescribe(token, upgrade); err != nil {
-		m.local = append(m.local, evDescribed{Token: token, Err: fmt.Errorf("new file %s: %w", m.path, err)})
+		m.local = append(m.local, evDescribed{Token: token, Err: fmt.Errorf("new file %s: %w", m.path, scarce(err))})
 	}
 }
 

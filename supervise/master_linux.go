@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -52,6 +53,7 @@ type master struct {
 	memory    memoryPlan
 	group     *cgroup.Memory // ours; nil: not known
 	kills     memoryKills
+	starter   *sys.Starter
 	activated []activated
 	notified  string // what the service manager was told last
 
@@ -127,6 +129,10 @@ func (m *master) prepare() error {
 	if err := m.restrain(); err != nil {
 		return err
 	}
+	if m.starter, err = sys.NewStarter(); err != nil {
+		return err
+	}
+	sys.SpareThreads(spareThreads())
 	if m.null, err = syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0); err != nil {
 		return fmt.Errorf("open /dev/null: %w", err)
 	}
@@ -150,6 +156,11 @@ func (m *master) prepare() error {
 	}()
 	return nil
 }
+
+// spareThreads is how many threads the master has at least: all that it runs on
+// at a time, and some that wait for the kernel. It has to live through times in
+// which no thread is to be had.
+func spareThreads() int { return min(runtime.GOMAXPROCS(0), 16) + 8 }
 
 // logFile is the path of the log; "" is standard error.
 func (m *master) logFile() string {
@@ -405,6 +416,7 @@ func (m *master) shutdown() int {
 		m.logger.Error("restart", "error", m.execState(m.path, m.save(true)))
 		code = 1
 	}
+	m.starter.Close()
 	m.logger.Info("stopped")
 	m.sink.close(time.Second)
 	m.dir.release()

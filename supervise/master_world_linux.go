@@ -24,9 +24,30 @@ func (m *master) jitter(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5+1)
 }
 
-// start runs the build's file as a worker. The numbers of its descriptors are
-// the indices in files.
 func (m *master) start(w *worker, b *build, sockets []*socket) (int, error) {
+	pid, err := m.startProcess(w, b, sockets)
+	return pid, scarce(err)
+}
+
+// scarce says of an error of starting a process what there is too little of. It
+// is the same for every call that comes to that.
+func scarce(err error) error {
+	switch {
+	case isErrno(err, syscall.EAGAIN):
+		return fmt.Errorf("%w: there are too many processes (ulimit -u, pids.max of the control group, kernel.threads-max)", syscall.EAGAIN)
+	case isErrno(err, syscall.ENOMEM):
+		return fmt.Errorf("fork: %w", syscall.ENOMEM)
+	case isErrno(err, syscall.EMFILE):
+		return fmt.Errorf("%w: the master has used up its own (RLIMIT_NOFILE)", syscall.EMFILE)
+	case isErrno(err, syscall.ENFILE):
+		return fmt.Errorf("%w: the machine has no more (fs.file-max)", syscall.ENFILE)
+	}
+	return err
+}
+
+// startProcess runs the build's file as a worker. The numbers of its
+// descriptors are the indices in files.
+func (m *master) startProcess(w *worker, b *build, sockets []*socket) (int, error) {
 	ctl, ctlChild, err := sys.PacketPair()
 	if err != nil {
 		return 0, err
@@ -76,9 +97,8 @@ func (m *master) spawn(file int, files []int, env []string) (int, error) {
 	}
 	p := sys.Process{
 		Path: "/proc/self/fd/" + strconv.Itoa(file), Argv: os.Args, Env: withoutManager(env), Files: files, Credential: m.cred,
-		NoNewPrivs: true,
 	}
-	return p.Start()
+	return m.starter.Start(&p)
 }
 
 // adopt begins to listen to a worker's process.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -19,32 +18,11 @@ type Process struct {
 	Files      []int // what become its descriptors 0, 1, 2, …
 	Credential *syscall.Credential
 	NewSession bool // otherwise it gets a process group of its own
-	NoNewPrivs bool // no exec gives it, or what it starts, more rights than it has
 }
 
 // Start forks and executes. The child has the descriptors of Files, and those
 // that this process has inherited unless CloseOnExec was called.
 func (p *Process) Start() (pid int, err error) {
-	if !p.NoNewPrivs {
-		return p.start()
-	}
-	// The attribute belongs to a thread, for ever, and is inherited: a thread
-	// of the child's own has it, and ends with its goroutine.
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		if err = unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-			err = os.NewSyscallError("prctl PR_SET_NO_NEW_PRIVS", err)
-			return
-		}
-		pid, err = p.start()
-	}()
-	<-done
-	return pid, err
-}
-
-func (p *Process) start() (pid int, err error) {
 	files := make([]uintptr, len(p.Files))
 	for i, fd := range p.Files {
 		files[i] = uintptr(fd)
@@ -222,6 +200,13 @@ func DupAbove(fd, n int) (int, error) {
 	}
 	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, n)
 	return dup, os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", err)
+}
+
+// Readable reports whether there is something to read, or to accept, now.
+func Readable(fd int) bool {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0
 }
 
 // AwaitHangup blocks until the other end of a pipe or socket is closed.
