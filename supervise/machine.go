@@ -28,8 +28,8 @@ type world interface {
 	// cannot take it is not waited for.
 	send(w *worker, m message, sockets []*socket)
 
-	// open binds a socket and returns its handle and the address as bound.
-	open(program string, key socketKey, backlog int, reusePort bool) (id int, bound string, err error)
+	// open binds a socket. The machine fills in Key.
+	open(program string, key socketKey, backlog int, reusePort bool) (*socket, error)
 	// share lets further sockets bind the address of an open one.
 	share(id int) error
 	close(s *socket)

@@ -129,15 +129,15 @@ func (f *fakeWorld) send(w *worker, m message, sockets []*socket) {
 	}
 }
 
-func (f *fakeWorld) open(_ string, key socketKey, _ int, reusePort bool) (int, string, error) {
+func (f *fakeWorld) open(_ string, key socketKey, _ int, reusePort bool) (*socket, error) {
 	for _, s := range f.Sockets {
 		if s.Key.Addr == key.Addr && !(s.Share && reusePort) {
-			return 0, "", errors.New("address already in use")
+			return nil, errors.New("address already in use")
 		}
 	}
 	f.NextFD++
 	f.Sockets = append(f.Sockets, fakeSocket{FD: f.NextFD, Key: key, Share: reusePort})
-	return f.NextFD, key.Addr, nil
+	return &socket{ID: f.NextFD, Addr: key.Addr}, nil
 }
 
 func (f *fakeWorld) share(id int) error {

@@ -141,11 +141,11 @@ func (m *machine) obtain(p *program, key socketKey, text string, perSlot bool) (
 			at.Addr = m.Sockets[j].Addr
 		}
 	}
-	id, bound, err := m.world.open(p.Spec.Name, at, p.Spec.Backlog, perSlot)
+	s, err := m.world.open(p.Spec.Name, at, p.Spec.Backlog, perSlot)
 	if err != nil {
 		return nil, fmt.Errorf("listen %s: %w", text, err)
 	}
-	s := &socket{ID: id, Key: key, Addr: bound}
+	s.Key = key
 	m.Sockets = append(m.Sockets, s)
 	return s, nil
 }

@@ -141,6 +141,9 @@ type socket struct {
 	Key        socketKey `json:"key"`
 	Addr       string    `json:"addr"` // as bound
 	Configured string    `json:"-"`    // as its program writes it; in socketsOf only
+
+	Dev uint64 `json:"dev,omitempty"` // with Ino: the file of a Unix socket that we have made
+	Ino uint64 `json:"ino,omitempty"`
 }
 
 // socketKey says which sockets are the same across reloads. Slot is 0 for the

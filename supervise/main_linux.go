@@ -48,7 +48,10 @@ func (o *Options) main() int {
 func describeSelf(c *config, err error) int {
 	d := description{Version: descriptionVersion}
 	if err == nil && boot.State != 0 {
-		_, err = readState(boot.State)
+		var s savedMaster
+		if s, err = readState(boot.State); err == nil {
+			err = rehearse(c, s)
+		}
 		d.State = err == nil
 	}
 	if err != nil {
@@ -205,9 +208,12 @@ func runForeground(o *Options, c *config) error {
 			return
 		}
 		printStart(os.Stdout, m.snapshot(&query{}), m.dir.path)
-		if err == nil {
-			fmt.Fprintln(os.Stdout, "ready")
+		ready := func() { fmt.Fprintln(os.Stdout, "ready") }
+		if err != nil {
+			m.late = ready // it goes on trying
+			return
 		}
+		ready()
 	})
 }
 

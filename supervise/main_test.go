@@ -124,7 +124,11 @@ func testServices() map[string]func() *supervise.Options {
 }
 
 func options(programs ...supervise.Program) *supervise.Options {
-	return &supervise.Options{Version: or(mode(), "test"), Programs: programs}
+	o := &supervise.Options{Version: or(mode(), "test"), Programs: programs}
+	if mode() == "no user" {
+		o.User = "no-such-user"
+	}
+	return o
 }
 
 func or(s, def string) string {
@@ -204,6 +208,13 @@ func crashProgram(how string) supervise.Program {
 				select {}
 			case "error":
 				return errors.New("the database is on fire")
+			case "first": // and only the first
+				if os.Mkdir(os.Getenv("OUT"), 0o700) == nil {
+					os.Exit(7)
+				}
+				w.Ready()
+				<-ctx.Done()
+				return nil
 			case "late": // Ready, then gone
 				w.Ready()
 				time.Sleep(50 * time.Millisecond)

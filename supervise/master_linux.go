@@ -58,6 +58,7 @@ type master struct {
 	notified  string // what the service manager was told last
 
 	report   func(error) // tells who started us; nil once done
+	late     func()      // called once, when all are ready after a report that they were not
 	quieting bool        // the control server is ending, for an exec
 	happened fanOut      // what happens, as events
 	told     string      // the state that was last among them
@@ -366,6 +367,10 @@ func (m *master) reopenLogs() error {
 // reportStart tells who started the master how the first start went, once.
 func (m *master) reportStart() {
 	if m.report == nil {
+		if m.late != nil && m.machine.allReady(m.machine.Programs) {
+			m.late()
+			m.late = nil
+		}
 		return
 	}
 	if m.machine.allReady(m.machine.Programs) {

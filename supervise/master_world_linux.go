@@ -159,21 +159,21 @@ func (m *master) send(w *worker, msg message, sockets []*socket) {
 	}
 }
 
-func (m *master) open(program string, key socketKey, backlog int, reusePort bool) (int, string, error) {
+func (m *master) open(program string, key socketKey, backlog int, reusePort bool) (*socket, error) {
 	a, err := addr.Parse(key.Addr)
 	if err != nil {
-		return -1, "", err
+		return nil, err
 	}
 	if key.Slot == 0 {
 		if fd, bound, err := m.openActivated(program, a, backlog, reusePort); fd >= 0 || err != nil {
-			return fd, bound, err
+			return &socket{ID: fd, Addr: bound}, err
 		}
 	}
 	network, address := a.Network()
 	o := sys.ListenOptions{Backlog: backlog, ReusePort: reusePort, Mode: 0o660, UID: -1, GID: -1}
 	if network == "unix" {
 		if err := sys.UnlinkStale(address); err != nil {
-			return -1, "", err
+			return nil, err
 		}
 		if m.cred != nil {
 			o.UID, o.GID = int(m.cred.Uid), int(m.cred.Gid)
@@ -181,21 +181,28 @@ func (m *master) open(program string, key socketKey, backlog int, reusePort bool
 	}
 	fd, err := sys.ListenSocket(network, address, o)
 	if err != nil {
-		return -1, "", err
+		return nil, err
 	}
 	bound, err := sys.BoundAddr(fd)
 	if err != nil {
 		sys.Close(fd)
-		return -1, "", err
+		return nil, err
 	}
-	return fd, boundName(a, bound), nil
+	s := &socket{ID: fd, Addr: boundName(a, bound)}
+	if network == "unix" {
+		file := sys.FileAt(address)
+		s.Dev, s.Ino = file.Dev, file.Ino
+	}
+	return s, nil
 }
 
 func (m *master) share(id int) error { return sys.SetReusePort(id) }
 
 func (m *master) close(s *socket) {
-	if a, err := addr.Parse(s.Addr); err == nil && a.Scheme == addr.Unix && !m.isActivated(a.Path) {
-		os.Remove(a.Path) // may have been removed by somebody
+	if a, err := addr.Parse(s.Addr); err == nil && a.Scheme == addr.Unix {
+		if err := sys.RemoveFile(a.Path, sys.FileID{Dev: s.Dev, Ino: s.Ino}); err != nil {
+			m.logger.Warn("remove socket", "address", s.Addr, "error", err)
+		}
 	}
 	sys.Close(s.ID)
 }

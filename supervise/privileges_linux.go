@@ -134,6 +134,11 @@ func credential(name, group string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, fmt.Errorf("run workers as user %q, group %q: only root can switch; start as root or leave the flags out", name, group)
 	}
+	return lookUp(name, group)
+}
+
+// lookUp is credential without a look at who we are.
+func lookUp(name, group string) (*syscall.Credential, error) {
 	c := &syscall.Credential{Uid: uint32(os.Getuid()), Gid: uint32(os.Getgid())}
 	if name != "" {
 		u, err := user.Lookup(name)

@@ -43,7 +43,8 @@ func (s Socket) PacketConn() (net.PacketConn, error) {
 
 func (s Socket) datagram() bool { return strings.HasPrefix(s.Addr, "udp://") }
 
-// Close closes the descriptor and removes a Unix socket's path that Listen made.
+// Close closes the descriptor and removes a Unix socket's path that Listen made,
+// unless another socket has taken the path since.
 // A worker need not close its sockets.
 func (s Socket) Close() error { return s.h.close() }
 

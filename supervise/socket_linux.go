@@ -11,9 +11,10 @@ import (
 
 // handle owns one raw descriptor. Any goroutine may use it.
 type handle struct {
-	mu   sync.Mutex
-	n    int    // guarded by mu; -1 once closed
-	path string // of a Unix socket that is removed at close; "" otherwise
+	mu    sync.Mutex
+	n     int        // guarded by mu; -1 once closed
+	path  string     // of a Unix socket that is removed at close; "" otherwise
+	inode sys.FileID // of path
 }
 
 // newHandle takes over a descriptor that somebody else opened.
@@ -37,7 +38,7 @@ func openHandle(a addr.Addr, backlog int, reusePort bool) (*handle, string, erro
 	}
 	h := newHandle(fd)
 	if network == "unix" {
-		h.path = address
+		h.path, h.inode = address, sys.FileAt(address)
 	}
 	return h, bound, nil
 }
@@ -57,7 +58,7 @@ func (h *handle) close() error {
 	fd := h.n
 	h.n = -1
 	if h.path != "" {
-		os.Remove(h.path) // may be gone already, which is what we want
+		_ = sys.RemoveFile(h.path, h.inode) // what cannot be removed is stale, which the next start sees
 	}
 	return sys.Close(fd)
 }

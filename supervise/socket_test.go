@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/jay-go/jay/internal/needs"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -51,6 +52,36 @@ func TestListenAnswersOnEveryScheme(t *testing.T) {
 				t.Errorf("read %q, %v", b, err)
 			}
 		})
+	}
+}
+
+func TestCloseLeavesAnothersPath(t *testing.T) {
+	needs.Linux(t) // elsewhere package net removes the path
+	path := filepath.Join(t.TempDir(), "x.sock")
+	sockets, err := supervise.Listen([]string{"unix://" + path}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	next, err := supervise.Listen([]string{"unix://" + path}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sockets[0].Close(); err != nil {
+		t.Error(err)
+	}
+	if c, err := net.Dial("unix", path); err != nil {
+		t.Errorf("the path of the second socket, when the first is closed: %v", err)
+	} else {
+		c.Close()
+	}
+	if err := next[0].Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(path); !os.IsNotExist(err) {
+		t.Errorf("the path when both are closed: %v", err)
 	}
 }
 

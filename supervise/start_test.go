@@ -4,6 +4,7 @@ package supervise_test
 
 import (
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -72,6 +73,45 @@ func TestDaemonKeepsNothing(t *testing.T) {
 		t.Errorf("somebody has the pipe of who started the daemon: %q, %v", b, err)
 	}
 	mustGet(t, s.addr())
+}
+
+// TestReadyAtTheSecondTry: a foreground start says that it is ready also when
+// that was not the case at first.
+func TestReadyAtTheSecondTry(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "crash", "CRASH=first", "OUT="+filepath.Join(t.TempDir(), "tried")).start()
+	out := s.output.String()
+	table, ready := strings.Index(out, "0 of 1 ready"), strings.Index(out, "\nready\n")
+	if table < 0 || ready < table || strings.Count(out, "\nready\n") != 1 {
+		t.Errorf("want the table with a worker that is not ready, then, once, ready: %s", out)
+	}
+}
+
+// TestUnixPathOfSomebodyElse: a service that ends leaves a socket alone that has
+// taken the place of its own, also after an upgrade; its own is removed.
+func TestUnixPathOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	dir := tempDir(t)
+	own, lost := filepath.Join(dir, "own"), filepath.Join(dir, "lost")
+	s := newService(t, "http").start("--listen", "unix://"+own, "--listen", "unix://"+lost)
+	if err := os.Remove(lost); err != nil {
+		t.Fatal(err)
+	}
+	other, err := net.Listen("unix", lost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	s.must("upgrade")
+	s.must("stop")
+	if _, err := os.Lstat(own); !os.IsNotExist(err) {
+		t.Errorf("its own path after the stop: %v", err)
+	}
+	c, err := net.Dial("unix", lost)
+	if err != nil {
+		t.Fatalf("somebody else's: %v", err)
+	}
+	c.Close()
 }
 
 func TestDaemon(t *testing.T) {

@@ -69,11 +69,6 @@ func (m *master) openActivated(program string, a addr.Addr, backlog int, reusePo
 	return fd, boundName(a, s.Bound), nil
 }
 
-// isActivated reports whether the path of a socket is the service manager's.
-func (m *master) isActivated(path string) bool {
-	return slices.ContainsFunc(m.activated, func(s activated) bool { return s.Bound == path })
-}
-
 // tellManager tells the service manager what the service is doing, when that
 // has changed (sd_notify(3)). Without one it does nothing.
 func (m *master) tellManager() {

@@ -34,6 +34,26 @@ func TestUpgradeAndBack(t *testing.T) {
 	}
 }
 
+// TestUpgradeThatCouldNotContinue: what would end the new master after the exec
+// is found before it, and nothing happens.
+func TestUpgradeThatCouldNotContinue(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "http")
+	s.install("good")
+	s.start()
+	before := s.status()
+	s.install("no user")
+	out, code := s.run("upgrade")
+	if code != 1 || !strings.Contains(out, "no-such-user: there is no such user") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	after := s.status()
+	if after.PID != before.PID || after.Generation != 1 || after.Workers[0].PID != before.Workers[0].PID {
+		t.Errorf("before %+v, afterwards %+v", before, after)
+	}
+	mustGet(t, s.addr())
+}
+
 // TestExecThatFails: the new file has described itself and cannot be executed
 // when it comes to it, because somebody writes to it. Everything goes on, signals
 // and the control API included, and a later upgrade succeeds.

@@ -125,6 +125,30 @@ func listenUnix(path string, o ListenOptions) (int, error) {
 	return fd, nil
 }
 
+// FileID tells a file from others that have had its path. The zero value is none.
+type FileID struct {
+	Dev uint64 `json:"dev"`
+	Ino uint64 `json:"ino"`
+}
+
+// FileAt is the file at a path, links not followed; zero where there is none.
+func FileAt(path string) FileID {
+	var st unix.Stat_t
+	if unix.Lstat(path, &st) != nil {
+		return FileID{}
+	}
+	return FileID{Dev: uint64(st.Dev), Ino: st.Ino}
+}
+
+// RemoveFile removes a path that still is the file: another that has taken its
+// place stays.
+func RemoveFile(path string, id FileID) error {
+	if id == (FileID{}) || FileAt(path) != id {
+		return nil
+	}
+	return os.Remove(path)
+}
+
 // ErrLive says that a Unix socket's path has a process listening on it.
 var ErrLive = errors.New("a live server listens on it")
 
