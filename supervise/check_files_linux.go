@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -99,12 +100,12 @@ func (k *checker) checkLog() {
 	dir := filepath.Dir(path)
 	fi, err := os.Stat(path)
 	switch {
+	case isLink(path) && !strings.HasPrefix(filepath.Clean(path), "/dev/"):
+		k.say(checkError, area, path+" is a symbolic link, which is not followed: whoever may write "+dir+" could point it anywhere", "name the file itself")
 	case errors.Is(err, os.ErrNotExist):
 		k.mayMakeLog(path, dir)
 	case err == nil && fi.IsDir():
 		k.say(checkError, area, path+" is a directory", "choose another --log-file")
-	case err == nil && fi.Mode()&os.ModeNamedPipe != 0:
-		k.say(checkWarning, area, path+" is a pipe: a start waits until somebody reads it", "start its reader first")
 	default:
 		if err == nil {
 			err = sys.MayWrite(path)
@@ -113,8 +114,17 @@ func (k *checker) checkLog() {
 			k.say(checkError, area, fmt.Sprintf("%s cannot be written: %v", path, err), "choose another --log-file", ownIt(path))
 			return
 		}
+		if fi.Mode()&os.ModeNamedPipe != 0 {
+			k.ok(area, "%s is a pipe: lines that nobody reads are dropped, and counted, when it is full", path)
+			return
+		}
 		k.ok(area, "%s", path)
 	}
+}
+
+func isLink(path string) bool {
+	fi, err := os.Lstat(path)
+	return err == nil && fi.Mode()&os.ModeSymlink != 0
 }
 
 func (k *checker) mayMakeLog(path, dir string) {

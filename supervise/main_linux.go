@@ -149,7 +149,7 @@ func continueMaster(o *Options, c *config) error {
 		m.run()
 		return finished(m)
 	}
-	m.daemon, m.activated = s.Daemon, s.Activated
+	m.daemon, m.activated, m.shield = s.Daemon, s.Activated, s.Shield
 	for _, a := range m.activated {
 		if err := sys.KeepOnExec(a.FD, false); err != nil {
 			return err

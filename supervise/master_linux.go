@@ -54,6 +54,7 @@ type master struct {
 	group     *cgroup.Memory // ours; nil: not known
 	kills     memoryKills
 	starter   *sys.Starter
+	shield    shield
 	activated []activated
 	notified  string // what the service manager was told last
 
@@ -146,6 +147,7 @@ func (m *master) prepare() error {
 		return err
 	}
 	m.board = &board{words: m.boardMap.Word}
+	m.shield.raise()
 	m.memory = memoryPlanHere("/", m.c.memory)
 	if group, err := cgroup.MemoryOf("/", "self"); err == nil {
 		m.group = &group

@@ -31,6 +31,7 @@ type savedMaster struct {
 	LogUntold  int64 `json:"log_untold"`  // of these, those that it does not tell of
 
 	Activated []activated `json:"activated"`
+	Shield    shield      `json:"shield"`
 }
 
 type savedProc struct {
@@ -47,7 +48,7 @@ type savedProc struct {
 func (m *master) save(fresh bool) savedMaster {
 	s := savedMaster{
 		Version: stateVersion, Fresh: fresh, State: m.machine.state, Board: m.boardFD, Daemon: m.daemon, RunDir: m.dir.path, Started: m.started,
-		Control: -1, Activated: m.activated,
+		Control: -1, Activated: m.activated, Shield: m.shield,
 	}
 	onFD(m.dir.lock, func(fd int) error { s.Lock = fd; return nil })
 	for _, line := range m.sink.last(200) {
@@ -227,7 +228,7 @@ func (m *master) execState(path string, s savedMaster) error {
 // continueFrom takes over from the master that has executed us.
 func (m *master) continueFrom(s savedMaster) error {
 	m.daemon, m.started, m.report = s.Daemon, s.Started, nil
-	m.boardFD, m.activated = s.Board, s.Activated
+	m.boardFD, m.activated, m.shield = s.Board, s.Activated, s.Shield
 	if err := cloexec(s); err != nil {
 		return err
 	}

@@ -98,7 +98,13 @@ func (m *master) spawn(file int, files []int, env []string) (int, error) {
 	p := sys.Process{
 		Path: "/proc/self/fd/" + strconv.Itoa(file), Argv: os.Args, Env: withoutManager(env), Files: files, Credential: m.cred,
 	}
-	return m.starter.Start(&p)
+	pid, err := m.starter.Start(&p)
+	if err == nil {
+		if err := m.shield.exclude(pid); err != nil {
+			m.logger.Error("a process would never be killed for lack of memory", "worker_pid", pid, "error", err)
+		}
+	}
+	return pid, err
 }
 
 // adopt begins to listen to a worker's process.

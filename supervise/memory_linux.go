@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/internal/cgroup"
+	"github.com/jay-go/jay/internal/sys"
 )
 
 // memoryPlanHere is the plan of this process, whose control groups are those
@@ -19,6 +20,33 @@ func memoryPlanHere(root string, option int64) memoryPlan {
 		limit, dir = groups.Limit()
 	}
 	return planMemory(os.Getenv("GOMEMLIMIT"), option, limit, dir)
+}
+
+// shield keeps the kernel from killing the master for lack of memory, where that
+// may be: a worker that has taken too much was chosen a moment ago, and the
+// master would be next while that worker's memory is still being freed.
+type shield struct {
+	Up    bool `json:"up"`
+	Score int  `json:"score"` // that of the processes that the master starts, and its own before
+}
+
+// raise does it, unless an earlier master of the service has.
+func (s *shield) raise() {
+	score, err := sys.OOMScore()
+	if s.Up || err != nil || score <= sys.OOMNever {
+		return
+	}
+	if sys.SetOOMScore(os.Getpid(), sys.OOMNever) == nil { // takes CAP_SYS_RESOURCE
+		s.Up, s.Score = true, score
+	}
+}
+
+// exclude takes a process that the master has started out of it.
+func (s *shield) exclude(pid int) error {
+	if !s.Up {
+		return nil
+	}
+	return sys.SetOOMScore(pid, s.Score)
 }
 
 // followMemory keeps the counts of kills, of the workers' groups and our own.

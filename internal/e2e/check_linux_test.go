@@ -196,6 +196,10 @@ func TestCheckPlaces(t *testing.T) {
 	if err := unix.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
 	long := filepath.Join(dir, strings.Repeat("x", 100))
 	for _, tt := range []struct {
 		name string
@@ -211,7 +215,8 @@ func TestCheckPlaces(t *testing.T) {
 		{"a log that is there", []string{"--log-file", file}, []string{"ok log", file}, ""},
 		{"a log without a directory", []string{"--log-file", dir + "/none/log"}, []string{"error log", dir + "/none is not there"}, "to do: mkdir -p " + dir + "/none"},
 		{"a directory as the log", []string{"--log-file", dir}, []string{"error log", "is a directory"}, "choose another --log-file"},
-		{"a pipe as the log", []string{"--log-file", pipe}, []string{"warning log", "until somebody reads it"}, "start its reader first"},
+		{"a pipe as the log", []string{"--log-file", pipe}, []string{"ok log", pipe + " is a pipe"}, ""},
+		{"a link as the log", []string{"--log-file", link}, []string{"error log", "is a symbolic link"}, "to do: name the file itself"},
 		{"no such user", []string{"--user", "no-such-user"}, []string{"error user", "no such user"}, "to do: useradd --system no-such-user"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

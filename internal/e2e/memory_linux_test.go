@@ -35,6 +35,7 @@ func roomy(bytes int64) int64 {
 // killed by the kernel, and replaced; the cause tells it from one that a person
 // has killed.
 func TestOutOfMemory(t *testing.T) {
+	needs.OOMShield(t)
 	group := needs.MemoryGroup(t, roomy(64<<20))
 	s := launchIn(t, group, binary(t, "faults"), "--listen", "127.0.0.1:0", "--workers", "1")
 	s.waitReady()
@@ -55,6 +56,36 @@ func TestOutOfMemory(t *testing.T) {
 		}
 		if got := dial(t, s.addr).pid(); got == worker {
 			t.Errorf("%s: worker %d answers, which was killed", tt.how, got)
+		}
+	}
+}
+
+// TestOOMShield: the kernel may kill workers for lack of memory, and whatever
+// asks a new file what it is, but not the master, through upgrade and restart.
+func TestOOMShield(t *testing.T) {
+	needs.OOMShield(t)
+	score := func(pid any) string {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%v/oom_score_adj", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(b))
+	}
+	s := start(t, "hello", "--workers", "1")
+	for _, change := range []string{"", "reload", "upgrade", "restart", "upgrade"} {
+		if change != "" {
+			if out, code := s.command(change); code != 0 {
+				t.Fatalf("%s: exit %d: %s", change, code, out)
+			}
+		}
+		st, _ := s.status()
+		if got := score(st.PID); got != "-1000" {
+			t.Errorf("after %q: the master has %s", change, got)
+		}
+		for _, pid := range s.workers() {
+			if got, want := score(pid), score("self"); got != want {
+				t.Errorf("after %q: a worker has %s, want %s", change, got, want)
+			}
 		}
 	}
 }
