@@ -195,6 +195,17 @@ func resources() []fault {
 			name: "no descriptor left", holds: "existing connections are served; those that wait are served when there is room", tests: in(e2e, "TestOutOfDescriptors", "TestFewDescriptors"),
 		},
 		{
+			name:  "a worker takes more memory than its control group has",
+			holds: "the cause says out of memory, which a SIGKILL by a person does not; replaced; the master is not what is killed; with MaxRSS it is replaced in time and no request fails",
+			tests: in(e2e, "TestOutOfMemory", "TestOutOfMemoryElsewhere", "TestMaxRSSBeforeOutOfMemory", "TestOOMShield", "TestMemoryLimit"),
+		},
+		{
+			name: "no process can be started (EAGAIN)", holds: "the master lives, says so once and goes on trying; a reload is refused; those who serve do not notice", tests: in(e2e, "TestForkFails"),
+		},
+		{
+			name: "the master has no descriptor left", holds: "it answers, refuses what it cannot do, leaks nothing, and stops when told to", tests: in(e2e, "TestMasterOutOfDescriptors"),
+		},
+		{
 			name: "send fails or is short: EINTR, EAGAIN, ENOBUFS, some bytes taken", holds: "every byte arrives, once", tests: in(e2e, "TestSendFails"),
 		},
 		{

@@ -219,7 +219,7 @@ func TestSendFails(t *testing.T) {
 // TestInterrupted: a signal in the middle of any call changes nothing, from
 // the first connection to the end of the worker.
 func TestInterrupted(t *testing.T) {
-	for _, calls := range []string{"read", "write", "epoll_wait,epoll_pwait"} {
+	for _, calls := range []string{"recvfrom", "sendto", "epoll_wait,epoll_pwait"} {
 		t.Run(calls, func(t *testing.T) {
 			s := start(t, "faults", "--workers", "1")
 			worker := s.workers()[0]

@@ -10,23 +10,6 @@ import (
 	"github.com/jay-go/jay/internal/cgroup"
 )
 
-// OOMShield continues only where a process may keep the kernel from killing it
-// for lack of memory.
-func OOMShield(t testing.TB) {
-	t.Helper()
-	const file = "/proc/self/oom_score_adj"
-	now, err := os.ReadFile(file)
-	if err != nil {
-		unmet(t, "needs "+file)
-	}
-	if err := os.WriteFile(file, []byte("-1000"), 0); err != nil {
-		unmet(t, "needs CAP_SYS_RESOURCE")
-	}
-	if err := os.WriteFile(file, now, 0); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // MemoryGroup makes a control group below our own that may take limit bytes of
 // memory. Processes enter it by their number in its cgroup.procs. It is removed
 // at the end of the test, by when they must have ended.
