@@ -61,13 +61,16 @@ func TestConnectAndReset(t *testing.T) {
 			})
 		}
 		all.Wait()
-		eventually(t, "all are accepted and gone", func() bool {
-			st := worker.Report()
-			return st.Accepted+st.AcceptErrors >= resets && st.Connections == 0
-		})
 		c := dial(t, addr)
-		send(t, c, "alive")
+		send(t, c, "alive") // answered after all that wait in the accept queue before it
 		expect(t, c, "alive")
+		eventually(t, "all others are gone", func() bool { return worker.Report().Connections == 1 })
+		// A full queue makes the kernel forget a connection that is reset.
+		st := worker.Report()
+		t.Logf("%d accepted, %d errors, of %d", st.Accepted, st.AcceptErrors, resets)
+		if st.Accepted+st.AcceptErrors < resets/2 || st.Accepted > resets+1 {
+			t.Errorf("%d accepted and %d errors of %d connections", st.Accepted, st.AcceptErrors, resets)
+		}
 	})
 	if n := logged.n.Load(); n > 10 {
 		t.Errorf("the log has %d lines", n)
