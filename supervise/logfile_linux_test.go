@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/internal/needs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -91,9 +92,8 @@ func TestRotateByAge(t *testing.T) {
 	limits := never
 	limits.age = time.Hour
 	l, _ := testLog(t, limits)
-	if _, known := sys.BirthTime(l.f); !known {
-		t.Skip("needs a file system that keeps when a file was created, for " + l.path)
-	}
+	_, known := sys.BirthTime(l.f)
+	needs.That(t, known, "a file system that keeps when a file was created, for "+l.path)
 	write(t, l, "old\n")
 	again, err := openLogFile(l.path, limits, false, l.failed)
 	if err != nil {

@@ -37,6 +37,14 @@ func Linux(t testing.TB) {
 	}
 }
 
+// That continues only where ok holds; what says what it is that is needed.
+func That(t testing.TB, ok bool, what string) {
+	t.Helper()
+	if !ok {
+		unmet(t, "needs "+what)
+	}
+}
+
 func unmet(t testing.TB, why string) {
 	t.Helper()
 	if os.Getenv("JAY_CI") == "1" {
