@@ -42,6 +42,12 @@ func (c *controlServer) open() error {
 	if err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
+	c.serve(ln)
+	return nil
+}
+
+// serve answers whoever comes to ln, until that is closed.
+func (c *controlServer) serve(ln net.Listener) {
 	c.ln = ln
 	c.ending, c.done = make(chan struct{}), make(chan struct{})
 	server := &http.Server{
@@ -60,17 +66,21 @@ func (c *controlServer) open() error {
 		defer close(done)
 		server.Serve(ln) // returns when closed
 	}(c.ln, c.done)
-	return nil
 }
 
-// move goes on with another listening socket, which it takes over. Answers
-// that have begun on the old one end by themselves.
+// move goes on with another listening socket, which it takes over unless it
+// fails. Answers that have begun on the old one end by themselves.
 func (c *controlServer) move(fd int) error {
+	ln, err := newControlListener(fd)
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
 	c.ln.Close()
 	<-c.done
 	sys.Close(c.fd)
 	c.fd = fd
-	return c.open()
+	c.serve(ln)
+	return nil
 }
 
 func (c *controlServer) routes() *http.ServeMux {

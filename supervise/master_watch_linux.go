@@ -2,7 +2,10 @@ package supervise
 
 import (
 	"fmt"
+	"os"
 	"time"
+
+	"github.com/jay-go/jay/internal/sys"
 )
 
 // silenceGrace is how much longer than the watchdog a worker may give no sign
@@ -42,10 +45,7 @@ func (m *master) watchRunDir() {
 		err = m.dir.retake()
 	}
 	if err == nil && control {
-		var fd int
-		if fd, err = m.dir.listen(); err == nil {
-			err = m.control.move(fd)
-		}
+		err = m.relisten()
 	}
 	switch {
 	case err == nil:
@@ -54,6 +54,21 @@ func (m *master) watchRunDir() {
 		m.logger.Error("the run directory has been removed and cannot be made again", "directory", m.dir.path, "error", err)
 	}
 	m.misplaced = err != nil
+}
+
+// relisten makes the control socket again. Where that fails half-way nothing is
+// left that would look like one.
+func (m *master) relisten() error {
+	fd, err := m.dir.listen()
+	if err != nil {
+		return err
+	}
+	if err := m.control.move(fd); err != nil {
+		sys.Close(fd)
+		os.Remove(m.dir.control())
+		return err
+	}
+	return nil
 }
 
 // watchSilence follows the heartbeat of a worker's loop. A program without one

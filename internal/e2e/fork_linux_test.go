@@ -165,6 +165,35 @@ func atRest(t *testing.T, pid int) []string {
 	return list
 }
 
+// TestRemovedSocketWithoutDescriptors: a control socket that was removed while
+// the master has too few descriptors to make it again, whichever it lacks, is
+// made when there are some.
+func TestRemovedSocketWithoutDescriptors(t *testing.T) {
+	for free := range 4 {
+		t.Run(fmt.Sprintf("%d free", free), func(t *testing.T) {
+			s := start(t, "hello", "--workers", "1")
+			master := s.cmd.Process.Pid
+			restore := s.exhaust(master)
+			var limit unix.Rlimit
+			if err := unix.Prlimit(master, unix.RLIMIT_NOFILE, nil, &limit); err != nil {
+				t.Fatal(err)
+			}
+			limit.Cur += uint64(free)
+			if err := unix.Prlimit(master, unix.RLIMIT_NOFILE, &limit, nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Remove(filepath.Join(s.runDir, "control.sock")); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the master has tried", func() bool {
+				return strings.Contains(s.output.String(), "the run directory ha")
+			})
+			restore()
+			s.wait("an answer", func(_ status, code int) bool { return code == 0 })
+		})
+	}
+}
+
 // exhaust leaves a master no descriptor more, until restore. Numbers that are
 // free below others are taken by clients that follow the log.
 func (s *service) exhaust(pid int) (restore func()) {
