@@ -212,3 +212,31 @@ func TestReopenLogs(t *testing.T) {
 		t.Errorf("the new log: %v, %s", err, b)
 	}
 }
+
+// TestStatusAtAnExit: a status that is being put together while a worker dies
+// counts no worker as ready that it does not show.
+func TestStatusAtAnExit(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "http").start()
+	for range 5 {
+		worker := s.pids()[0]
+		syscall.Kill(worker, syscall.SIGSTOP) // so that the question waits for it
+		eventually(t, "the worker stands still", func() bool { return processState(t, worker) == "T" })
+		asked := time.Now()
+		time.AfterFunc(30*time.Millisecond, func() { syscall.Kill(worker, syscall.SIGKILL) })
+		st, err := s.client().Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := 0
+		for _, w := range st.Workers {
+			if w.State == "ready" || w.State == "silent" {
+				rows++
+			}
+		}
+		if rows != st.Programs[0].Ready {
+			t.Errorf("after %v: %d workers are ready, and %d are shown: %+v", time.Since(asked), st.Programs[0].Ready, rows, st.Workers)
+		}
+		eventually(t, "two workers again", func() bool { st := s.status(); return st.Programs[0].Ready == 2 && len(s.pids()) == 2 })
+	}
+}

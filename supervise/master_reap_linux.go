@@ -44,12 +44,12 @@ func (m *master) buried(p *proc, status syscall.WaitStatus) {
 	p.ctl.Close()
 	delete(m.procs, p.w.ID)
 	m.board.clear(p.w.Cell)
-	m.forget(p.w.ID)
 	verdict := killedBySomebody
 	if p.w.Killed == "" {
 		verdict = m.kills.verdict(status, p.memory)
 	}
 	m.step(evExited{PID: p.w.PID, Cause: causeOf(status, verdict, p.err), Lines: p.err.tail})
+	m.forget(p.w.ID) // now: who is answered by it sees a machine that knows
 }
 
 // causeOf says in words how a process ended.
