@@ -112,7 +112,7 @@ func masters() []fault {
 		},
 		{
 			name: "the control socket, the pid file or the run directory is removed", holds: "made again; still the only master",
-			tests: in(supervised, "TestRemovedRunDir"),
+			tests: both(in(supervised, "TestRemovedRunDir"), in(e2e, "TestRemovedSocketWithoutDescriptors")),
 		},
 		{
 			name: "process 1 of a container", holds: "orphans are reaped, TERM stops", tests: in(supervised, "TestFirstProcess"),
