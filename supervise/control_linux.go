@@ -10,20 +10,25 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jay-go/jay/internal/sys"
 )
 
-// controlServer is the control API on the Unix socket of the run directory. It
-// belongs to the owner; its handlers reach the master through do.
+// controlServer is the control API on the Unix socket of the run directory, from
+// one start of this program to its end, or to an upgrade. Its handlers reach the
+// master through do; what the owner changes, in move, they do not look at.
 type controlServer struct {
 	m      *master
-	fd     int // the listening socket, which outlives server and goes through an exec
-	ln     net.Listener
+	server *http.Server
 	drain  *httpDrain
 	ending chan struct{} // closed when answers that go on have to end
-	done   chan struct{}
+	once   sync.Once     // closes
+
+	fd       int // the listening socket, which outlives the server and goes through an exec
+	ln       net.Listener
+	accepted chan struct{} // closed when the server knows every connection that ln had
 }
 
 type peerKey struct{}
@@ -31,26 +36,10 @@ type peerKey struct{}
 // peer is who asks.
 type peer struct{ uid, pid int }
 
-// newControlServer serves the socket, which it takes over.
+// newControlServer serves the socket, which it takes over unless it fails.
 func newControlServer(m *master, fd int) (*controlServer, error) {
-	c := &controlServer{m: m, fd: fd}
-	return c, c.open()
-}
-
-func (c *controlServer) open() error {
-	ln, err := newControlListener(c.fd)
-	if err != nil {
-		return fmt.Errorf("control socket: %w", err)
-	}
-	c.serve(ln)
-	return nil
-}
-
-// serve answers whoever comes to ln, until that is closed.
-func (c *controlServer) serve(ln net.Listener) {
-	c.ln = ln
-	c.ending, c.done = make(chan struct{}), make(chan struct{})
-	server := &http.Server{
+	c := &controlServer{m: m, ending: make(chan struct{})}
+	c.server = &http.Server{
 		Handler: c.guard(c.routes()), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second,
 		MaxHeaderBytes: 16 << 10,
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
@@ -61,25 +50,35 @@ func (c *controlServer) serve(ln net.Listener) {
 			return context.WithValue(ctx, peerKey{}, peer{uid, pid})
 		},
 	}
-	c.drain = newHTTPDrain(server)
-	go func(ln net.Listener, done chan struct{}) {
-		defer close(done)
-		server.Serve(ln) // returns when closed
-	}(c.ln, c.done)
+	c.drain = newHTTPDrain(c.server)
+	return c, c.listen(fd)
 }
 
-// move goes on with another listening socket, which it takes over unless it
-// fails. Answers that have begun on the old one end by themselves.
-func (c *controlServer) move(fd int) error {
+// listen answers whoever comes to a socket, until its listener is closed.
+func (c *controlServer) listen(fd int) error {
 	ln, err := newControlListener(fd)
 	if err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
-	c.ln.Close()
-	<-c.done
-	sys.Close(c.fd)
-	c.fd = fd
-	c.serve(ln)
+	accepted := make(chan struct{})
+	c.fd, c.ln, c.accepted = fd, ln, accepted
+	go func() {
+		defer close(accepted)
+		c.server.Serve(ln) // returns when closed
+	}()
+	return nil
+}
+
+// move goes on with another listening socket, which it takes over unless it
+// fails. Answers that have begun go on.
+func (c *controlServer) move(fd int) error {
+	oldFD, old, accepted := c.fd, c.ln, c.accepted
+	if err := c.listen(fd); err != nil {
+		return err
+	}
+	old.Close()
+	<-accepted
+	sys.Close(oldFD)
 	return nil
 }
 
@@ -101,15 +100,28 @@ func (c *controlServer) routes() *http.ServeMux {
 }
 
 // close stops serving. Questions that have arrived are answered within limit,
-// provided that the owner runs meanwhile; those that come wait in the socket.
+// provided that the owner runs meanwhile; those that come wait in the socket,
+// which stays open. A second call does nothing.
 func (c *controlServer) close(limit time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	close(c.ending)
-	close(c.drain.draining)
-	c.ln.Close()
-	<-c.done // now the server knows every connection that was accepted
-	c.drain.finish(ctx)
+	c.once.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		close(c.ending)
+		close(c.drain.draining)
+		c.ln.Close()
+		<-c.accepted
+		c.drain.finish(ctx)
+	})
+}
+
+// closed reports whether close was called.
+func (c *controlServer) closed() bool {
+	select {
+	case <-c.ending:
+		return true
+	default:
+		return false
+	}
 }
 
 // guard lets in root and the master's own user, whatever the socket's mode is.

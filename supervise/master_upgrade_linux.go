@@ -124,16 +124,27 @@ func (m *master) quiet() {
 // controlQuiet bounds how long a slow client of the control API holds up an upgrade.
 const controlQuiet = 500 * time.Millisecond
 
+// reopenControl serves the control socket again after it was closed: at once, or
+// as soon as there are descriptors for it.
+func (m *master) reopenControl() {
+	if m.quieting || !m.control.closed() {
+		return
+	}
+	control, err := newControlServer(m, m.control.fd)
+	if err != nil {
+		m.logger.Error("control API", "error", err)
+		m.after(m.c.watchPeriod(), m.reopenControl)
+		return
+	}
+	m.control = control
+}
+
 // upgrade replaces this process's program by the file that has just been
 // checked. It returns only when that failed, or is no longer wanted; then
 // everything goes on.
 func (m *master) upgrade() {
 	m.quieting = false
-	defer func() {
-		if err := m.control.open(); err != nil {
-			m.logger.Error("control API", "error", err)
-		}
-	}()
+	defer m.reopenControl()
 	if !m.execDue() { // a stop has come meanwhile
 		return
 	}

@@ -3,7 +3,11 @@
 package supervise_test
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -12,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jay-go/jay/internal/needs"
 )
@@ -210,5 +215,48 @@ func TestRemovedRunDir(t *testing.T) {
 			}
 			<-s.exited
 		})
+	}
+}
+
+// TestFollowersOfARemovedSocket: who follows the log or the events when the
+// control socket is removed goes on doing so, and is told the end as ever.
+func TestFollowersOfARemovedSocket(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "http").start()
+	socket := filepath.Join(s.dir, "control.sock")
+	before, err := os.Lstat(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var followers []io.ReadCloser
+	for _, path := range []string{"/v1/logs?n=0&follow=1", "/v1/events"} {
+		c, err := net.Dial("unix", socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(patience))
+		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: jay\r\n\r\n", path)
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		followers = append(followers, resp.Body)
+	}
+	if err := os.Remove(socket); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another socket", func() bool {
+		now, err := os.Lstat(socket)
+		return err == nil && !os.SameFile(before, now)
+	})
+	s.must("reload")
+	s.must("stop")
+	<-s.exited
+	for i, want := range []string{"name=reload", "event: reload-done"} {
+		got, err := io.ReadAll(followers[i])
+		if err != nil || !strings.Contains(string(got), want) {
+			t.Errorf("follower %d: %q, %v; want %q and an end", i, got, err, want)
+		}
 	}
 }

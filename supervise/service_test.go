@@ -194,9 +194,15 @@ func (s *service) pids() (pids []int) {
 
 // cleanup leaves no process behind, whatever the test did.
 func (s *service) cleanup() {
-	if s.t.Failed() {
-		s.t.Logf("log of %s:\n%s", s.name, s.log())
-	}
+	defer func() {
+		log := s.log()
+		if strings.Contains(log, "WARNING: DATA RACE") {
+			s.t.Error("the race detector has found something in the service")
+		}
+		if s.t.Failed() {
+			s.t.Logf("log of %s:\n%s", s.name, log)
+		}
+	}()
 	if master := s.status().PID; master != 0 {
 		s.run("stop")
 		eventually(s.t, "the master has gone", func() bool { return gone(master) })

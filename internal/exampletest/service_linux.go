@@ -196,6 +196,9 @@ func (s *Service) end() {
 		s.t.Errorf("process %d is left", pid)
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
+	if strings.Contains(s.output.String(), "WARNING: DATA RACE") {
+		s.t.Error("the race detector has found something in the service")
+	}
 	if s.t.Failed() {
 		s.t.Logf("the service printed:\n%s", &s.output)
 	}
