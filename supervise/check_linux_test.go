@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/fstest"
 
 	"github.com/jay-go/jay/internal/addr"
 )
@@ -16,15 +17,13 @@ import (
 // kernel is a root directory with what the checker reads of the kernel in it.
 func kernel(t *testing.T, files map[string]string) string {
 	t.Helper()
+	tree := fstest.MapFS{}
+	for file, text := range files {
+		tree[file] = &fstest.MapFile{Data: []byte(text), Mode: 0o644}
+	}
 	root := t.TempDir()
-	for name, text := range files {
-		file := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.CopyFS(root, tree); err != nil {
+		t.Fatal(err)
 	}
 	return root
 }
