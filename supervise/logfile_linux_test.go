@@ -173,6 +173,7 @@ func manyWriters(t *testing.T, size int64, rename bool) {
 	l, failures := testLog(t, limits)
 	s := newLogSink(l, "text")
 	const writers, lines = 20, 500
+	due := make(chan struct{}) // a rename
 	var all sync.WaitGroup
 	for w := range writers {
 		all.Go(func() {
@@ -180,28 +181,27 @@ func manyWriters(t *testing.T, size int64, rename bool) {
 				fmt.Fprintf(s, "writer %d line %d %s\n", w, i, strings.Repeat("x", i%50))
 				if i%100 == 0 {
 					s.queue.flush(time.Second) // or it is written in one go
+					if rename {
+						due <- struct{}{}
+					}
 				}
 			}
 		})
 	}
-	stop := make(chan struct{})
 	var renamed sync.WaitGroup
 	renamed.Go(func() {
-		for i := 0; rename; i++ {
-			select {
-			case <-stop:
-				return
-			case <-time.After(3 * time.Millisecond):
-			}
+		i := 0
+		for range due {
 			if os.Rename(l.path, fmt.Sprintf("%s.%d", l.path, i)) == nil { // what logrotate does
 				if err := s.reopen(); err != nil {
 					t.Error(err)
 				}
 			}
+			i++
 		}
 	})
 	all.Wait()
-	close(stop)
+	close(due)
 	renamed.Wait()
 	s.close(10 * time.Second)
 	count := map[string]int{}
