@@ -38,7 +38,7 @@ func (w *Worker) report() supervise.Stats {
 		}
 	}
 	l := w.loop.Stats()
-	st.LoopSaturation = l.Saturation
+	st.LoopSaturation, st.CallbackP99 = l.Saturation, l.P99.Seconds()
 	if l.Busy > reportPatience/2 {
 		_, where := w.loop.Stack()
 		st.BusySeconds, st.BusyIn = l.Busy.Seconds(), l.BusyIn+": "+where

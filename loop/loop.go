@@ -202,7 +202,7 @@ func (l *Loop) turn() {
 		l.ending = true
 		l.stage(doingFlush)
 		l.more = l.cfg.TurnEnd() || l.more
-		l.lap()
+		l.mark()
 	}
 }
 

@@ -29,6 +29,11 @@ type Stats struct {
 	Saturation float64
 	// Longest is the longest callback so far.
 	Longest time.Duration
+	// P99 is the time within which 99 of 100 callbacks of the last few seconds
+	// ended, the later ones counting more; a little high, by at most 1/8 or, of
+	// short ones, 8 ns. The ends of turns do not count. It keeps its value
+	// while there are no callbacks.
+	P99 time.Duration
 	// Busy is how long the callback that runs now has been running; 0 when
 	// the loop waits. BusyIn names its kind. BusySince, from the loop's start,
 	// is the same for as long as it is the same callback.
@@ -46,9 +51,11 @@ type meter struct {
 	longest   atomic.Int64
 	panics    atomic.Uint64
 	share     atomic.Uint64 // of the last full window, in millionths
+	p99       atomic.Int64
 
 	windowAt atomic.Int64  // when the present window began
 	busy     time.Duration // loop only: time in callbacks since then
+	took     histogram     // loop only: of callbacks
 }
 
 const meterWindow = time.Second
@@ -61,6 +68,7 @@ func (l *Loop) Stats() Stats {
 	st := Stats{
 		Saturation: float64(m.share.Load()) / 1e6,
 		Longest:    time.Duration(m.longest.Load()),
+		P99:        time.Duration(m.p99.Load()),
 		Panics:     m.panics.Load(),
 	}
 	if since := m.busySince.Load(); since != 0 {
@@ -93,6 +101,8 @@ func (m *meter) begin(l *Loop, now time.Duration) {
 		m.share.Store(uint64(float64(m.busy) / float64(d) * 1e6))
 		m.windowAt.Store(int64(now))
 		m.busy = 0
+		m.p99.Store(int64(m.took.p99()))
+		m.took.fade()
 	}
 	m.busySince.Store(int64(now) + 1)
 }
@@ -107,11 +117,16 @@ func (m *meter) rest(busy time.Duration) {
 func (l *Loop) stage(what doing) { l.meter.doing.Store(uint32(what)) }
 
 // lap marks the end of one callback and the start of the next.
-func (l *Loop) lap() {
+func (l *Loop) lap() { l.meter.took.add(l.mark()) }
+
+// mark is lap for work that is nobody's callback. It returns how long that took.
+func (l *Loop) mark() time.Duration {
 	now := l.since()
-	if d := now - l.lapAt; d > time.Duration(l.meter.longest.Load()) {
+	d := now - l.lapAt
+	if d > time.Duration(l.meter.longest.Load()) {
 		l.meter.longest.Store(int64(d))
 	}
 	l.lapAt = now
 	l.meter.busySince.Store(int64(now) + 1)
+	return d
 }

@@ -77,11 +77,24 @@ func printStatus(w io.Writer, s Status, runDir string) {
 			age(time.Duration(r.AgeSeconds * float64(time.Second))), size(r.RSSBytes), size(r.HeapBytes), fmt.Sprintf("%.1f", r.CPUPercent),
 			strconv.FormatInt(r.Connections, 10), strconv.FormatInt(r.Refused, 10), strconv.FormatInt(r.Requests, 10), fmt.Sprintf("%.0f", r.RequestsPerSecond),
 			strconv.FormatInt(r.SendFailures, 10), strconv.FormatInt(r.AcceptErrors, 10), strconv.FormatInt(r.Panics, 10),
-			strconv.FormatInt(r.Timers, 10), fmt.Sprintf("%.2f", r.LoopSaturation), busy,
+			strconv.FormatInt(r.Timers, 10), fmt.Sprintf("%.2f", r.LoopSaturation), callbackTime(r.CallbackP99), busy,
 		})
 	}
 	printTable(w, []string{"WORKER", "PID", "GEN", "STATE", "AGE", "RSS", "HEAP", "CPU%", "CONNS", "REFUSED", "REQUESTS", "REQ/S", "SENDFAIL", "ACCERR",
-		"PANICS", "TIMERS", "LOOP", "BUSY"}, rows)
+		"PANICS", "TIMERS", "LOOP", "P99", "BUSY"}, rows)
+}
+
+// callbackTime is a time in seconds, with as many digits as say something.
+func callbackTime(s float64) string {
+	if s == 0 {
+		return "-"
+	}
+	d := time.Duration(s * float64(time.Second))
+	unit := time.Nanosecond
+	for unit*100 <= d {
+		unit *= 10
+	}
+	return d.Round(unit).String()
 }
 
 // queue is a program's accept queue: waiting/room.

@@ -149,7 +149,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("the metrics lack %q", want)
 		}
 	}
-	sample := regexp.MustCompile(`^[a-z_]+(\{([a-z]+="[^"\n]*",?)*\})? [-+0-9.e]+$`)
+	sample := regexp.MustCompile(`^[a-z_][a-z0-9_]*(\{([a-z]+="[^"\n]*",?)*\})? [-+0-9.e]+$`)
 	seen := map[string]bool{}
 	for _, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
 		if !strings.HasPrefix(line, "# ") && !sample.MatchString(line) || seen[line] {

@@ -45,6 +45,7 @@ func workerMetrics() []metric[WorkerStatus] {
 		{"jay_worker_panics_total", "counter", "Panics in callbacks.", func(w WorkerStatus) float64 { return float64(w.Panics) }},
 		{"jay_worker_timers", "gauge", "Timers that are set.", func(w WorkerStatus) float64 { return float64(w.Timers) }},
 		{"jay_worker_loop_saturation", "gauge", "Share of time that the loop is busy, 0 to 1.", func(w WorkerStatus) float64 { return w.LoopSaturation }},
+		{"jay_worker_callback_p99_seconds", "gauge", "Time within which 99 of 100 callbacks ended lately.", func(w WorkerStatus) float64 { return w.CallbackP99 }},
 		{"jay_worker_busy_seconds", "gauge", "How long the present callback runs.", func(w WorkerStatus) float64 { return w.BusySeconds }},
 		{"jay_worker_handed_over_in_total", "counter", "Connections taken over from other workers.", func(w WorkerStatus) float64 { return float64(w.HandedOverIn) }},
 		{"jay_worker_handed_over_out_total", "counter", "Connections given to other workers.", func(w WorkerStatus) float64 { return float64(w.HandedOverOut) }},

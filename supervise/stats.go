@@ -16,6 +16,7 @@ type Stats struct {
 	Panics         int64   `json:"panics"`
 	Timers         int64   `json:"timers"`
 	LoopSaturation float64 `json:"loop_saturation"` // 0 idle to 1 busy
+	CallbackP99    float64 `json:"callback_p99_s"`  // 99 of 100 callbacks lately took no longer
 	BusySeconds    float64 `json:"busy_s"`          // how long the present callback runs
 	BusyIn         string  `json:"busy_in"`         // which callback that is
 	HandedOverIn   int64   `json:"handed_over_in"`

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/http1"
@@ -170,10 +171,37 @@ func reloading() {
 	jay.Main(server("fresh"), kept)
 }
 
+// heldBytes is what each request for /hold of measured keeps.
+const heldBytes = 64 << 20
+
+// measured is a server of one worker, with work that has a known size.
+func measured() {
+	var held [][]byte // belongs to the loop
+	jay.Main(&jay.Server{
+		Name: "measured", Addr: "tcp://127.0.0.1:0", Workers: 1,
+		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+			switch r.Path() {
+			case "/hold":
+				b := make([]byte, heldBytes)
+				for i := 0; i < len(b); i += 4096 {
+					b[i] = 1
+				}
+				held = append(held, b)
+			case "/sleep":
+				time.Sleep(20 * time.Millisecond)
+			case "/burn":
+				for end := time.Now().Add(20 * time.Millisecond); time.Now().Before(end); {
+				}
+			}
+			w.WriteString("ok")
+		}),
+	})
+}
+
 // ownPrograms are what the test binary becomes when JAY_E2E_PROGRAM says so.
 var ownPrograms = map[string]func(){
 	"counting": counting, "crowded": crowded, "dumping": dumping, "large": large, "logging": logging,
-	"mortal": mortal, "leaking": leaking, "narrow": narrow, "reloading": reloading,
+	"measured": measured, "mortal": mortal, "leaking": leaking, "narrow": narrow, "reloading": reloading,
 }
 
 const ownVariable = "JAY_E2E_PROGRAM"

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"fmt"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -62,6 +64,89 @@ func TestStatusIsQuick(t *testing.T) {
 		seen, missing := allPages(t, client)
 		return len(missing) == 2 && missing[stopped] && missing[blocked] && seen >= connections/4
 	})
+}
+
+// TestFigures: a worker's figures in status are what its clients have done, what
+// the kernel counts, and what its callbacks took.
+func TestFigures(t *testing.T) {
+	s := startOwn(t, "measured")
+	client := supervise.NewClient(s.runDir)
+	figures := func() supervise.WorkerStatus {
+		t.Helper()
+		st, err := client.Status(t.Context())
+		if err != nil || len(st.Workers) != 1 {
+			t.Fatalf("status: %v, %+v", err, st)
+		}
+		return st.Workers[0]
+	}
+	first := figures()
+
+	p := dial(t, s.addr)
+	sent, received := 0, 0
+	ask := func(path string) {
+		t.Helper()
+		p.conn.SetDeadline(time.Now().Add(patience))
+		request := get(path)
+		p.send(request)
+		sent += len(request)
+		received += len(p.receive())
+	}
+	for range 100 {
+		ask("/")
+	}
+	w := figures()
+	if w.Connections != 1 || w.Accepted != 1 || w.Requests != 100 || w.BytesIn != int64(sent) || w.BytesOut != int64(received) {
+		t.Errorf("%d connections, %d accepted, %d requests, %d bytes in, %d out; want 1, 1, 100, %d, %d",
+			w.Connections, w.Accepted, w.Requests, w.BytesIn, w.BytesOut, sent, received)
+	}
+	if w.Refused != 0 || w.SendFailures != 0 || w.AcceptErrors != 0 || w.Panics != 0 || w.BusySeconds != 0 {
+		t.Errorf("something has gone wrong in %+v", w)
+	}
+
+	ask("/hold")
+	eventually(t, "the memory that is held is seen", func() bool {
+		w = figures()
+		return w.HeapBytes-first.HeapBytes > heldBytes*9/10 && w.RSSBytes-first.RSSBytes > heldBytes*9/10
+	})
+	if rss := residentSize(t, w.PID); w.RSSBytes < rss*8/10 || w.RSSBytes > rss*12/10 {
+		t.Errorf("%d bytes resident, the kernel says %d", w.RSSBytes, rss)
+	}
+
+	until := func(what, path string, ok func(w supervise.WorkerStatus) bool) {
+		t.Helper()
+		eventually(t, what, func() bool {
+			for range 10 {
+				ask(path)
+			}
+			w = figures()
+			return ok(w)
+		})
+	}
+	until("callbacks that sleep are seen", "/sleep", func(w supervise.WorkerStatus) bool {
+		return w.LoopSaturation > 0.5 && w.LoopSaturation <= 1 && w.CallbackP99 >= 0.02
+	})
+	if w.CPUPercent > 50 {
+		t.Errorf("%.1f %% of a processor, for sleep", w.CPUPercent)
+	}
+	until("callbacks that work are seen", "/burn", func(w supervise.WorkerStatus) bool { return w.CPUPercent > 20 })
+	eventually(t, "rest is seen", func() bool {
+		w = figures()
+		return w.LoopSaturation < 0.1 && w.CPUPercent < 10
+	})
+}
+
+// residentSize is the resident memory of a process in bytes.
+func residentSize(t *testing.T, pid int) int64 {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var total, resident int64
+	if _, err := fmt.Sscan(string(b), &total, &resident); err != nil {
+		t.Fatalf("statm %q: %v", b, err)
+	}
+	return resident * int64(os.Getpagesize())
 }
 
 // allPages reads all connections by pages of 1,000, each once, and counts them.
