@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -179,7 +180,7 @@ func TestLogsFollow(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "http").start()
 	follow := s.command("logs", "-f")
-	out := &lockedBuffer{}
+	out := &exampletest.Output{}
 	follow.Stdout, follow.Stderr = out, out
 	if err := follow.Start(); err != nil {
 		t.Fatal(err)

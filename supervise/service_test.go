@@ -3,7 +3,6 @@
 package supervise_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,11 +14,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -37,25 +36,8 @@ type service struct {
 	env  []string
 
 	cmd    *exec.Cmd // of a foreground start
-	output *lockedBuffer
+	output *exampletest.Output
 	exited chan struct{}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // newService prepares a service; nothing runs yet. env is NAME=VALUE.
@@ -65,7 +47,7 @@ func newService(t *testing.T, name string, env ...string) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{t: t, name: name, dir: filepath.Join(t.TempDir(), "run"), bin: tempDir(t), exe: exe, env: env, output: &lockedBuffer{}}
+	s := &service{t: t, name: name, dir: filepath.Join(t.TempDir(), "run"), bin: tempDir(t), exe: exe, env: env, output: &exampletest.Output{}}
 	t.Cleanup(s.cleanup)
 	return s
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/internal/needs"
 	"golang.org/x/sys/unix"
 )
@@ -337,7 +338,7 @@ func TestCheckActivated(t *testing.T) {
 	}
 	address := free.Addr().String()
 	free.Close()
-	out := &output{}
+	out := &exampletest.Output{}
 	cmd := exec.Command(activate, "-l", address, binary(t, "hello"), "check", "--run-dir", filepath.Join(runDir(t), "run"), "--listen", address)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {

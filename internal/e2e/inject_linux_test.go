@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/internal/needs"
 	"golang.org/x/sys/unix"
 )
@@ -23,7 +24,7 @@ import (
 func inject(t *testing.T, pid int, calls, fault string) (stop func() []string) {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "calls")
-	said := &output{}
+	said := &exampletest.Output{}
 	cmd := exec.Command(needs.Program(t, "strace"), "-f", "-p", fmt.Sprint(pid), "-o", log, "-e", "trace="+calls, "-e", "inject="+calls+":"+fault)
 	cmd.Stderr = said
 	if err := cmd.Start(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/internal/load"
+	"github.com/jay-go/jay/internal/needs"
 )
 
 // healthy is how long a worker has to live to be restarted at once.
@@ -131,7 +132,7 @@ func TestReplacementTime(t *testing.T) {
 	const services, rounds = 4, 5
 	goal := 100 * time.Millisecond
 	limit := 3 * goal // other tests share the machine
-	if raceEnabled {
+	if needs.RaceDetector() {
 		limit *= 4
 	}
 	var all []*service

@@ -25,7 +25,7 @@ func launchIn(t *testing.T, group, path string, args ...string) *service {
 
 // roomy is a limit that is tight for a program, and not for the race detector.
 func roomy(bytes int64) int64 {
-	if raceEnabled {
+	if needs.RaceDetector() {
 		return 4 * bytes
 	}
 	return bytes

@@ -10,12 +10,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/internal/exampletest"
+	"github.com/jay-go/jay/internal/needs"
 )
 
 // patience is how long a condition may take that holds at once on a machine
@@ -29,7 +31,7 @@ func builtDir() string { return filepath.Join(os.TempDir(), fmt.Sprintf("jay-e2e
 // them with it too.
 var build = sync.OnceValue(func() error {
 	args := []string{"build", "-o", builtDir() + "/"}
-	if raceEnabled {
+	if needs.RaceDetector() {
 		args = append(args, "-race")
 	}
 	args = append(args, "../../cmd/...", "../../examples/...")
@@ -59,7 +61,7 @@ type service struct {
 	runDir string
 	addr   string // host:port of the first address
 	cmd    *exec.Cmd
-	output *output
+	output *exampletest.Output
 	exited chan struct{} // closed when the master is gone
 	racy   bool          // it is made to race
 }
@@ -123,7 +125,7 @@ func launchBinary(t *testing.T, path, runDir string, args ...string) *service {
 // launchCommand is for a start that needs more than arguments.
 func launchCommand(t *testing.T, path, runDir string, cmd *exec.Cmd) *service {
 	t.Helper()
-	s := &service{t: t, binary: path, runDir: runDir, cmd: cmd, output: &output{}, exited: make(chan struct{})}
+	s := &service{t: t, binary: path, runDir: runDir, cmd: cmd, output: &exampletest.Output{}, exited: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
@@ -271,26 +273,8 @@ func (s *service) workers() []int {
 	return pids
 }
 
-// processes lists the living processes of the service: those that have its
-// run directory on their command line.
-func (s *service) processes() []int {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	var pids []int
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		line, _ := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline")) // a zombie has none
-		if slices.Contains(strings.Split(string(line), "\x00"), s.runDir) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
+// processes lists the living processes of the service.
+func (s *service) processes() []int { return exampletest.Processes(s.runDir) }
 
 // parent returns the parent of a process, 0 when it has gone.
 func parent(pid int) (ppid int) {
@@ -299,22 +283,4 @@ func parent(pid int) (ppid int) {
 	var state string
 	fmt.Sscan(rest, &state, &ppid)
 	return ppid
-}
-
-// output collects what a program prints.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer // guarded by mu
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
 }

@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"image/png"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -148,20 +150,47 @@ func (p *Page) Eval(script string) string {
 	return string(e.Result.Value)
 }
 
-// Eventually waits until a script that is a condition holds.
+// Eventually waits until a script that is a condition holds, maybe on another
+// page by then.
 func (p *Page) Eventually(condition string) {
 	p.t.Helper()
-	for end := time.Now().Add(Patience); p.Eval("!!("+condition+")") != "true"; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(Patience); ; time.Sleep(20 * time.Millisecond) {
+		e, err := p.evaluate("!!(" + condition + ")")
+		if string(e.Result.Value) == "true" {
+			return
+		}
 		if time.Now().After(end) {
-			p.t.Fatalf("not within %v: %s\nthe page: %s", Patience, condition, p.Eval("document.body && document.body.innerText"))
+			p.t.Fatalf("not within %v: %s (%s, %v)\nthe page: %s", Patience, condition, e.ExceptionDetails, err,
+				p.Eval("document.body && document.body.innerText"))
 		}
 	}
 }
 
-// Screenshot returns the page as PNG.
-func (p *Page) Screenshot() []byte {
+// Visible fails the test when the page has fewer dark pixels than a few words
+// have. The screenshot goes to the directory JAY_E2E_KEEP, if there is one, as
+// NAME.png, for eyes.
+func (p *Page) Visible(name string) {
 	p.t.Helper()
 	var shot struct{ Data []byte }
 	p.call("Page.captureScreenshot", map[string]any{"format": "png"}, &shot)
-	return shot.Data
+	img, err := png.Decode(bytes.NewReader(shot.Data))
+	if err != nil {
+		p.t.Fatalf("screenshot: %v", err)
+	}
+	dark := 0
+	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y++ {
+		for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x++ {
+			if r, g, b, _ := img.At(x, y).RGBA(); r+g+b < 3*0x8000 {
+				dark++
+			}
+		}
+	}
+	if dark < 500 {
+		p.t.Errorf("the screenshot has %d dark pixels: no text is to be seen", dark)
+	}
+	if dir := os.Getenv("JAY_E2E_KEEP"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, name+".png"), shot.Data, 0o644); err != nil {
+			p.t.Fatal(err)
+		}
+	}
 }

@@ -7,15 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jay-go/jay/internal/leak"
+	"github.com/jay-go/jay/internal/needs"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -43,7 +41,7 @@ type Service struct {
 	binary string
 	runDir string
 	cmd    *exec.Cmd
-	output output
+	output Output
 	exited chan struct{} // closed when the master is gone
 }
 
@@ -52,7 +50,11 @@ type Service struct {
 // and fails when it does not stop in order or leaves a process behind.
 func Start(t *testing.T, flags ...string) *Service {
 	t.Helper()
-	s := Launch(t, flags...)
+	return Launch(t, flags...).ready()
+}
+
+func (s *Service) ready() *Service {
+	s.t.Helper()
 	s.Eventually("all workers are ready", func() bool {
 		st, code := s.status()
 		return code == 0 && st.State == "running"
@@ -67,6 +69,28 @@ func Launch(t *testing.T, flags ...string) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return launch(t, binary, flags)
+}
+
+// StartOther is Start for the tests of a package that is not the example's: it
+// builds the example of that name, with the race detector where the tests have
+// it.
+func StartOther(t *testing.T, name string, flags ...string) *Service {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), name)
+	args := []string{"build", "-o", binary}
+	if needs.RaceDetector() {
+		args = append(args, "-race")
+	}
+	args = append(args, "github.com/jay-go/jay/examples/"+name)
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return launch(t, binary, flags).ready()
+}
+
+func launch(t *testing.T, binary string, flags []string) *Service {
+	t.Helper()
 	s := &Service{t: t, binary: binary, runDir: runDir(t), exited: make(chan struct{})}
 	s.cmd = s.prepare(context.Background(), append([]string{"start", "--listen", "tcp://127.0.0.1:0"}, flags...)...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
@@ -192,7 +216,7 @@ func (s *Service) end() {
 		s.cmd.Process.Kill()
 		<-s.exited
 	}
-	for _, pid := range s.processes() {
+	for _, pid := range Processes(s.runDir) {
 		s.t.Errorf("process %d is left", pid)
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
@@ -202,36 +226,4 @@ func (s *Service) end() {
 	if s.t.Failed() {
 		s.t.Logf("the service printed:\n%s", &s.output)
 	}
-}
-
-// processes lists the living processes that have the run directory on their
-// command line.
-func (s *Service) processes() (pids []int) {
-	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, file := range lines {
-		line, _ := os.ReadFile(file) // of a zombie, or one that has gone: nothing
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil &&
-			slices.Contains(strings.Split(string(line), "\x00"), s.runDir) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
-// output collects what the processes print.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer // guarded by mu
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
 }
