@@ -168,7 +168,7 @@ func httpProgram() supervise.Program {
 			case "slow":
 				time.Sleep(slowness)
 			case "late":
-				time.AfterFunc(500*time.Millisecond, func() { panic("late") })
+				time.AfterFunc(200*time.Millisecond, func() { panic("late") })
 			case "fails":
 				return errors.New("no database")
 			}
