@@ -91,7 +91,7 @@ func callbackTime(s float64) string {
 	}
 	d := time.Duration(s * float64(time.Second))
 	unit := time.Nanosecond
-	for unit*100 <= d {
+	for unit <= d/100 { // the other way round a worker's nonsense would overflow
 		unit *= 10
 	}
 	return d.Round(unit).String()

@@ -21,7 +21,6 @@ import (
 // master through do; what the owner changes, in move, they do not look at.
 type controlServer struct {
 	m      *master
-	server *http.Server
 	drain  *httpDrain
 	ending chan struct{} // closed when answers that go on have to end
 	once   sync.Once     // closes
@@ -39,7 +38,7 @@ type peer struct{ uid, pid int }
 // newControlServer serves the socket, which it takes over unless it fails.
 func newControlServer(m *master, fd int) (*controlServer, error) {
 	c := &controlServer{m: m, ending: make(chan struct{})}
-	c.server = &http.Server{
+	server := &http.Server{
 		Handler: c.guard(c.routes()), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second,
 		MaxHeaderBytes: 16 << 10,
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
@@ -50,7 +49,7 @@ func newControlServer(m *master, fd int) (*controlServer, error) {
 			return context.WithValue(ctx, peerKey{}, peer{uid, pid})
 		},
 	}
-	c.drain = newHTTPDrain(c.server)
+	c.drain = newHTTPDrain(server)
 	return c, c.listen(fd)
 }
 
@@ -64,7 +63,7 @@ func (c *controlServer) listen(fd int) error {
 	c.fd, c.ln, c.accepted = fd, ln, accepted
 	go func() {
 		defer close(accepted)
-		c.server.Serve(ln) // returns when closed
+		c.drain.srv.Serve(ln) // returns when closed
 	}()
 	return nil
 }

@@ -61,6 +61,7 @@ type master struct {
 	report   func(error) // tells who started us; nil once done
 	late     func()      // called once, when all are ready after a report that they were not
 	quieting bool        // the control server is ending, for an exec
+	deaf     bool        // it could not be opened again afterwards, and the log says so
 	happened fanOut      // what happens, as events
 	told     string      // the state that was last among them
 }

@@ -131,12 +131,15 @@ func (m *master) reopenControl() {
 		return
 	}
 	control, err := newControlServer(m, m.control.fd)
-	if err != nil {
-		m.logger.Error("control API", "error", err)
-		m.after(m.c.watchPeriod(), m.reopenControl)
+	if err == nil {
+		m.control, m.deaf = control, false
 		return
 	}
-	m.control = control
+	if !m.deaf {
+		m.logger.Error("control API: not served until this passes", "error", err)
+	}
+	m.deaf = true
+	m.after(m.c.watchPeriod(), m.reopenControl)
 }
 
 // upgrade replaces this process's program by the file that has just been
