@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -27,9 +28,13 @@ func TestControlServedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
+	fd := int(f.Fd())
+	if err := syscall.SetNonblock(fd, true); err != nil { // Fd has made it block, which a master's socket never does
+		t.Fatal(err)
+	}
 	var log bytes.Buffer
 	m := &master{c: &config{}, logger: slog.New(slog.NewTextHandler(&log, nil))}
-	if m.control, err = newControlServer(m, int(f.Fd())); err != nil {
+	if m.control, err = newControlServer(m, fd); err != nil {
 		t.Fatal(err)
 	}
 	closed := m.control
@@ -41,7 +46,7 @@ func TestControlServedAgain(t *testing.T) {
 	if got := strings.Count(log.String(), "\n"); got != 1 || len(m.timers) != 2 {
 		t.Errorf("%d lines in the log, %d tries to come; want 1, 2:\n%s", got, len(m.timers), &log)
 	}
-	closed.fd = int(f.Fd())
+	closed.fd = fd
 	for _, next := range m.timers {
 		next.fn()
 	}
