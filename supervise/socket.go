@@ -29,8 +29,16 @@ func (s Socket) Listener() (net.Listener, error) {
 	if s.datagram() {
 		return nil, fmt.Errorf("listener on %s: it is a datagram socket; use PacketConn", s.Addr)
 	}
-	return s.h.listener()
+	ln, err := s.h.listener()
+	if err != nil {
+		return nil, err
+	}
+	return plainListener{ln}, nil
 }
+
+// plainListener hides File, through which a user could change the blocking
+// mode of a socket that other processes share.
+type plainListener struct{ net.Listener }
 
 // PacketConn returns a net.PacketConn on a udp:// socket. Closing it leaves
 // the Socket as it was.

@@ -85,11 +85,7 @@ func (h *handle) listener() (net.Listener, error) {
 		return nil, err
 	}
 	defer f.Close()
-	ln, err := net.FileListener(f)
-	if err != nil {
-		return nil, err
-	}
-	return plainListener{ln}, nil
+	return net.FileListener(f)
 }
 
 func (h *handle) packetConn() (net.PacketConn, error) {
@@ -100,7 +96,3 @@ func (h *handle) packetConn() (net.PacketConn, error) {
 	defer f.Close()
 	return net.FilePacketConn(f)
 }
-
-// plainListener hides File, through which a user could change the blocking
-// mode of a socket that other processes share.
-type plainListener struct{ net.Listener }

@@ -33,6 +33,8 @@ type Worker struct {
 	onSockets   func()                                 // guarded by mu
 	stats       func() Stats                           // guarded by mu
 	connections func(ConnectionQuery) []ConnectionInfo // guarded by mu
+	listeners   map[*workerListener]bool               // guarded by mu; those not closed
+	settled     bool                                   // guarded by mu; no listener may accept any more
 }
 
 // workerRole is what the master tells a worker of itself, once, at its start.
@@ -152,14 +154,74 @@ func (w *Worker) Socket(address string) (Socket, error) {
 	return Socket{}, fmt.Errorf("socket %q: program %s has %s", address, w.Name(), strings.Join(names, ", "))
 }
 
-// Listener is a net.Listener on the socket of an address, for net/http and
-// its like.
+// Listener is a net.Listener on the socket of an address, for servers that
+// know nothing of jay. Before the context ends it stops accepting: from then
+// on Accept waits for Close, and new connections go to the other workers. The
+// context ends when the server has begun with each connection that it was
+// given, half a second later at most, so that one which closes at a stop what
+// it has only accepted disconnects nobody.
+//
+// The connections have a method NetConn, for whoever needs the *net.TCPConn or
+// *net.UnixConn. [Socket.Listener] is without all this.
 func (w *Worker) Listener(address string) (net.Listener, error) {
 	s, err := w.Socket(address)
 	if err != nil {
 		return nil, err
 	}
-	return s.Listener()
+	if s.datagram() {
+		return s.Listener() // says that it is one
+	}
+	ln, err := s.h.listener()
+	if err != nil {
+		return nil, err
+	}
+	l := newWorkerListener(ln, w.forgetListener)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.settled {
+		l.pause()
+		return l, nil
+	}
+	if w.listeners == nil {
+		w.listeners = map[*workerListener]bool{}
+	}
+	w.listeners[l] = true
+	return l, nil
+}
+
+func (w *Worker) forgetListener(l *workerListener) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.listeners, l)
+}
+
+// settle pauses all listeners, and returns when the connections that they gave
+// are in use, or after limit.
+func (w *Worker) settle(limit time.Duration) {
+	w.mu.Lock()
+	w.settled = true
+	var all []<-chan struct{}
+	for l := range w.listeners {
+		all = append(all, l.pause())
+	}
+	w.mu.Unlock()
+	timeout := time.NewTimer(limit)
+	defer timeout.Stop()
+	for _, settled := range all {
+		select {
+		case <-settled:
+		case <-timeout.C:
+			return
+		}
+	}
+}
+
+// settleFor is how long settle may take for a drain.
+func settleFor(d *Drain) time.Duration {
+	if d.Deadline.IsZero() {
+		return acceptedWait
+	}
+	return min(acceptedWait, time.Until(d.Deadline)/4)
 }
 
 // Overtaken receives a drain that is more urgent than the one which is the cause

@@ -204,7 +204,10 @@ func (l *workerLink) drain(d *Drain) {
 		}
 		return
 	}
-	l.cancel(d)
+	go func() {
+		l.w.settle(settleFor(d))
+		l.cancel(d)
+	}()
 }
 
 func (l *workerLink) onDrain(m message) {

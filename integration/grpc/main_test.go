@@ -21,9 +21,8 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// begin starts the program and returns a client of it. The end of the test
-// stops it.
-func begin(t *testing.T) (client grpc_health_v1.HealthClient, command func(...string) error, master *exec.Cmd) {
+// begin starts the program and returns its address. The end of the test stops it.
+func begin(t *testing.T) (addr string, command func(...string) error, master *exec.Cmd) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "grpc")
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
@@ -48,21 +47,32 @@ func begin(t *testing.T) (client grpc_health_v1.HealthClient, command func(...st
 			master.Wait()
 		}
 	})
-	conn, err := grpc.NewClient("passthrough:///"+address(t, binary), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return address(t, binary), command, master
+}
+
+// call asks for the health of a service.
+func call(ctx context.Context, conn *grpc.ClientConn, service string) (*grpc_health_v1.HealthCheckResponse, error) {
+	return grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: service})
+}
+
+// dial makes a client. It connects at the first call.
+func dial(addr string) *grpc.ClientConn {
+	conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
-		t.Fatal(err)
+		panic(err) // not one of the network
 	}
-	t.Cleanup(func() { conn.Close() })
-	return grpc_health_v1.NewHealthClient(conn), command, master
+	return conn
 }
 
 // TestCallsAndStop: calls reach the workers, and the program ends in order.
 func TestCallsAndStop(t *testing.T) {
-	client, command, master := begin(t)
+	addr, command, master := begin(t)
+	conn := dial(addr)
+	defer conn.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for range 100 {
-		answer, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+		answer, err := call(ctx, conn, "")
 		if err != nil || answer.Status != grpc_health_v1.HealthCheckResponse_SERVING {
 			t.Fatalf("check: %v, %v", answer, err)
 		}
@@ -78,19 +88,21 @@ func TestCallsAndStop(t *testing.T) {
 // TestCallsAcrossReloads: no call fails, whether it is under way when the
 // worker is replaced or begins just then.
 func TestCallsAcrossReloads(t *testing.T) {
-	client, command, _ := begin(t)
+	addr, command, _ := begin(t)
+	conn := dial(addr)
+	defer conn.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var callers sync.WaitGroup
 	done := make(chan struct{})
-	call := func(service string) (calls int) {
+	repeat := func(service string) (calls int) {
 		for {
 			select {
 			case <-done:
 				return calls
 			default:
 			}
-			if _, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: service}); err != nil {
+			if _, err := call(ctx, conn, service); err != nil {
 				t.Errorf("call %d of service %q: %v", calls, service, err)
 				return calls
 			}
@@ -99,13 +111,48 @@ func TestCallsAcrossReloads(t *testing.T) {
 	}
 	for _, service := range []string{"", "", "slow", "slow", "slow", "slow"} {
 		callers.Go(func() {
-			if calls := call(service); calls < 3 {
+			if calls := repeat(service); calls < 3 {
 				t.Errorf("%d calls of service %q", calls, service)
 			}
 		})
 	}
 	for _, change := range []string{"reload", "upgrade", "reload"} {
 		if err := command(change); err != nil {
+			t.Error(err)
+		}
+	}
+	close(done)
+	callers.Wait()
+}
+
+// TestConnectionsAcrossReloads: no connection fails that a client makes while
+// workers are replaced.
+func TestConnectionsAcrossReloads(t *testing.T) {
+	addr, command, _ := begin(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	done := make(chan struct{})
+	var callers sync.WaitGroup
+	for range 8 {
+		callers.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				conn := dial(addr)
+				_, err := call(ctx, conn, "")
+				conn.Close()
+				if err != nil {
+					t.Errorf("connection %d: %v", n, err)
+					return
+				}
+			}
+		})
+	}
+	for range 10 {
+		if err := command("reload"); err != nil {
 			t.Error(err)
 		}
 	}
