@@ -32,6 +32,8 @@ type bootInfo struct {
 	Path   string      `json:"path,omitempty"`   // the start path
 	Report int         `json:"report,omitempty"` // daemon, describe: where the answer goes
 	State  int         `json:"state,omitempty"`  // describe, master: the state's memfd
+	Back   int         `json:"back,omitempty"`   // master: the file to execute where this one cannot continue
+	Failed string      `json:"failed,omitempty"` // master: why the file that was to continue could not
 	Worker *workerRole `json:"worker,omitempty"`
 	Ctl    int         `json:"ctl,omitempty"`
 	Board  int         `json:"board,omitempty"`
@@ -42,17 +44,21 @@ type bootInfo struct {
 // sees the variable or inherits the descriptors. It does not change afterwards.
 var boot, bootErr = takeBoot()
 
+// bootEnviron is the environment before main could change it.
+var bootEnviron []string
+
 func takeBoot() (bootInfo, error) {
 	text, ok := os.LookupEnv(bootVariable)
 	if !ok {
 		return bootInfo{}, nil
 	}
 	os.Unsetenv(bootVariable)
+	bootEnviron = os.Environ()
 	var b bootInfo
 	if err := json.Unmarshal([]byte(text), &b); err != nil {
 		return bootInfo{}, fmt.Errorf("%s is set and is not ours: %w", bootVariable, err)
 	}
-	fds := []int{b.Report, b.State, b.Ctl, b.Board, b.Log}
+	fds := []int{b.Report, b.State, b.Back, b.Ctl, b.Board, b.Log}
 	if b.Worker != nil {
 		for _, s := range b.Worker.Sockets {
 			fds = append(fds, s.FD)
@@ -87,10 +93,12 @@ func leaveWithMaster(fd int, grace time.Duration) {
 }
 
 // environ is the environment for a process with a role.
-func (b bootInfo) environ() []string {
+func (b bootInfo) environ() []string { return b.with(os.Environ()) }
+
+func (b bootInfo) with(environ []string) []string {
 	text, err := json.Marshal(b)
 	if err != nil {
 		panic("supervise: encode role: " + err.Error()) // plain data always encodes
 	}
-	return append(os.Environ(), bootVariable+"="+string(text))
+	return append(environ, bootVariable+"="+string(text))
 }

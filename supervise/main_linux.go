@@ -24,8 +24,8 @@ func (o *Options) main() int {
 		return describeSelf(c, err)
 	}
 	if err != nil {
-		if boot.Role == roleMaster { // nobody reads standard error for us
-			fmt.Fprintln(os.Stderr, "the new master cannot read its own command line; it was described before")
+		if boot.Role == roleMaster {
+			err = wayBack(fmt.Errorf("its own command line: %w", err))
 		}
 		return fail(prog, err)
 	}
@@ -133,45 +133,6 @@ func (m *master) beginLocked(started func(m *master, err error)) error {
 	m.logger.Info("start", "version", m.c.version, "run_dir", m.dir.path)
 	m.tellMemory()
 	return nil
-}
-
-// continueMaster goes on as the master after an exec in place.
-func continueMaster(o *Options, c *config) error {
-	s, err := readState(boot.State)
-	if err != nil {
-		return err
-	}
-	m := newMaster(o, c, boot.Path)
-	if !s.Fresh {
-		if err := m.continueFrom(s); err != nil {
-			return fmt.Errorf("continue from the earlier master: %w", err)
-		}
-		m.run()
-		return finished(m)
-	}
-	m.daemon, m.activated, m.shield = s.Daemon, s.Activated, s.Shield
-	for _, a := range m.activated {
-		if err := sys.KeepOnExec(a.FD, false); err != nil {
-			return err
-		}
-	}
-	m.dir = &runDir{path: s.RunDir, lock: os.NewFile(uintptr(s.Lock), pidName)}
-	if err := sys.KeepOnExec(s.Lock, false); err != nil {
-		return err
-	}
-	err = m.beginLocked(func(m *master, err error) {
-		for _, op := range m.machine.Operations {
-			if op.Kind == commandRestart {
-				m.machine.finish([]string{op.ID}, err, nil)
-			}
-		}
-	})
-	if err != nil {
-		return err
-	}
-	m.machine.Operations, m.machine.NextOperation = s.State.Operations, s.State.NextOperation
-	m.run()
-	return finished(m)
 }
 
 // startReport is what a daemon tells the command line that started it.

@@ -97,12 +97,26 @@ func beforeMain() {
 	case "slow": // in every role
 		time.Sleep(slowness)
 	case "hang as worker":
-		if environ, _ := os.ReadFile("/proc/self/environ"); strings.Contains(string(environ), `"role":"worker"`) {
+		if inRole("worker") {
 			select {}
+		}
+	case "master: bad environment":
+		if inRole("master") {
+			os.Setenv("JAY_LOG_LEVEL", "none")
 		}
 	case "mark": // that it has been executed
 		os.WriteFile(os.Getenv("OUT"), nil, 0o600)
 	}
+}
+
+// inRole reports whether the process was started in a role. No program gets to
+// know that, but for this one.
+func inRole(role string) bool {
+	environ, err := os.ReadFile("/proc/self/environ")
+	if err != nil {
+		panic(err)
+	}
+	return strings.Contains(string(environ), `"role":"`+role+`"`)
 }
 
 // slowness is how long each process of a slow build takes before Main, and each
@@ -125,7 +139,7 @@ func testServices() map[string]func() *supervise.Options {
 
 func options(programs ...supervise.Program) *supervise.Options {
 	o := &supervise.Options{Version: or(mode(), "test"), Programs: programs}
-	if mode() == "no user" {
+	if m := mode(); m == "no user" || m == "master: no user" && inRole("master") {
 		o.User = "no-such-user"
 	}
 	return o

@@ -421,7 +421,7 @@ func (m *master) shutdown() int {
 	code := 0
 	if m.machine.Restart {
 		m.logger.Info("restart: exec", "path", m.path)
-		m.logger.Error("restart", "error", m.execState(m.path, m.save(true)))
+		m.logger.Error("restart", "error", m.execState(m.path, m.save(true), 0))
 		code = 1
 	}
 	m.starter.Close()

@@ -88,11 +88,10 @@ func writeState(s savedMaster) (int, error) {
 }
 
 // readState decodes a state and checks that this build can continue from it.
+// The descriptor stays open.
 func readState(fd int) (savedMaster, error) {
 	var s savedMaster
-	f := os.NewFile(uintptr(fd), "state")
-	defer f.Close()
-	b, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<30))
+	b, err := io.ReadAll(io.NewSectionReader(memfd(fd), 0, 1<<30))
 	if err != nil {
 		return s, fmt.Errorf("state: %w", err)
 	}
@@ -103,6 +102,39 @@ func readState(fd int) (savedMaster, error) {
 		return s, fmt.Errorf("state: version %d, this build continues version %d", s.Version, stateVersion)
 	}
 	return s, nil
+}
+
+// memfd reads a descriptor that others own.
+type memfd int
+
+func (fd memfd) ReadAt(b []byte, off int64) (int, error) {
+	n, err := syscall.Pread(int(fd), b, off)
+	if n == 0 && err == nil {
+		err = io.EOF
+	}
+	return max(n, 0), err
+}
+
+// descriptors are those that go through an exec with the state.
+func (s *savedMaster) descriptors() []int {
+	fds := []int{s.Lock}
+	for _, a := range s.Activated {
+		fds = append(fds, a.FD)
+	}
+	if s.Fresh {
+		return fds
+	}
+	fds = append(fds, s.Control, s.Board)
+	for _, k := range s.State.Sockets {
+		fds = append(fds, k.ID)
+	}
+	for _, b := range s.State.Builds {
+		fds = append(fds, b.File)
+	}
+	for _, p := range s.Procs {
+		fds = append(fds, p.Ctl, p.Out, p.Err)
+	}
+	return fds
 }
 
 // execDue reports whether the change in progress has come to the exec.
@@ -160,7 +192,11 @@ func (m *master) upgrade() {
 		p := m.procs[s.Procs[i].Worker]
 		s.Procs[i].OutPartial, s.Procs[i].ErrPartial = p.out.partial, p.err.partial
 	}
-	err := m.execState(fdPath(b.File), s)
+	back, err := openSelf()
+	if err == nil {
+		err = m.execState(fdPath(b.File), s, back)
+		sys.Close(back)
+	}
 	m.logger.Error("upgrade: exec", "error", err)
 	m.thaw()
 	m.step(evExecFailed{Err: fmt.Errorf("new file %s: %w", m.path, err)})
@@ -207,95 +243,27 @@ func (m *master) thaw() {
 }
 
 // execState executes a file in place, with the state and all descriptors in it.
-func (m *master) execState(path string, s savedMaster) error {
+// Where the new master cannot continue it executes the file back, if there is one.
+func (m *master) execState(path string, s savedMaster, back int) error {
 	s.LogDropped, s.LogUntold = m.sink.leave(time.Second)
 	fd, err := writeState(s)
 	if err != nil {
 		return err
 	}
 	defer sys.Close(fd)
-	keep := []int{fd, s.Lock}
-	for _, a := range s.Activated {
-		keep = append(keep, a.FD)
+	keep := append(s.descriptors(), fd)
+	if back != 0 {
+		keep = append(keep, back)
 	}
-	if !s.Fresh {
-		keep = append(keep, s.Control, s.Board)
-		for _, k := range s.State.Sockets {
-			keep = append(keep, k.ID)
-		}
-		for _, b := range s.State.Builds {
-			keep = append(keep, b.File)
-		}
-		for _, p := range s.Procs {
-			keep = append(keep, p.Ctl, p.Out, p.Err)
-		}
-	}
-	// A signal that arrives during exec would find the default action.
-	ignored := []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU}
-	signal.Ignore(ignored...)
-	info := bootInfo{Role: roleMaster, Path: m.path, State: fd}
+	ignoreSignals()
+	info := bootInfo{Role: roleMaster, Path: m.path, State: fd, Back: back}
 	err = sys.ExecInPlace(path, os.Args, info.environ(), keep)
 	notify(m.signals)
 	return err
 }
 
-// continueFrom takes over from the master that has executed us.
-func (m *master) continueFrom(s savedMaster) error {
-	m.daemon, m.started, m.report = s.Daemon, s.Started, nil
-	m.boardFD, m.activated, m.shield = s.Board, s.Activated, s.Shield
-	if err := cloexec(s); err != nil {
-		return err
-	}
-	m.dir = &runDir{path: s.RunDir, lock: os.NewFile(uintptr(s.Lock), pidName)}
-	if err := m.prepare(); err != nil {
-		return err
-	}
-	logErr := m.openLog(m.logFile())
-	if logErr != nil { // no reason to leave the workers alone
-		if err := m.openLog(""); err != nil {
-			return err
-		}
-		m.logger.Error("standard error takes the place of the log", "error", logErr)
-	}
-	m.sink.remember(s.Log, s.LogDropped, s.LogUntold)
-	var err error
-	if m.machine, err = resume(m, s.State); err != nil {
-		return err
-	}
-	if m.control, err = newControlServer(m, s.Control); err != nil {
-		return err
-	}
-	for _, p := range s.Procs {
-		w := m.machine.worker(p.Worker)
-		if w == nil {
-			return fmt.Errorf("state: worker %d is not in it", p.Worker)
-		}
-		m.adopt(w, w.PID, p.Ctl, p.Out, p.Err, p.OutPartial, p.ErrPartial)
-	}
-	m.logger.Info("upgrade: the new master continues", "version", m.c.version, "workers", len(m.machine.Workers))
-	m.machine.upgraded(m.c.specs())
-	return nil
-}
-
-// cloexec makes the inherited descriptors private again.
-func cloexec(s savedMaster) error {
-	fds := []int{s.Lock, s.Board, s.Control}
-	for _, k := range s.State.Sockets {
-		fds = append(fds, k.ID)
-	}
-	for _, b := range s.State.Builds {
-		fds = append(fds, b.File)
-	}
-	for _, p := range s.Procs {
-		fds = append(fds, p.Ctl, p.Out, p.Err)
-	}
-	for _, a := range s.Activated {
-		fds = append(fds, a.FD)
-	}
-	for _, fd := range fds {
-		if err := sys.KeepOnExec(fd, false); err != nil {
-			return fmt.Errorf("state: descriptor %d: %w", fd, err)
-		}
-	}
-	return nil
+// ignoreSignals is for the time of an exec, in which the default action would
+// meet a signal.
+func ignoreSignals() {
+	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU)
 }

@@ -3,8 +3,8 @@ package supervise
 import "fmt"
 
 // rehearse finds, in the process that describes a new file, what would keep its
-// master from continuing from a state: after the exec there is no way back. What
-// only a master may do cannot be tried.
+// master from continuing from a state. What only a master may do cannot be
+// tried; that has wayBack.
 func rehearse(c *config, s savedMaster) error {
 	if c.user != "" || c.group != "" {
 		if _, err := lookUp(c.user, c.group); err != nil {

@@ -54,6 +54,55 @@ func TestUpgradeThatCouldNotContinue(t *testing.T) {
 	mustGet(t, s.addr())
 }
 
+// TestWayBack: a new master that cannot continue, for a reason that only it
+// meets, executes the file that it came from. The upgrade fails and says why; no
+// request does, and everything goes on, the next upgrade included.
+func TestWayBack(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ build, want string }{
+		{"master: bad environment", `--log-level "none"`},
+		{"master: no user", "no-such-user: there is no such user"},
+	} {
+		t.Run(test.build, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t, "http")
+			s.install("good")
+			s.start()
+			before := s.status()
+			l := startLoad(t, s.addr(), 4, time.Millisecond, 2)
+			s.install(test.build)
+			for range 2 {
+				out, code := s.run("upgrade")
+				if code != 1 || !strings.Contains(out, test.want) || strings.Count(out, "\n") != 1 {
+					t.Errorf("upgrade: exit %d: %s; want exit 1 and a line with %q", code, out, test.want)
+				}
+			}
+			if done, failed := l.end(); len(failed) > 0 || done == 0 {
+				t.Errorf("%d requests, failed: %v", done, failed)
+			}
+			after := s.status()
+			if after.PID != before.PID || after.Version != "good" || after.Generation != 1 || after.State != "running" {
+				t.Errorf("after the upgrades: %+v", after)
+			}
+			for i, w := range after.Workers {
+				if w.PID != before.Workers[i].PID {
+					t.Errorf("slot %d has worker %d, before %d", i, w.PID, before.Workers[i].PID)
+				}
+			}
+			syscall.Kill(after.Workers[0].PID, syscall.SIGKILL)
+			eventually(t, "a killed worker is replaced by one of the same build", func() bool {
+				st := s.status()
+				return st.State == "running" && st.Programs[0].Restarts == 1
+			})
+			s.install("better")
+			s.must("upgrade")
+			if st := s.status(); st.PID != before.PID || st.Version != "better" || st.Generation != 2 {
+				t.Errorf("after the last upgrade: %+v", st)
+			}
+		})
+	}
+}
+
 // TestExecThatFails: the new file has described itself and cannot be executed
 // when it comes to it, because somebody writes to it. Everything goes on, signals
 // and the control API included, and a later upgrade succeeds.

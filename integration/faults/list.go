@@ -112,7 +112,7 @@ func masters() []fault {
 		},
 		{
 			name: "the control socket, the pid file or the run directory is removed", holds: "made again; still the only master",
-			tests: both(in(supervised, "TestRemovedRunDir"), in(e2e, "TestRemovedSocketWithoutDescriptors")),
+			tests: both(in(supervised, "TestRemovedRunDir", "TestFollowersOfARemovedSocket"), in(e2e, "TestRemovedSocketWithoutDescriptors")),
 		},
 		{
 			name: "process 1 of a container", holds: "orphans are reaped, TERM stops", tests: in(supervised, "TestFirstProcess"),
@@ -167,6 +167,10 @@ func changes() []fault {
 		},
 		{
 			name: "an exec that fails", holds: "the old master goes on", tests: in(supervised, "TestExecThatFails"),
+		},
+		{
+			name: "a new master that cannot take over", holds: "the file before goes on, in the same process; no request fails; the upgrade says why",
+			tests: in(supervised, "TestWayBack"),
 		},
 		{
 			name: "signals during upgrades", holds: "none is fatal, none is lost", tests: in(supervised, "TestSignalsDuringUpgrades"),

@@ -1,0 +1,133 @@
+package supervise
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// continueMaster goes on as the master after an exec in place.
+func continueMaster(o *Options, c *config) error {
+	m := newMaster(o, c, boot.Path)
+	s, err := readState(boot.State)
+	if err != nil {
+		return wayBack(err)
+	}
+	if s.Fresh {
+		err = m.restart(s)
+	} else if err = m.takeOver(s); err != nil {
+		return wayBack(err, s.descriptors()...)
+	} else {
+		m.goOn(s)
+	}
+	if err != nil {
+		return err
+	}
+	closeAll(boot.State)
+	if boot.Back != 0 {
+		closeAll(boot.Back)
+	}
+	m.run()
+	return finished(m)
+}
+
+// wayBack executes the file that the earlier master ran, which goes on from the
+// state that it left as after an exec that failed; keep are the descriptors of
+// that state, where they are close-on-exec by now. It returns, with the reason
+// among others, only where there is no way.
+func wayBack(reason error, keep ...int) error {
+	reason = fmt.Errorf("its master cannot continue: %w", reason)
+	if boot.Back == 0 {
+		return reason
+	}
+	info := bootInfo{Role: roleMaster, Path: boot.Path, State: boot.State, Failed: reason.Error()}
+	ignoreSignals()
+	err := sys.ExecInPlace(fdPath(boot.Back), os.Args, info.with(bootEnviron), append(keep, boot.State))
+	return errors.Join(reason, fmt.Errorf("back to the file before: %w", err))
+}
+
+// restart begins anew with what a master that has stopped its workers left.
+func (m *master) restart(s savedMaster) error {
+	m.daemon, m.activated, m.shield = s.Daemon, s.Activated, s.Shield
+	m.dir = &runDir{path: s.RunDir, lock: os.NewFile(uintptr(s.Lock), pidName)}
+	if err := private(s.descriptors()); err != nil {
+		return err
+	}
+	err := m.beginLocked(func(m *master, err error) {
+		for _, op := range m.machine.Operations {
+			if op.Kind == commandRestart {
+				m.machine.finish([]string{op.ID}, err, nil)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	m.machine.Operations, m.machine.NextOperation = s.State.Operations, s.State.NextOperation
+	return nil
+}
+
+// takeOver does all of taking over from the earlier master that may fail. Until
+// it has succeeded nothing is changed that the earlier one would miss.
+func (m *master) takeOver(s savedMaster) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+			os.Stderr.Write(debug.Stack())
+		}
+	}()
+	m.daemon, m.started, m.report = s.Daemon, s.Started, nil
+	m.boardFD, m.activated, m.shield = s.Board, s.Activated, s.Shield
+	m.dir = &runDir{path: s.RunDir, lock: os.NewFile(uintptr(s.Lock), pidName)}
+	if err := private(s.descriptors()); err != nil {
+		return err
+	}
+	if err := m.prepare(); err != nil {
+		return err
+	}
+	logErr := m.openLog(m.logFile())
+	if logErr != nil { // no reason to leave the workers alone
+		if err := m.openLog(""); err != nil {
+			return err
+		}
+		m.logger.Error("standard error takes the place of the log", "error", logErr)
+	}
+	m.sink.remember(s.Log, s.LogDropped, s.LogUntold)
+	if m.machine, err = resume(m, s.State); err != nil {
+		return err
+	}
+	for _, p := range s.Procs {
+		if m.machine.worker(p.Worker) == nil {
+			return fmt.Errorf("state: worker %d is not in it", p.Worker)
+		}
+	}
+	m.control, err = newControlServer(m, s.Control)
+	return err
+}
+
+// private makes inherited descriptors close-on-exec.
+func private(fds []int) error {
+	for _, fd := range fds {
+		if err := sys.KeepOnExec(fd, false); err != nil {
+			return fmt.Errorf("state: descriptor %d: %w", fd, err)
+		}
+	}
+	return nil
+}
+
+// goOn hears the workers again, and continues the upgrade or ends it.
+func (m *master) goOn(s savedMaster) {
+	for _, p := range s.Procs {
+		w := m.machine.worker(p.Worker)
+		m.adopt(w, w.PID, p.Ctl, p.Out, p.Err, p.OutPartial, p.ErrPartial)
+	}
+	if boot.Failed != "" {
+		m.machine.step(evExecFailed{Err: fmt.Errorf("new file %s: %s", m.path, boot.Failed)})
+		return
+	}
+	m.logger.Info("upgrade: the new master continues", "version", m.c.version, "workers", len(m.machine.Workers))
+	m.machine.upgraded(m.c.specs())
+}
