@@ -20,31 +20,32 @@ import (
 func (k *checker) checkAddresses() {
 	for i := range k.c.programs {
 		p := &k.c.programs[i]
-		for _, text := range p.Listen {
-			k.checkAddress(p, text)
+		for at := range p.Listen {
+			k.checkAddress(p, at)
 		}
+	}
+	for _, s := range unserved(k.activated, k.c.specs()) {
+		k.say(checkWarning, "address", fmt.Sprintf("%s is a socket of the service manager, named %s, that no program serves: who connects waits for ever", s.Bound, s.Name),
+			"FileDescriptorName= with a program's name in the socket unit", "or: its address for a program (--listen)")
 	}
 }
 
-func (k *checker) checkAddress(p *Program, text string) {
+func (k *checker) checkAddress(p *Program, at int) {
 	const area = "address"
-	a, err := addr.Parse(text)
-	switch {
-	case err != nil:
+	a, err := addr.Parse(p.Listen[at])
+	if err != nil {
 		k.say(checkError, area, err.Error())
-	case k.isActivated(p, a):
-		k.ok(area, "%s is a socket of the service manager", a)
+		return
+	}
+	given, ok := activatedFor(k.activated, p.name(), p.Listen, at)
+	switch {
+	case ok:
+		k.ok(area, "%s is a socket of the service manager, bound to %s", a, given.Bound)
 	case a.Scheme == addr.Unix:
 		k.checkUnix(p, a)
 	default:
 		k.checkBind(p, a)
 	}
-}
-
-// isActivated is the rule of openActivated.
-func (k *checker) isActivated(p *Program, a addr.Addr) bool {
-	_, address := a.Network()
-	return slices.ContainsFunc(k.activated, func(s activated) bool { return s.Bound == address || s.Name == p.name() })
 }
 
 // checkUnix looks whether a Unix socket could be made, which would leave a path.

@@ -28,8 +28,10 @@ type world interface {
 	// cannot take it is not waited for.
 	send(w *worker, m message, sockets []*socket)
 
-	// open binds a socket. The machine fills in Key.
-	open(program string, key socketKey, backlog int, reusePort bool) (*socket, error)
+	// open binds a socket for an address of a program. The machine fills in Key.
+	open(spec *programSpec, key socketKey, reusePort bool) (*socket, error)
+	// setBacklog changes the length of an open socket's queue.
+	setBacklog(s *socket, backlog int)
 	// share lets further sockets bind the address of an open one.
 	share(id int) error
 	close(s *socket)

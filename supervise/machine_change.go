@@ -259,12 +259,25 @@ func (m *machine) commit() {
 	for _, p := range c.Next {
 		if was := findProgram(old, p.Spec.Name); was != nil {
 			p.Restarts, p.LastExit = was.Restarts, was.LastExit
+			m.changeBacklog(was, p)
 		}
 	}
 	m.Programs = append(m.Programs, c.Next...)
 	m.world.log(slog.LevelInfo, string(c.Command.Kind)+" done", "generation", m.Generation)
 	m.world.reloaded()
 	m.finish(c.Command.Ops, nil, map[string]any{"generation": m.Generation})
+}
+
+// changeBacklog gives the sockets that a program keeps the queues that it wants now.
+func (m *machine) changeBacklog(was, p *program) {
+	if p.Spec.Backlog == was.Spec.Backlog {
+		return
+	}
+	for _, s := range m.Sockets {
+		if slices.ContainsFunc(p.Slots, func(sl *slot) bool { return slices.Contains(sl.Sockets, s.ID) }) {
+			m.world.setBacklog(s, p.Spec.Backlog)
+		}
+	}
 }
 
 // retire drains the workers of an old fleet's program, or tells those that

@@ -129,7 +129,7 @@ func (f *fakeWorld) send(w *worker, m message, sockets []*socket) {
 	}
 }
 
-func (f *fakeWorld) open(_ string, key socketKey, _ int, reusePort bool) (*socket, error) {
+func (f *fakeWorld) open(_ *programSpec, key socketKey, reusePort bool) (*socket, error) {
 	for _, s := range f.Sockets {
 		if s.Key.Addr == key.Addr && !(s.Share && reusePort) {
 			return nil, errors.New("address already in use")
@@ -149,6 +149,12 @@ func (f *fakeWorld) share(id int) error {
 	}
 	f.problem("socket %d is shared and not open", id)
 	return nil
+}
+
+func (f *fakeWorld) setBacklog(s *socket, _ int) {
+	if !f.hasSocket(s.ID) {
+		f.problem("socket %d is changed and not open", s.ID)
+	}
 }
 
 func (f *fakeWorld) close(s *socket) {

@@ -50,18 +50,26 @@ func (m *machine) newFleet(b *build, specs []programSpec) (fleet []*program, kep
 
 // configured is how the program writes the address of a socket.
 func (s *programSpec) configured(key socketKey) string {
+	if i := s.place(key); i >= 0 {
+		return s.Listen[i]
+	}
+	return key.Addr
+}
+
+// place is which of the program's addresses a socket is for, or -1.
+func (s *programSpec) place(key socketKey) int {
 	seen := 0
-	for _, text := range s.Listen {
+	for i, text := range s.Listen {
 		a, err := addr.Parse(text)
 		if err != nil || a.String() != key.Addr {
 			continue
 		}
 		if seen == key.Nth {
-			return text
+			return i
 		}
 		seen++
 	}
-	return key.Addr
+	return -1
 }
 
 // assignSockets gives every slot its sockets: the shared one, or one of its
@@ -96,6 +104,7 @@ func (m *machine) assignAddress(p *program, key socketKey, text string, perSlot 
 	if err != nil {
 		return err
 	}
+	perSlot = perSlot && !first.Given // who gave it may be the only one who can bind there
 	for i, sl := range p.Slots {
 		s := first
 		if perSlot && i > 0 {
@@ -126,7 +135,7 @@ func (m *machine) assignAddress(p *program, key socketKey, text string, perSlot 
 func (m *machine) obtain(p *program, key socketKey, text string, perSlot bool) (*socket, error) {
 	i := slices.IndexFunc(m.Sockets, func(s *socket) bool { return s.Key == key })
 	if i >= 0 {
-		if perSlot && key.Slot == 0 {
+		if perSlot && key.Slot == 0 && !m.Sockets[i].Given {
 			if err := m.world.share(m.Sockets[i].ID); err != nil {
 				return nil, fmt.Errorf("listen %s: %w", text, err)
 			}
@@ -141,7 +150,7 @@ func (m *machine) obtain(p *program, key socketKey, text string, perSlot bool) (
 			at.Addr = m.Sockets[j].Addr
 		}
 	}
-	s, err := m.world.open(p.Spec.Name, at, p.Spec.Backlog, perSlot)
+	s, err := m.world.open(&p.Spec, at, perSlot)
 	if err != nil {
 		return nil, fmt.Errorf("listen %s: %w", text, err)
 	}

@@ -139,8 +139,9 @@ func (w *worker) serves() bool { return w != nil && w.State == workerReady && !w
 type socket struct {
 	ID         int       `json:"id"` // the world's handle
 	Key        socketKey `json:"key"`
-	Addr       string    `json:"addr"` // as bound
-	Configured string    `json:"-"`    // as its program writes it; in socketsOf only
+	Addr       string    `json:"addr"`            // as bound
+	Given      bool      `json:"given,omitempty"` // by the service manager
+	Configured string    `json:"-"`               // as its program writes it; in socketsOf only
 
 	Dev uint64 `json:"dev,omitempty"` // with Ino: the file of a Unix socket that we have made
 	Ino uint64 `json:"ino,omitempty"`

@@ -132,6 +132,9 @@ func (m *master) beginLocked(started func(m *master, err error)) error {
 	m.report = func(err error) { started(m, err) }
 	m.logger.Info("start", "version", m.c.version, "run_dir", m.dir.path)
 	m.tellMemory()
+	for _, s := range unserved(m.activated, m.c.specs()) {
+		m.logger.Warn("socket of the service manager that no program serves", "name", s.Name, "address", s.Bound)
+	}
 	return nil
 }
 

@@ -175,6 +175,7 @@ func hooksOptions() *supervise.Options {
 func httpProgram() supervise.Program {
 	return supervise.Program{
 		Name: "http", Protocol: "http", Listen: []string{"tcp://127.0.0.1:0"}, Count: 2, StopTimeout: 5 * time.Second,
+		Backlog: map[string]int{"short queue": 7}[mode()],
 		Run: func(ctx context.Context, w *supervise.Worker) error {
 			switch mode() {
 			case "never": // Ready

@@ -165,18 +165,18 @@ func (m *master) send(w *worker, msg message, sockets []*socket) {
 	}
 }
 
-func (m *master) open(program string, key socketKey, backlog int, reusePort bool) (*socket, error) {
+func (m *master) open(spec *programSpec, key socketKey, reusePort bool) (*socket, error) {
 	a, err := addr.Parse(key.Addr)
 	if err != nil {
 		return nil, err
 	}
-	if key.Slot == 0 {
-		if fd, bound, err := m.openActivated(program, a, backlog, reusePort); fd >= 0 || err != nil {
-			return &socket{ID: fd, Addr: bound}, err
+	if at := spec.place(key); key.Slot == 0 && at >= 0 {
+		if s, ok := activatedFor(m.activated, spec.Name, spec.Listen, at); ok {
+			return s.open(a, spec.Backlog)
 		}
 	}
 	network, address := a.Network()
-	o := sys.ListenOptions{Backlog: backlog, ReusePort: reusePort, Mode: 0o660, UID: -1, GID: -1}
+	o := sys.ListenOptions{Backlog: spec.Backlog, ReusePort: reusePort, Mode: 0o660, UID: -1, GID: -1}
 	if network == "unix" {
 		if err := sys.UnlinkStale(address); err != nil {
 			return nil, err
@@ -203,6 +203,15 @@ func (m *master) open(program string, key socketKey, backlog int, reusePort bool
 }
 
 func (m *master) share(id int) error { return sys.SetReusePort(id) }
+
+func (m *master) setBacklog(s *socket, backlog int) {
+	if a, err := addr.Parse(s.Addr); err != nil || a.Datagram() {
+		return
+	}
+	if err := sys.SetBacklog(s.ID, backlog); err != nil {
+		m.logger.Warn("change the queue", "address", s.Addr, "error", err)
+	}
+}
 
 func (m *master) close(s *socket) {
 	if a, err := addr.Parse(s.Addr); err == nil && a.Scheme == addr.Unix {

@@ -120,6 +120,25 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+func TestReloadChangesTheQueue(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"http", "reuse"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t, name)
+			s.install("good")
+			s.start()
+			before := s.status().Programs[0]
+			s.install("short queue")
+			s.must("reload")
+			after := s.status().Programs[0]
+			if after.Backlog != before.Backlog/1024*7 || after.Addresses[0] != before.Addresses[0] {
+				t.Errorf("there is room for %d at %s; before: %d at %s", after.Backlog, after.Addresses[0], before.Backlog, before.Addresses[0])
+			}
+		})
+	}
+}
+
 func TestHundredHangUps(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "http").start()

@@ -18,9 +18,10 @@ import (
 // (sd_listen_fds(3)). The master keeps it for its whole life, so that a reload
 // or a restart finds it again, and serves duplicates of it.
 type activated struct {
-	FD    int    `json:"fd"`
-	Name  string `json:"name"`  // FileDescriptorName=
-	Bound string `json:"bound"` // in the form of package addr, without scheme
+	FD      int    `json:"fd"`
+	Name    string `json:"name"`    // FileDescriptorName=
+	Network string `json:"network"` // tcp, udp, unix, or "" for what no program can serve
+	Bound   string `json:"bound"`   // in the form of package addr, without scheme
 }
 
 // takeActivated takes over what the service manager has passed, once.
@@ -29,9 +30,13 @@ func takeActivated() ([]activated, error) {
 	for _, f := range activation.Files(true) {
 		a := activated{FD: -1, Name: f.Name()}
 		err := onFD(f, func(fd int) (err error) {
-			if a.FD, err = sys.DupFD(fd); err == nil {
-				a.Bound, err = sys.BoundAddr(fd)
+			if a.Network, err = sys.BoundNetwork(fd); err != nil {
+				return err
 			}
+			if a.Bound, err = sys.BoundAddr(fd); err != nil {
+				return err
+			}
+			a.FD, err = sys.DupFD(fd)
 			return err
 		})
 		f.Close()
@@ -43,30 +48,77 @@ func takeActivated() ([]activated, error) {
 	return list, nil
 }
 
-// openActivated gives a duplicate of the socket that the service manager has
-// for an address: the one that is bound to it, or the one that is called as the
-// program is. It returns -1 where there is none.
-func (m *master) openActivated(program string, a addr.Addr, backlog int, reusePort bool) (fd int, bound string, err error) {
-	_, address := a.Network()
-	i := slices.IndexFunc(m.activated, func(s activated) bool { return s.Bound == address })
-	if i < 0 {
-		i = slices.IndexFunc(m.activated, func(s activated) bool { return s.Name == program })
+// activatedFor finds the socket for an address of a program, listen[at]: the
+// one that is bound to it. Those that have the program's name and are bound to
+// none of its addresses are for the others, in the same order.
+func activatedFor(list []activated, program string, listen []string, at int) (activated, bool) {
+	var named []activated
+	for _, s := range list {
+		if s.Name == program && !slices.ContainsFunc(listen, s.isBoundTo) {
+			named = append(named, s)
+		}
 	}
-	if i < 0 {
-		return -1, "", nil
+	for i, text := range listen {
+		if k := slices.IndexFunc(list, func(s activated) bool { return s.isBoundTo(text) }); k >= 0 {
+			if i == at {
+				return list[k], true
+			}
+			continue
+		}
+		a, err := addr.Parse(text)
+		if err != nil {
+			continue
+		}
+		network, _ := a.Network()
+		k := slices.IndexFunc(named, func(s activated) bool { return s.Network == network })
+		switch {
+		case i == at && k >= 0:
+			return named[k], true
+		case i == at:
+			return activated{}, false
+		case k >= 0:
+			named = slices.Delete(named, k, k+1)
+		}
 	}
-	s := m.activated[i]
-	if fd, err = sys.DupFD(s.FD); err != nil {
-		return -1, "", err
+	return activated{}, false
+}
+
+// unserved are the sockets that no program serves.
+func unserved(list []activated, specs []programSpec) []activated {
+	used := map[int]bool{}
+	for _, spec := range specs {
+		for at := range spec.Listen {
+			if s, ok := activatedFor(list, spec.Name, spec.Listen, at); ok {
+				used[s.FD] = true
+			}
+		}
 	}
-	if err = sys.Relisten(fd, backlog); err == nil && reusePort {
-		err = sys.SetReusePort(fd)
+	return slices.DeleteFunc(slices.Clone(list), func(s activated) bool { return used[s.FD] })
+}
+
+func (s activated) isBoundTo(text string) bool {
+	a, err := addr.Parse(text)
+	if err != nil {
+		return false
+	}
+	network, address := a.Network()
+	return network == s.Network && sys.IsBoundTo(s.Bound, network, address)
+}
+
+// open gives a duplicate that serves an address.
+func (s activated) open(a addr.Addr, backlog int) (*socket, error) {
+	fd, err := sys.DupFD(s.FD)
+	if err != nil {
+		return nil, err
+	}
+	if err = sys.SetNonblock(fd); err == nil && !a.Datagram() {
+		err = sys.SetBacklog(fd, backlog)
 	}
 	if err != nil {
 		sys.Close(fd)
-		return -1, "", fmt.Errorf("socket %s of the service manager: %w", s.Name, err)
+		return nil, fmt.Errorf("socket %s of the service manager: %w", s.Name, err)
 	}
-	return fd, boundName(a, s.Bound), nil
+	return &socket{ID: fd, Addr: boundName(a, s.Bound), Given: true}, nil
 }
 
 // tellManager tells the service manager what the service is doing, when that

@@ -1,13 +1,16 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +36,49 @@ func counting() {
 			os.WriteFile(file, fmt.Append(nil, handled), 0o600)
 		},
 	})
+}
+
+// bothKinds answers with the network that it was asked by.
+func bothKinds() {
+	supervise.Main(supervise.Program{Name: "both", Count: 2, Listen: []string{"tcp://127.0.0.1:1", "udp://127.0.0.1:1"}, Run: serveBothKinds})
+}
+
+func serveBothKinds(ctx context.Context, w *supervise.Worker) error {
+	ln, err := w.Sockets()[0].Listener()
+	if err != nil {
+		return err
+	}
+	packets, err := w.Sockets()[1].PacketConn()
+	if err != nil {
+		return err
+	}
+	var ends sync.WaitGroup
+	ends.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			c.Read(make([]byte, 1))
+			io.WriteString(c, "tcp")
+			c.Close()
+		}
+	})
+	ends.Go(func() {
+		for {
+			_, peer, err := packets.ReadFrom(make([]byte, 100))
+			if err != nil {
+				return
+			}
+			packets.WriteTo([]byte("udp"), peer)
+		}
+	})
+	err = w.Ready()
+	<-ctx.Done()
+	ln.Close()
+	packets.Close()
+	ends.Wait()
+	return err
 }
 
 // large echoes bodies of any size.
@@ -200,7 +246,7 @@ func measured() {
 
 // ownPrograms are what the test binary becomes when JAY_E2E_PROGRAM says so.
 var ownPrograms = map[string]func(){
-	"counting": counting, "crowded": crowded, "dumping": dumping, "large": large, "logging": logging,
+	"bothKinds": bothKinds, "counting": counting, "crowded": crowded, "dumping": dumping, "large": large, "logging": logging,
 	"measured": measured, "mortal": mortal, "leaking": leaking, "narrow": narrow, "reloading": reloading,
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -133,6 +134,93 @@ func TestActivation(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Errorf("the service manager's socket is gone: %v", err)
 	}
+}
+
+// TestActivationOfBothKinds: a stream and a datagram socket on one port, as name
+// servers have them, are not taken for each other; one that nobody serves is
+// told of, by check too.
+func TestActivationOfBothKinds(t *testing.T) {
+	tcpListener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := tcpListener.Addr().String()
+	packets, err := net.ListenPacket("udp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []*os.File
+	for _, ln := range []any{packets, tcpListener, idle} {
+		f, err := ln.(interface{ File() (*os.File, error) }).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+		ln.(io.Closer).Close()
+	}
+	t.Setenv(ownVariable, "bothKinds")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := runDir(t)
+	command := func(args ...string) *exec.Cmd {
+		args = append(args, "--run-dir", dir, "--reuse-port", "--listen", "tcp://"+address, "--listen", "udp://"+address)
+		cmd := exec.Command("sh", append([]string{"-c", `export LISTEN_PID=$$ LISTEN_FDS=3; exec "$0" "$@"`, self}, args...)...)
+		cmd.ExtraFiles = files
+		return cmd
+	}
+	nobody := idle.Addr().String()
+	out, err := command("check").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), nobody+" is a socket of the service manager, named") {
+		t.Errorf("check: %v\n%s", err, out)
+	}
+	s := launchCommand(t, self, dir, command("start"))
+	for _, f := range files {
+		f.Close()
+	}
+	s.waitReady()
+	if log := s.output.String(); !strings.Contains(log, "that no program serves") || !strings.Contains(log, nobody) {
+		t.Errorf("the log does not tell of %s:\n%s", nobody, log)
+	}
+	for _, change := range []string{"", "reload", "upgrade", "restart"} {
+		if change != "" {
+			if out, code := s.command(change); code != 0 {
+				t.Fatalf("%s: exit %d, %s", change, code, out)
+			}
+		}
+		for range 8 {
+			for _, network := range []string{"tcp", "udp"} {
+				if got := knock(t, network, address); got != network {
+					t.Errorf("after %q, %s answers %q", change, network, got)
+				}
+			}
+		}
+	}
+}
+
+// knock sends a byte and gives what comes.
+func knock(t *testing.T, network, address string) string {
+	t.Helper()
+	conn, err := net.Dial(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	if _, err := conn.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 100)
+	n, err := conn.Read(b)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(b[:n])
 }
 
 func askHello(t *testing.T, network, address string) string {

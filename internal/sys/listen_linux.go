@@ -80,13 +80,8 @@ func bind(fd, domain int, network string, sa unix.Sockaddr, reusePort bool) erro
 	return os.NewSyscallError("bind", unix.Bind(fd, sa))
 }
 
-// Relisten changes the length of a listening socket's queue, and makes it
-// non-blocking and close-on-exec.
-func Relisten(fd, backlog int) error {
-	unix.CloseOnExec(fd)
-	if err := SetNonblock(fd); err != nil {
-		return err
-	}
+// SetBacklog changes the length of a listening socket's queue.
+func SetBacklog(fd, backlog int) error {
 	return os.NewSyscallError("listen", unix.Listen(fd, backlog))
 }
 
@@ -169,6 +164,50 @@ func BoundAddr(fd int) (string, error) {
 	if err != nil {
 		return "", os.NewSyscallError("getsockname", err)
 	}
+	return printAddr(sa)
+}
+
+// BoundNetwork is tcp, udp or unix, or "" for a socket that is nothing of the kind.
+func BoundNetwork(fd int) (string, error) {
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return "", os.NewSyscallError("getsockopt SO_TYPE", err)
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return "", os.NewSyscallError("getsockname", err)
+	}
+	_, isUnix := sa.(*unix.SockaddrUnix)
+	switch {
+	case kind == unix.SOCK_STREAM && isUnix:
+		return "unix", nil
+	case kind == unix.SOCK_STREAM:
+		return "tcp", nil
+	case kind == unix.SOCK_DGRAM && !isUnix:
+		return "udp", nil
+	}
+	return "", nil
+}
+
+// IsBoundTo reports whether ListenSocket would bind an address as a socket is
+// that is bound to bound, in the form of BoundAddr.
+func IsBoundTo(bound, network, address string) bool {
+	if network == "unix" {
+		return bound == address
+	}
+	_, sa, wildcard, err := resolve(network, address)
+	if err != nil {
+		return false
+	}
+	if wildcard { // either family may have stood in for both
+		host, port, err := net.SplitHostPort(bound)
+		return err == nil && ":"+port == address && (host == "::" || host == "0.0.0.0")
+	}
+	name, err := printAddr(sa)
+	return err == nil && name == bound
+}
+
+func printAddr(sa unix.Sockaddr) (string, error) {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
 		return net.JoinHostPort(net.IP(sa.Addr[:]).String(), strconv.Itoa(sa.Port)), nil
@@ -181,7 +220,7 @@ func BoundAddr(fd int) (string, error) {
 	case *unix.SockaddrUnix:
 		return sa.Name, nil
 	}
-	return "", fmt.Errorf("getsockname: family of %T is not ours", sa)
+	return "", fmt.Errorf("address of a socket: family of %T is not ours", sa)
 }
 
 // DupFD duplicates a descriptor, close-on-exec.
