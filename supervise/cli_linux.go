@@ -24,10 +24,7 @@ func runCommand(o *Options, c *config) error {
 	if err := c.checkArgs(o); err != nil {
 		return err
 	}
-	client := NewClient(c.runDir)
 	switch c.command {
-	case "start":
-		return start(o, c)
 	case "version":
 		fmt.Printf("%s %s\n", c.prog, c.version)
 		return nil
@@ -35,6 +32,14 @@ func runCommand(o *Options, c *config) error {
 		return help(o, c, os.Stdout)
 	case "completion":
 		return completion(o, c, os.Stdout)
+	}
+	if err := c.findRunDir(); err != nil {
+		return err
+	}
+	client := NewClient(c.runDir)
+	switch c.command {
+	case "start":
+		return start(o, c)
 	case "check":
 		return check(c)
 	case "status":

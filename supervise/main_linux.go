@@ -29,15 +29,15 @@ func (o *Options) main() int {
 		}
 		return fail(prog, err)
 	}
-	if c.runDir == "" {
-		c.runDir = defaultRunDir(c.prog)
-	}
 	switch boot.Role {
 	case roleWorker:
 		return runWorker(o, c, boot)
 	case roleMaster:
 		return fail(prog, continueMaster(o, c))
 	case roleDaemon:
+		if err := c.findRunDir(); err != nil {
+			return fail(prog, err)
+		}
 		return fail(prog, runMaster(o, c, boot.Path, reportTo(boot.Report)))
 	}
 	return fail(prog, runCommand(o, c))

@@ -39,19 +39,27 @@ func (e errHeld) Error() string {
 	return fmt.Sprintf("run directory %s: already running (%s); stop it first, or choose another --run-dir", e.dir, who)
 }
 
+// findRunDir makes the run directory the default one where none was named.
+func (c *config) findRunDir() (err error) {
+	if c.runDir == "" {
+		c.runDir, err = defaultRunDir(c.prog)
+	}
+	return err
+}
+
 // defaultRunDir is where a program's run directory is when nobody says.
-func defaultRunDir(prog string) string {
+func defaultRunDir(prog string) (string, error) {
 	if os.Geteuid() == 0 {
-		return filepath.Join("/run/jay", prog)
+		return filepath.Join("/run/jay", prog), nil
 	}
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-		return filepath.Join(dir, "jay", prog)
+		return filepath.Join(dir, "jay", prog), nil
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		home = os.TempDir()
+		return "", errors.New("run directory: neither XDG_RUNTIME_DIR nor HOME is set; write --run-dir DIR")
 	}
-	return filepath.Join(home, ".local/state/jay", prog)
+	return filepath.Join(home, ".local/state/jay", prog), nil
 }
 
 // openRunDir makes the directory where it does not exist, and refuses one that

@@ -244,11 +244,9 @@ func needsRootFor(t *testing.T, args []string) {
 	}
 }
 
-// TestCheckRights: what only root may do is told to others, and root is told
-// what it should not do.
-func TestCheckRights(t *testing.T) {
-	needs.Root(t)
-	dir := runDir(t)
+// forOthers puts a program into a directory, for other users to execute.
+func forOthers(t *testing.T, dir string) string {
+	t.Helper()
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -260,6 +258,15 @@ func TestCheckRights(t *testing.T) {
 	if err := os.WriteFile(program, b, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	return program
+}
+
+// TestCheckRights: what only root may do is told to others, and root is told
+// what it should not do.
+func TestCheckRights(t *testing.T) {
+	needs.Root(t)
+	dir := runDir(t)
+	program := forOthers(t, dir)
 	t.Run("root", func(t *testing.T) {
 		lines, _, code := checked(t, program, "--run-dir", filepath.Join(dir, "run"), "--listen", "127.0.0.1:0")
 		expectLine(t, lines, "warning user", "the workers run as root")

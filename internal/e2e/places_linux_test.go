@@ -2,8 +2,12 @@ package e2e
 
 import (
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/jay-go/jay/internal/needs"
 )
 
 // TestGoRun: a service that is started by go run is one like any other, though
@@ -31,5 +35,27 @@ func TestGoRun(t *testing.T) {
 	}
 	if code := s.waitExit(); code != 0 {
 		t.Errorf("go run exited with %d", code)
+	}
+}
+
+// TestNoPlace: without a run directory and a home, no directory is taken that
+// somebody else could have made.
+func TestNoPlace(t *testing.T) {
+	needs.Root(t)
+	dir := runDir(t)
+	program := forOthers(t, dir)
+	for _, command := range []string{"start", "status", "check"} {
+		cmd := exec.Command(needs.Program(t, "setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups", program, command)
+		cmd.Env = []string{"TMPDIR=" + dir}
+		out, err := cmd.CombinedOutput()
+		if err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "neither XDG_RUNTIME_DIR nor HOME is set; write --run-dir DIR") {
+			t.Errorf("%s: %v: %s", command, err, out)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+		t.Errorf("it has made %v", left)
+	}
+	if out, err := exec.Command("env", "-i", program, "help").Output(); err != nil || !strings.Contains(string(out), "--run-dir") {
+		t.Errorf("help: %v: %s", err, out)
 	}
 }
