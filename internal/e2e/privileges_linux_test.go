@@ -27,25 +27,10 @@ func TestPrivileges(t *testing.T) {
 	}
 	s := start(t, "faults", "--workers", "2", "--user", "nobody", "--listen", "unix://"+filepath.Join(runDir(t), "s"))
 	for _, pid := range s.workers() {
-		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
-		if len(threads) < 2 {
-			t.Errorf("worker %d has %d threads", pid, len(threads))
-		}
-		for _, file := range threads {
-			b, err := os.ReadFile(file)
-			if err != nil {
-				continue // the thread has ended
-			}
-			for name, want := range map[string]string{
-				"Uid": strings.Repeat("\t"+nobody.Uid, 4), "Gid": strings.Repeat("\t"+nobody.Gid, 4),
-				"Groups": "\t" + nobody.Gid, "CapEff": "\t0000000000000000", "CapPrm": "\t0000000000000000", "NoNewPrivs": "\t1",
-			} {
-				m := regexp.MustCompile(`(?m)^` + name + `:(.*)$`).FindSubmatch(b)
-				if m == nil || strings.TrimRight(string(m[1]), " ") != want {
-					t.Errorf("%s: %s is %q, want %q", file, name, m[1], want)
-				}
-			}
-		}
+		wantInThreads(t, pid, map[string]string{
+			"Uid": strings.Repeat("\t"+nobody.Uid, 4), "Gid": strings.Repeat("\t"+nobody.Gid, 4),
+			"Groups": "\t" + nobody.Gid, "CapEff": noCaps, "CapPrm": noCaps, "NoNewPrivs": "\t1",
+		})
 		limits, _ := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
 		if !regexp.MustCompile(`Max core file size +0 `).Match(limits) {
 			t.Errorf("worker %d may leave core files:\n%s", pid, limits)
@@ -60,6 +45,31 @@ func TestPrivileges(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// noCaps is no capability, in /proc/PID/status.
+const noCaps = "\t0000000000000000"
+
+// wantInThreads holds the status of every thread of a process against what some
+// lines of it have to be.
+func wantInThreads(t *testing.T, pid int, lines map[string]string) {
+	t.Helper()
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	if len(threads) < 2 {
+		t.Errorf("worker %d has %d threads", pid, len(threads))
+	}
+	for _, file := range threads {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for name, want := range lines {
+			m := regexp.MustCompile(`(?m)^` + name + `:(.*)$`).FindSubmatch(b)
+			if m == nil || strings.TrimRight(string(m[1]), " ") != want {
+				t.Errorf("%s: %s is %q, want %q", file, name, m[1], want)
+			}
+		}
+	}
 }
 
 // TestCoreDumps: asked for, a crash leaves a core file, or what the machine
@@ -109,6 +119,45 @@ func TestPort80(t *testing.T) {
 func servePort80(t *testing.T, mode string) {
 	s := launch(t, "hello", "--listen", "127.0.0.1:80", "--workers", "2", "--user", "nobody", mode)
 	s.waitReady()
+	askAtPort80(t, s)
+}
+
+// TestPort80WithoutRoot: a master that is not root and has the capability binds
+// the port, again where a reload wants more sockets. Its workers do not have it.
+func TestPort80WithoutRoot(t *testing.T) {
+	needs.Root(t)
+	for _, mode := range []string{"--reuse-port=false", "--reuse-port"} {
+		t.Run(mode, func(t *testing.T) { inNetwork(t, func() { servePort80AsNobody(t, mode) }) })
+	}
+}
+
+func servePort80AsNobody(t *testing.T, mode string) {
+	dir := runDir(t)
+	program := forOthers(t, dir)
+	place := filepath.Join(dir, "run")
+	if err := os.Mkdir(place, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(place, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	s := launchCommand(t, program, place, exec.Command(needs.Program(t, "setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups",
+		"--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service",
+		program, "start", "--run-dir", place, "--listen", "127.0.0.1:80", "--workers", "2", mode))
+	s.waitReady()
+	askAtPort80(t, s)
+	if out, code := s.command("scale", "hello=4"); code != 0 {
+		t.Errorf("scale: exit %d, %s", code, out)
+	}
+	for _, pid := range s.workers() {
+		wantInThreads(t, pid, map[string]string{
+			"Uid": strings.Repeat("\t65534", 4), "CapEff": noCaps, "CapPrm": noCaps, "CapAmb": noCaps, "NoNewPrivs": "\t1",
+		})
+	}
+}
+
+// askAtPort80 asks a service before and after changes.
+func askAtPort80(t *testing.T, s *service) {
 	for _, change := range []string{"", "reload", "upgrade"} {
 		if change != "" {
 			if out, code := s.command(change); code != 0 {
