@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/supervise"
 )
 
 // TestUpgradeAndBack: a build is replaced by another, and that one by the
@@ -47,11 +49,22 @@ func TestUpgradeThatCouldNotContinue(t *testing.T) {
 	if code != 1 || !strings.Contains(out, "no-such-user: there is no such user") {
 		t.Errorf("exit %d: %s", code, out)
 	}
-	after := s.status()
-	if after.PID != before.PID || after.Generation != 1 || after.Workers[0].PID != before.Workers[0].PID {
-		t.Errorf("before %+v, afterwards %+v", before, after)
-	}
+	s.wantAsBefore(before)
 	mustGet(t, s.addr())
+}
+
+// wantAsBefore wants the same master, build, generation and workers as before.
+func (s *service) wantAsBefore(before supervise.Status) {
+	s.t.Helper()
+	after := s.status()
+	if after.PID != before.PID || after.Version != before.Version || after.Generation != before.Generation || after.State != before.State {
+		s.t.Errorf("before %+v\nafterwards %+v", before, after)
+	}
+	for i, w := range after.Workers {
+		if w.PID != before.Workers[i].PID {
+			s.t.Errorf("slot %d has worker %d, before %d", i, w.PID, before.Workers[i].PID)
+		}
+	}
 }
 
 // TestWayBack: a new master that cannot continue, for a reason that only it
@@ -80,16 +93,8 @@ func TestWayBack(t *testing.T) {
 			if done, failed := l.end(); len(failed) > 0 || done == 0 {
 				t.Errorf("%d requests, failed: %v", done, failed)
 			}
-			after := s.status()
-			if after.PID != before.PID || after.Version != "good" || after.Generation != 1 || after.State != "running" {
-				t.Errorf("after the upgrades: %+v", after)
-			}
-			for i, w := range after.Workers {
-				if w.PID != before.Workers[i].PID {
-					t.Errorf("slot %d has worker %d, before %d", i, w.PID, before.Workers[i].PID)
-				}
-			}
-			syscall.Kill(after.Workers[0].PID, syscall.SIGKILL)
+			s.wantAsBefore(before)
+			syscall.Kill(before.Workers[0].PID, syscall.SIGKILL)
 			eventually(t, "a killed worker is replaced by one of the same build", func() bool {
 				st := s.status()
 				return st.State == "running" && st.Programs[0].Restarts == 1
@@ -137,15 +142,7 @@ func TestExecThatFails(t *testing.T) {
 	if code != 1 || !strings.Contains(output, "text file busy") || strings.Count(output, "\n") != 1 {
 		t.Errorf("upgrade: exit %d: %s; want exit 1 and the cause", code, output)
 	}
-	after := s.status()
-	if after.PID != before.PID || after.Version != "good" || after.Generation != 1 || after.State != "running" {
-		t.Errorf("after the exec that failed: %+v", after)
-	}
-	for i, w := range after.Workers {
-		if w.PID != before.Workers[i].PID {
-			t.Errorf("slot %d has worker %d, before %d", i, w.PID, before.Workers[i].PID)
-		}
-	}
+	s.wantAsBefore(before)
 	syscall.Kill(before.Workers[0].PID, syscall.SIGKILL)
 	eventually(t, "a killed worker is replaced", func() bool { st := s.status(); return st.State == "running" && st.Programs[0].Restarts == 1 })
 	s.cmd.Process.Signal(syscall.SIGHUP)
