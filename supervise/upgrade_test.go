@@ -84,8 +84,10 @@ func TestWayBack(t *testing.T) {
 			before := s.status()
 			l := startLoad(t, s.addr(), 4, time.Millisecond, 2)
 			s.install(test.build)
-			for range 2 {
+			descriptors := openDescriptors(t, s.cmd.Process.Pid)
+			for range 3 {
 				out, code := s.run("upgrade")
+				eventually(t, "no descriptor more than before", func() bool { return openDescriptors(t, s.cmd.Process.Pid) <= descriptors })
 				if code != 1 || !strings.Contains(out, test.want) || strings.Count(out, "\n") != 1 {
 					t.Errorf("upgrade: exit %d: %s; want exit 1 and a line with %q", code, out, test.want)
 				}
