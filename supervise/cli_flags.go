@@ -72,6 +72,26 @@ type list []string
 func (l *list) String() string     { return strings.Join(*l, ",") }
 func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 
+// limit is a flag of how long something may take at most. It is never 0, which is
+// the default elsewhere, and would be taken for at once, or for no limit.
+type limit struct{ d *time.Duration }
+
+func (l limit) String() string {
+	if l.d == nil || *l.d == 0 {
+		return ""
+	}
+	return l.d.String()
+}
+
+func (l limit) Set(s string) error {
+	d, err := time.ParseDuration(s)
+	if err != nil || d == 0 {
+		return errors.New("write a time like 500ms, 10s or 2m, or -1s for no limit")
+	}
+	*l.d = d
+	return nil
+}
+
 // boolList is a list whose value may be left out.
 type boolList struct{ *list }
 
@@ -156,9 +176,10 @@ func (c *config) flagSet(o *Options, v *flagValues) (*flag.FlagSet, error) {
 	fs.StringVar(&c.logLevel, "log-level", or(o.LogLevel, "info"), "debug, info, warn or error")
 	fs.Var(boolList{&v.reusePort}, "reuse-port", "one socket per worker; =`NAME` for one program")
 	fs.StringVar(&v.loop, "loop", "", "backend: auto, epoll, io_uring or goroutine")
-	fs.DurationVar(&v.stopTimeout, "stop-timeout", 0, "how long workers may drain; negative is no limit (10s)")
-	fs.DurationVar(&v.startTimeout, "start-timeout", 0, "how long workers may take to be ready; negative is no limit (10s)")
-	fs.DurationVar(&c.watchdog, "watchdog", o.Watchdog, "how long a callback may block a worker before another takes its place; negative is no limit (10s)")
+	fs.Var(limit{&v.stopTimeout}, "stop-timeout", "`TIME` that workers may drain; negative is no limit (10s)")
+	fs.Var(limit{&v.startTimeout}, "start-timeout", "`TIME` that workers may take to be ready; negative is no limit (10s)")
+	c.watchdog = o.Watchdog
+	fs.Var(limit{&c.watchdog}, "watchdog", "`TIME` that a callback may block a worker before another takes its place; negative is no limit (10s)")
 	fs.StringVar(&c.user, "user", o.User, "`USER` of the workers")
 	fs.StringVar(&c.group, "group", o.Group, "`GROUP` of the workers")
 	c.memory = o.MemoryLimit

@@ -266,6 +266,8 @@ func TestWrongUsage(t *testing.T) {
 		{"log format", []string{"start", "--log-format", "xml"}, "text or json"},
 		{"loop", []string{"start", "--loop", "epoll"}, "no event loop"},
 		{"admin", []string{"start", "--admin", ":1"}, "admin package"},
+		{"time without a unit", []string{"start", "--stop-timeout", "5"}, "write a time like 500ms, 10s or 2m, or -1s for no limit"},
+		{"no time", []string{"start", "--watchdog", "0"}, "-1s for no limit"},
 		{"extra word", []string{"stop", "http"}, `"http"`},
 		{"scale", []string{"scale", "http"}, "NAME=N"},
 		{"sort", []string{"help", "--sort"}, "flag needs an argument"},
