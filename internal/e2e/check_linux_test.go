@@ -245,13 +245,13 @@ func needsRootFor(t *testing.T, args []string) {
 }
 
 // forOthers puts a program into a directory, for other users to execute.
-func forOthers(t *testing.T, dir string) string {
+func forOthers(t *testing.T, name, dir string) string {
 	t.Helper()
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	program := filepath.Join(dir, "hello")
-	b, err := os.ReadFile(binary(t, "hello"))
+	program := filepath.Join(dir, name)
+	b, err := os.ReadFile(binary(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +266,7 @@ func forOthers(t *testing.T, dir string) string {
 func TestCheckRights(t *testing.T) {
 	needs.Root(t)
 	dir := runDir(t)
-	program := forOthers(t, dir)
+	program := forOthers(t, "hello", dir)
 	t.Run("root", func(t *testing.T) {
 		lines, _, code := checked(t, program, "--run-dir", filepath.Join(dir, "run"), "--listen", "127.0.0.1:0")
 		expectLine(t, lines, "warning user", "the workers run as root")

@@ -4,14 +4,18 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/jay-go/jay/internal/needs"
 )
 
 // TestForkFails: while no process can be started the master lives, says so once,
@@ -24,49 +28,79 @@ func TestForkFails(t *testing.T) {
 	} {
 		t.Run(tt.errno, func(t *testing.T) {
 			s := start(t, "faults", "--workers", "2")
-			before, _ := s.status()
-			victim, stays := before.Workers[0].PID, before.Workers[1].PID
-			open := atRest(t, before.PID)
-			stop := inject(t, before.PID, "clone,clone3,vfork", "error="+tt.errno)
-			syscall.Kill(victim, syscall.SIGKILL)
-			s.wait("the slot waits, with the reason", func(st status, code int) bool {
-				return code == 1 && st.Workers[0].State == "backoff" && strings.HasPrefix(st.Programs[0].LastExit, "start: ") &&
-					strings.Contains(st.Programs[0].LastExit, tt.says)
-			})
-			_, stderr, code := run(t, s.binary, "reload", "--run-dir", s.runDir)
-			if code != 1 || !strings.Contains(stderr, tt.says) {
-				t.Errorf("reload: exit %d, %q; want 1 and the reason", code, stderr)
-			}
-			cpu := cpuTime(t, before.PID)
-			time.Sleep(2 * time.Second) // for more tries
-			if used := cpuTime(t, before.PID) - cpu; used > time.Second {
-				t.Errorf("the master used %v of CPU in two seconds in which it could start nothing", used)
-			}
-			for range 10 {
-				p := dial(t, s.addr)
-				if got := p.pid(); got != stays {
-					t.Errorf("worker %d answers, want %d, which nothing has happened to", got, stays)
+			forkFails(t, s, tt.says, func(master int) (stop func()) {
+				stopped := inject(t, master, "clone,clone3,vfork", "error="+tt.errno)
+				return func() {
+					if made := stopped(); len(made) < 4 {
+						t.Errorf("%d calls failed, want the tries of a slot and of a reload", len(made))
+					}
 				}
-				p.conn.Close()
-			}
-			if n := strings.Count(s.output.String(), `msg="start worker"`); n != 1 {
-				t.Errorf("the log says %d times that no worker can be started", n)
-			}
-			if made := stop(); len(made) < 4 {
-				t.Errorf("%d calls failed, want the tries of a slot and of a reload", len(made))
-			}
-			s.wait("two workers serve", func(st status, code int) bool { return code == 0 })
-			after, _ := s.status()
-			if after.PID != before.PID || after.Generation != 1 || !after.hasWorker(stays) {
-				t.Errorf("afterwards %+v, before %+v", after, before)
-			}
-			if out, code := s.command("reload"); code != 0 {
-				t.Errorf("reload when it has passed: exit %d\n%s", code, out)
-			}
-			s.wait("the old workers to have gone", func(st status, _ int) bool { return len(st.Workers) == 2 })
-			sameNumber(t, before.PID, open)
+			})
 		})
 	}
+	t.Run("RLIMIT_NPROC", func(t *testing.T) {
+		s := launchAsNobody(t, "faults", nil, "--listen", "127.0.0.1:0", "--workers", "2")
+		s.waitReady()
+		forkFails(t, s, "resource temporarily unavailable", func(master int) (stop func()) {
+			var own unix.Rlimit // which it has inherited
+			if err := unix.Getrlimit(unix.RLIMIT_NPROC, &own); err != nil {
+				t.Fatal(err)
+			}
+			limit := func(soft int64) { // the hard limit stays, so that it can be undone
+				out, err := exec.Command(needs.Program(t, "setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups",
+					needs.Program(t, "prlimit"), "--pid", strconv.Itoa(master), fmt.Sprintf("--nproc=%d:", soft)).CombinedOutput()
+				if err != nil {
+					t.Fatalf("prlimit: %v: %s", err, out)
+				}
+			}
+			limit(1)
+			return func() { limit(int64(own.Cur)) }
+		})
+	})
+}
+
+// forkFails lets a service of two workers live through a time in which its
+// master can start nothing.
+func forkFails(t *testing.T, s *service, says string, begin func(master int) (stop func())) {
+	before, _ := s.status()
+	victim, stays := before.Workers[0].PID, before.Workers[1].PID
+	open := atRest(t, before.PID)
+	stop := begin(before.PID)
+	syscall.Kill(victim, syscall.SIGKILL)
+	s.wait("the slot waits, with the reason", func(st status, code int) bool {
+		return code == 1 && st.Workers[0].State == "backoff" && strings.HasPrefix(st.Programs[0].LastExit, "start: ") &&
+			strings.Contains(st.Programs[0].LastExit, says)
+	})
+	_, stderr, code := run(t, s.binary, "reload", "--run-dir", s.runDir)
+	if code != 1 || !strings.Contains(stderr, says) {
+		t.Errorf("reload: exit %d, %q; want 1 and the reason", code, stderr)
+	}
+	cpu := cpuTime(t, before.PID)
+	time.Sleep(2 * time.Second) // for more tries
+	if used := cpuTime(t, before.PID) - cpu; used > time.Second {
+		t.Errorf("the master used %v of CPU in two seconds in which it could start nothing", used)
+	}
+	for range 10 {
+		p := dial(t, s.addr)
+		if got := p.pid(); got != stays {
+			t.Errorf("worker %d answers, want %d, which nothing has happened to", got, stays)
+		}
+		p.conn.Close()
+	}
+	if n := strings.Count(s.output.String(), `msg="start worker"`); n != 1 {
+		t.Errorf("the log says %d times that no worker can be started", n)
+	}
+	stop()
+	s.wait("two workers serve", func(st status, code int) bool { return code == 0 })
+	after, _ := s.status()
+	if after.PID != before.PID || after.Generation != 1 || !after.hasWorker(stays) {
+		t.Errorf("afterwards %+v, before %+v", after, before)
+	}
+	if out, code := s.command("reload"); code != 0 {
+		t.Errorf("reload when it has passed: exit %d\n%s", code, out)
+	}
+	s.wait("the old workers to have gone", func(st status, _ int) bool { return len(st.Workers) == 2 })
+	sameNumber(t, before.PID, open)
 }
 
 // TestMasterOutOfDescriptors: a master that may open nothing more answers all the

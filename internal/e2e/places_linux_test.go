@@ -43,7 +43,7 @@ func TestGoRun(t *testing.T) {
 func TestNoPlace(t *testing.T) {
 	needs.Root(t)
 	dir := runDir(t)
-	program := forOthers(t, dir)
+	program := forOthers(t, "hello", dir)
 	for _, command := range []string{"start", "status", "check"} {
 		cmd := exec.Command(needs.Program(t, "setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups", program, command)
 		cmd.Env = []string{"TMPDIR=" + dir}

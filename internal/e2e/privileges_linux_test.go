@@ -132,18 +132,8 @@ func TestPort80WithoutRoot(t *testing.T) {
 }
 
 func servePort80AsNobody(t *testing.T, mode string) {
-	dir := runDir(t)
-	program := forOthers(t, dir)
-	place := filepath.Join(dir, "run")
-	if err := os.Mkdir(place, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chown(place, 65534, 65534); err != nil {
-		t.Fatal(err)
-	}
-	s := launchCommand(t, program, place, exec.Command(needs.Program(t, "setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups",
-		"--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service",
-		program, "start", "--run-dir", place, "--listen", "127.0.0.1:80", "--workers", "2", mode))
+	s := launchAsNobody(t, "hello", []string{"--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"},
+		"--listen", "127.0.0.1:80", "--workers", "2", mode)
 	s.waitReady()
 	askAtPort80(t, s)
 	if out, code := s.command("scale", "hello=4"); code != 0 {
@@ -154,6 +144,25 @@ func servePort80AsNobody(t *testing.T, mode string) {
 			"Uid": strings.Repeat("\t65534", 4), "CapEff": noCaps, "CapPrm": noCaps, "CapAmb": noCaps, "NoNewPrivs": "\t1",
 		})
 	}
+}
+
+// launchAsNobody starts a program as a user who is not root. rights are words
+// for setpriv.
+func launchAsNobody(t *testing.T, name string, rights []string, args ...string) *service {
+	t.Helper()
+	needs.Root(t)
+	dir := runDir(t)
+	program := forOthers(t, name, dir)
+	place := filepath.Join(dir, "run")
+	if err := os.Mkdir(place, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(place, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	words := append([]string{"--reuid=65534", "--regid=65534", "--clear-groups"}, rights...)
+	words = append(words, program, "start", "--run-dir", place)
+	return launchCommand(t, program, place, exec.Command(needs.Program(t, "setpriv"), append(words, args...)...))
 }
 
 // askAtPort80 asks a service before and after changes.
