@@ -104,6 +104,10 @@ func beforeMain() {
 		if inRole("master") {
 			os.Setenv("JAY_LOG_LEVEL", "none")
 		}
+	case "master: long story":
+		if inRole("master") {
+			os.Setenv("JAY_LOG_LEVEL", strings.Repeat("none\n", 40_000))
+		}
 	case "mark": // that it has been executed
 		os.WriteFile(os.Getenv("OUT"), nil, 0o600)
 	}

@@ -43,7 +43,8 @@ func wayBack(reason error, keep ...int) error {
 	if boot.Back == 0 {
 		return reason
 	}
-	info := bootInfo{Role: roleMaster, Path: boot.Path, State: boot.State, Failed: reason.Error()}
+	info := bootInfo{Role: roleMaster, Path: boot.Path, State: boot.State}
+	info.Failed = printable(reason.Error(), 2000) // a variable has room for 128 KiB
 	ignoreSignals()
 	err := sys.ExecInPlace(fdPath(boot.Back), os.Args, info.with(bootEnviron), append(keep, boot.State))
 	return errors.Join(reason, fmt.Errorf("back to the file before: %w", err))

@@ -74,6 +74,7 @@ func TestWayBack(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ build, want string }{
 		{"master: bad environment", `--log-level "none"`},
+		{"master: long story", `--log-level "none`},
 		{"master: no user", "no-such-user: there is no such user"},
 	} {
 		t.Run(test.build, func(t *testing.T) {
