@@ -221,8 +221,7 @@ func TestStatusAtAnExit(t *testing.T) {
 	s := newService(t, "http").start()
 	for range 5 {
 		worker := s.pids()[0]
-		syscall.Kill(worker, syscall.SIGSTOP) // so that the question waits for it
-		eventually(t, "the worker stands still", func() bool { return processState(t, worker) == "T" })
+		exampletest.Suspend(t, worker) // so that the question waits for it
 		asked := time.Now()
 		time.AfterFunc(30*time.Millisecond, func() { syscall.Kill(worker, syscall.SIGKILL) })
 		st, err := s.client().Status(t.Context())

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/internal/exampletest"
 )
 
 // TestKilledWorkerIsReplaced measures how long it takes until the replacement
@@ -23,10 +25,7 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 	var took []time.Duration
 	for range rounds {
 		time.Sleep(1050 * time.Millisecond) // a healthy second: what dies earlier is held back
-		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, "the worker is stopped", func() bool { return processState(t, pid) == "T" })
+		exampletest.Suspend(t, pid)
 		// It cannot accept any more, so this connection waits in the queue.
 		c, err := net.Dial("tcp", addr)
 		if err != nil {
@@ -57,17 +56,6 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 	if p.Restarts != rounds || p.LastExit != "signal: killed" {
 		t.Errorf("status: %+v", p)
 	}
-}
-
-// processState is the letter of /proc/PID/stat.
-func processState(t *testing.T, pid int) string {
-	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(b), ") ")
-	return rest[:1]
 }
 
 func TestCrashLoopIsHeldBack(t *testing.T) {
@@ -168,7 +156,7 @@ func TestKilledMasterLeavesNothing(t *testing.T) {
 func TestKilledMasterWithAStoppedWorker(t *testing.T) {
 	s := newService(t, "http").start()
 	pids := s.pids()
-	syscall.Kill(pids[0], syscall.SIGSTOP)
+	exampletest.Suspend(t, pids[0])
 	s.cmd.Process.Kill()
 	<-s.exited
 	begin := time.Now()
@@ -176,7 +164,7 @@ func TestKilledMasterWithAStoppedWorker(t *testing.T) {
 		eventually(t, "the orphans are gone", func() bool {
 			// Our subreaper is of the workers' session, so the group is not
 			// orphaned in the kernel's sense here as it would be elsewhere.
-			syscall.Kill(pids[0], syscall.SIGCONT)
+			exampletest.Resume(pids[0])
 			return gone(pid)
 		})
 	}

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/internal/needs"
 	"github.com/jay-go/jay/supervise"
 )
@@ -355,17 +356,12 @@ func TestLoggingToStoppedMaster(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "log").start()
 	addr, master := s.addr(), s.status().PID
-	if err := syscall.Kill(master, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Kill(master, syscall.SIGCONT)
+	exampletest.Suspend(t, master)
 	worker := 0
 	for i := range 10 {
 		worker = s.say(addr, "stopped"+strconv.Itoa(i), 1000, 1000)
 	}
-	if err := syscall.Kill(master, syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	exampletest.Resume(master)
 	eventually(t, "the worker's lost lines are counted", func() bool {
 		st := s.status()
 		return len(st.Workers) == 1 && st.Workers[0].LogDropped > 0

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/internal/exampletest"
 )
 
 // TestNothingIsLost: eight reloads and two upgrades within 12 s under load, the
@@ -314,9 +316,7 @@ func TestHooks(t *testing.T) {
 func TestStatusWithAStoppedWorker(t *testing.T) {
 	s := newService(t, "http").start("--workers", "4")
 	pid := s.pids()[2]
-	syscall.Kill(pid, syscall.SIGSTOP)
-	defer syscall.Kill(pid, syscall.SIGCONT)
-	eventually(t, "the worker is stopped", func() bool { return processState(t, pid) == "T" })
+	exampletest.Suspend(t, pid)
 	var took []time.Duration
 	for range 9 {
 		begin := time.Now()

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -174,9 +173,9 @@ func TestCheckRunning(t *testing.T) {
 		if lines, _, code := checked(t, s.binary, "--run-dir", runDir(t), "--listen", s.addr); code != 1 {
 			t.Errorf("from another run directory: exit %d\n  %s", code, strings.Join(lines, "\n  "))
 		}
-		syscall.Kill(s.cmd.Process.Pid, syscall.SIGSTOP)
+		exampletest.Suspend(t, s.cmd.Process.Pid)
 		lines, _, code = checked(t, s.binary, again...)
-		syscall.Kill(s.cmd.Process.Pid, syscall.SIGCONT)
+		exampletest.Resume(s.cmd.Process.Pid)
 		expectLine(t, lines, "warning service", "does not answer")
 		if code != 1 {
 			t.Errorf("of a service that is stopped: exit %d\n  %s", code, strings.Join(lines, "\n  "))

@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/internal/load"
 	"github.com/jay-go/jay/internal/needs"
 )
@@ -99,8 +98,7 @@ func TestKillLosesNothingQueued(t *testing.T) {
 	s := start(t, "faults", "--workers", "1")
 	worker := s.workers()[0]
 	time.Sleep(healthy)
-	syscall.Kill(worker, syscall.SIGSTOP)
-	eventually(t, "every thread of the worker stands still", func() bool { return standsStill(worker) })
+	exampletest.Suspend(t, worker)
 	var queued []*peer
 	for range 100 {
 		p := dial(t, s.addr)
@@ -113,16 +111,6 @@ func TestKillLosesNothingQueued(t *testing.T) {
 			t.Errorf("connection %d was answered by worker %d, which was stopped and killed", i, got)
 		}
 	}
-}
-
-// standsStill reports whether a process is stopped: the signal has no effect
-// on a thread that runs before that enters the kernel.
-func standsStill(pid int) bool {
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
-	return len(threads) > 0 && !slices.ContainsFunc(threads, func(file string) bool {
-		b, _ := os.ReadFile(file)
-		return !strings.Contains(string(b), ") T ")
-	})
 }
 
 // TestReplacementTime measures from the kill of the only worker to the first

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/jay-go/jay/internal/exampletest"
 )
 
 // hostile is what must not reach a log as it is: it ends a line, commands a
@@ -99,10 +101,7 @@ func checkHarmless(t *testing.T, log []byte, format string) {
 func TestLoopGoesOnWithoutMaster(t *testing.T) {
 	s := startOwn(t, "logging", "--listen", "tcp://127.0.0.1:0")
 	st, _ := s.status()
-	if err := syscall.Kill(st.PID, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Kill(st.PID, syscall.SIGCONT)
+	exampletest.Suspend(t, st.PID)
 	for range 3 {
 		p := dial(t, s.addr)
 		for _, path := range []string{"/much", "/"} {
@@ -112,9 +111,7 @@ func TestLoopGoesOnWithoutMaster(t *testing.T) {
 			}
 		}
 	}
-	if err := syscall.Kill(st.PID, syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	exampletest.Resume(st.PID)
 	s.wait("the worker's lost lines in status", func(now status, _ int) bool { return now.Workers[0].LogDropped > 0 })
 	if now, _ := s.status(); now.Workers[0].PID != st.Workers[0].PID || now.Programs[0].Restarts != 0 {
 		t.Errorf("the worker was replaced: %+v", now)

@@ -6,10 +6,10 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -37,8 +37,7 @@ func TestStatusIsQuick(t *testing.T) {
 	if stopped == blocked {
 		stopped = workers[1]
 	}
-	syscall.Kill(stopped, syscall.SIGSTOP)
-	defer syscall.Kill(stopped, syscall.SIGCONT)
+	exampletest.Suspend(t, stopped)
 	s.wait("status that knows both", func(st status, _ int) bool {
 		return slices.ContainsFunc(st.Workers, func(w workerStatus) bool { return w.PID == stopped && w.State == "silent" }) &&
 			slices.ContainsFunc(st.Workers, func(w workerStatus) bool { return w.PID == blocked && w.BusySeconds > 0 })

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/internal/load"
 	"github.com/jay-go/jay/internal/needs"
 	"golang.org/x/sys/unix"
@@ -26,21 +27,14 @@ import (
 func TestAcceptQueueOverflows(t *testing.T) {
 	s := startOwn(t, "narrow")
 	workers := s.workers()
-	for _, pid := range workers {
-		syscall.Kill(pid, syscall.SIGSTOP)
-	}
-	for _, pid := range workers {
-		eventually(t, "every thread of the workers stands still", func() bool { return standsStill(pid) })
-	}
+	exampletest.Suspend(t, workers...)
 	clients := load.Load{Addr: s.addr, Connections: 20, PerConn: 1, Timeout: patience}
 	end := clients.Start()
 	s.wait("a full queue in status", func(st status, _ int) bool {
 		p := st.Programs[0]
 		return p.AcceptBacklog == 8 && p.AcceptQueue > 8 // the kernel takes one more
 	})
-	for _, pid := range workers {
-		syscall.Kill(pid, syscall.SIGCONT)
-	}
+	exampletest.Resume(workers...)
 	s.wait("an empty queue, and the clients served", func(st status, code int) bool {
 		return code == 0 && st.Programs[0].AcceptQueue == 0 && sumRequests(st) > 20
 	})

@@ -5,10 +5,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/internal/load"
 )
 
@@ -63,7 +63,7 @@ func TestHungWorker(t *testing.T) {
 func TestStoppedWorker(t *testing.T) {
 	s := start(t, "faults", "--workers", "2", "--watchdog", "1s")
 	stopped := s.workers()[0]
-	syscall.Kill(stopped, syscall.SIGSTOP)
+	exampletest.Suspend(t, stopped)
 	s.wait("a silent worker", func(st status, _ int) bool {
 		return slices.ContainsFunc(st.Workers, func(w workerStatus) bool { return w.PID == stopped && w.State == "silent" })
 	})
@@ -80,14 +80,10 @@ func TestStoppedWorker(t *testing.T) {
 func TestSuspended(t *testing.T) {
 	s := start(t, "faults", "--workers", "2", "--watchdog", "300ms")
 	before := s.workers()
-	all := append(before, s.cmd.Process.Pid)
-	for _, pid := range all {
-		syscall.Kill(pid, syscall.SIGSTOP)
-	}
-	time.Sleep(2 * time.Second)                // longer than the watchdog and its grace
-	for _, pid := range slices.Backward(all) { // the master first: it sees the others still stopped
-		syscall.Kill(pid, syscall.SIGCONT)
-	}
+	all := append([]int{s.cmd.Process.Pid}, before...)
+	exampletest.Suspend(t, all...)
+	time.Sleep(2 * time.Second) // longer than the watchdog and its grace
+	exampletest.Resume(all...)  // the master first: it sees the others still stopped
 	stay := load.Load{Addr: s.addr, Connections: 4}
 	end := stay.Start()
 	time.Sleep(2 * time.Second)
