@@ -39,7 +39,7 @@ type peer struct{ uid, pid int }
 func newControlServer(m *master, fd int) (*controlServer, error) {
 	c := &controlServer{m: m, ending: make(chan struct{})}
 	server := &http.Server{
-		Handler: c.guard(c.routes()), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second,
+		Handler: c.guard(refuseUnknown(c.routes())), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second,
 		MaxHeaderBytes: 16 << 10,
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			uid, pid, err := sys.PeerCred(conn.(*controlConn).UnixConn)
@@ -96,6 +96,25 @@ func (c *controlServer) routes() *http.ServeMux {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", c.ready)
 	return mux
+}
+
+// refuseUnknown answers what the mux has no handler for as the API answers errors.
+func refuseUnknown(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			other := http.Request{Method: method, Host: r.Host, URL: r.URL}
+			if _, pattern := mux.Handler(&other); pattern != "" {
+				w.Header().Set("Allow", method)
+				refuse(w, http.StatusMethodNotAllowed, fmt.Errorf("%s %s: the method is %s", r.Method, r.URL.Path, method))
+				return
+			}
+		}
+		refuse(w, http.StatusNotFound, fmt.Errorf("%s %s is not known; GET /v1/status is, say", r.Method, r.URL.Path))
+	})
 }
 
 // close stops serving. Questions that have arrived are answered within limit,

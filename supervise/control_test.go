@@ -43,6 +43,48 @@ func (s *service) rawGet(path string) (status int, err error) {
 	return resp.StatusCode, json.NewDecoder(resp.Body).Decode(&struct{}{})
 }
 
+// TestUnknownQuestions: what the API does not know is refused as JSON, with the
+// reason, like everything else that it refuses.
+func TestUnknownQuestions(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "http").start()
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(s.dir, "control.sock"))
+	}, DisableKeepAlives: true}, Timeout: patience}
+	for _, tt := range []struct {
+		method, path string
+		code         int
+		says         string
+	}{
+		{"GET", "/", 404, "GET / is not known"},
+		{"GET", "/v1/state", 404, "GET /v1/state is not known"},
+		{"GET", "/v1/operations/none", 404, "operation"},
+		{"GET", "/v1/reload", 405, "the method is POST"},
+		{"PUT", "/v1/reload", 405, "the method is POST"},
+		{"POST", "/v1/status", 405, "the method is GET"},
+		{"DELETE", "/v1/operations/1", 405, "the method is GET"},
+		{"GET", "/v1/connections?limit=0", 400, "limit"},
+		{"POST", "/v1/scale", 400, "scale"},
+	} {
+		req, err := http.NewRequest(tt.method, "http://jay"+tt.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body struct {
+			Error string `json:"error"`
+		}
+		err = json.NewDecoder(resp.Body).Decode(&body)
+		resp.Body.Close()
+		if resp.StatusCode != tt.code || err != nil || !strings.Contains(body.Error, tt.says) {
+			t.Errorf("%s %s: %d, %q, %v; want %d, %q", tt.method, tt.path, resp.StatusCode, body.Error, err, tt.code, tt.says)
+		}
+	}
+}
+
 // TestControlAnswersThroughUpgrades: whoever asks while the master is replaced
 // is answered, by the old one or by the new one.
 func TestControlAnswersThroughUpgrades(t *testing.T) {
