@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -256,4 +257,33 @@ func TestQuitPrintsGoroutines(t *testing.T) {
 	if log := s.log(); !strings.Contains(log, "goroutine ") || !strings.Contains(log, "DrainHTTP") {
 		t.Errorf("no goroutines in the log: %s", log)
 	}
+}
+
+// TestHungWorkerExplains: all goroutines of a hung worker are in the log before
+// it goes.
+func TestHungWorkerExplains(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "hung", "OUT="+filepath.Join(t.TempDir(), "once")).start()
+	eventually(t, "it is replaced", func() bool { return replaced(s) })
+	if n := strings.Count(s.log(), "supervise_test.waitForNothing("); n != hungGoroutines {
+		t.Errorf("%d goroutines in the log, want %d", n, hungGoroutines)
+	}
+}
+
+// TestHungWorkerThatCannotExplain: a worker whose standard error is stuck as
+// well is replaced all the same.
+func TestHungWorkerThatCannotExplain(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "hung", "OUT="+filepath.Join(t.TempDir(), "once"), "STUCK=1").start()
+	eventually(t, "it is replaced", func() bool { return replaced(s) })
+	if last := s.status().Programs[0].LastExit; last != "hung: it waits for nothing" {
+		t.Errorf("last exit %q", last)
+	}
+}
+
+// replaced reports whether a worker has gone and another is in its place.
+func replaced(s *service) bool {
+	st := s.status()
+	return st.Programs[0].Restarts == 1 && len(st.Workers) == 1 && st.Workers[0].State == "ready" &&
+		strings.Contains(s.log(), "worker exit")
 }

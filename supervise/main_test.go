@@ -138,6 +138,7 @@ func testServices() map[string]func() *supervise.Options {
 		"file":     func() *supervise.Options { return options(fileProgram()) },
 		"hooks":    hooksOptions,
 		"log":      logOptions,
+		"hung":     func() *supervise.Options { return options(hungProgram(os.Getenv("OUT"))) },
 	}
 }
 
@@ -288,3 +289,35 @@ func fileProgram() supervise.Program {
 		},
 	}
 }
+
+// hungProgram is hung once it is ready, for the first to make the directory
+// once. With STUCK its standard error takes nothing.
+func hungProgram(once string) supervise.Program {
+	return supervise.Program{
+		Name: "hung", Count: 1,
+		Run: func(ctx context.Context, w *supervise.Worker) error {
+			w.Ready()
+			if os.Mkdir(once, 0o700) != nil {
+				<-ctx.Done()
+				return nil
+			}
+			if os.Getenv("STUCK") != "" {
+				_, full, err := os.Pipe()
+				if err != nil {
+					return err
+				}
+				os.Stderr = full
+			}
+			for range hungGoroutines {
+				go waitForNothing()
+			}
+			w.Hung("it waits for nothing")
+			select {}
+		},
+	}
+}
+
+// hungGoroutines have stacks that fill a pipe several times.
+const hungGoroutines = 1000
+
+func waitForNothing() { select {} }

@@ -103,12 +103,26 @@ func (w *Worker) BlockWarning() time.Duration { return w.role.Warning }
 // calls it is not watched in this way.
 func (w *Worker) Beat() { w.cell.beat() }
 
+// explainLimit is how long a hung worker may take over its goroutines.
+const explainLimit = 400 * time.Millisecond
+
 // Hung says that the worker serves nobody any more, and why. All goroutines go
 // to the log and the master starts another worker in the slot; this one is
 // killed when that is ready, unless it has recovered by then.
 func (w *Worker) Hung(why string) {
+	explained := make(chan struct{})
+	go func() {
+		defer close(explained)
+		os.Stderr.Write(stack.All())
+	}()
+	// The goroutines first: another worker is ready within milliseconds, and
+	// then this one is killed. But what hangs may have its standard error or
+	// the runtime in its grip, and has to be replaced all the same.
+	select {
+	case <-explained:
+	case <-time.After(explainLimit):
+	}
 	w.tell(message{Kind: msgHung, Why: why})
-	os.Stderr.Write(stack.All())
 }
 
 // Recovered takes Hung back: the worker drains when the other is ready.
