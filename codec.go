@@ -55,6 +55,14 @@ func (h *Messages[M]) Data(c *Conn, b []byte) (used int, err error) {
 	return used, nil
 }
 
+// Limits are those of the codec.
+func (h *Messages[M]) Limits() map[string]float64 {
+	if l, ok := h.Codec.(Limited); ok {
+		return l.Limits()
+	}
+	return nil
+}
+
 // Close does nothing.
 func (h *Messages[M]) Close(*Conn, error) {}
 

@@ -48,6 +48,12 @@ type PanicHandler interface {
 // connection is below its low-water mark again.
 type WritableHandler interface{ Writable(c *Conn) }
 
+// Limited says for status what connections are held to, by name with the unit
+// at the end: "max_message_bytes", "header_timeout_s". A value that is not
+// positive, or from 2^53 on, stands for no limit. A [Codec] may have this
+// method, too.
+type Limited interface{ Limits() map[string]float64 }
+
 // Freezer hands a live connection over to another process: Freeze is called
 // between two messages and returns what Adopt needs to go on. An error means
 // that the connection cannot move now and drains here instead.

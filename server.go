@@ -201,14 +201,20 @@ func (s *Server) maxConns() int {
 	return limit(s.MaxConns, limit(-1, 0))
 }
 
+func (s *Server) firstByteTimeout() time.Duration { return timeout(s.FirstByteTimeout, none) }
+func (s *Server) idleTimeout() time.Duration      { return timeout(s.IdleTimeout, 75*time.Second) }
+func (s *Server) lifetime() time.Duration         { return timeout(s.Lifetime, none) }
+func (s *Server) writeTimeout() time.Duration     { return timeout(s.WriteTimeout, 30*time.Second) }
+func (s *Server) closeTimeout() time.Duration     { return timeout(s.CloseTimeout, 10*time.Second) }
+
 // timeouts are the deadlines of a new connection.
 func (s *Server) timeouts() timeouts {
 	return timeouts{
-		first: ticks(timeout(s.FirstByteTimeout, none)),
-		idle:  ticks(timeout(s.IdleTimeout, 75*time.Second)),
-		life:  ticks(timeout(s.Lifetime, none)),
-		write: timeout(s.WriteTimeout, 30*time.Second),
-		close: timeout(s.CloseTimeout, 10*time.Second),
+		first: ticks(s.firstByteTimeout()),
+		idle:  ticks(s.idleTimeout()),
+		life:  ticks(s.lifetime()),
+		write: s.writeTimeout(),
+		close: s.closeTimeout(),
 	}
 }
 

@@ -34,6 +34,9 @@ func (d Delimited) Handler(onMessage func(c *jay.Conn, m []byte)) *jay.Messages[
 // one, or what Conn.Write said.
 func (d Delimited) Send(c *jay.Conn, m []byte) error { return send(c, d, m) }
 
+// Limits are for status: by name, with the unit at the end.
+func (d Delimited) Limits() map[string]float64 { return messageLimit(d.max()) }
+
 // Parse returns the message at the start of b and its length with the
 // delimiter.
 func (d Delimited) Parse(b []byte) (m []byte, n int, err error) {

@@ -43,6 +43,10 @@ func limit(n, def int) int {
 	return min(n, unlimited)
 }
 
+func messageLimit(n int) map[string]float64 {
+	return map[string]float64{"max_message_bytes": float64(n)}
+}
+
 // send writes m to c as codec has it.
 func send[M any](c *jay.Conn, codec jay.Codec[M], m M) error {
 	p, err := codec.Append(c.AvailableBuffer(), m)

@@ -78,6 +78,9 @@ func (f LengthPrefixed) Handler(onMessage func(c *jay.Conn, m []byte)) *jay.Mess
 // one, or what Conn.Write said.
 func (f LengthPrefixed) Send(c *jay.Conn, m []byte) error { return send(c, f, m) }
 
+// Limits are for status: by name, with the unit at the end.
+func (f LengthPrefixed) Limits() map[string]float64 { return messageLimit(f.max()) }
+
 // Parse returns the message at the start of b and the length of its frame.
 func (f LengthPrefixed) Parse(b []byte) (m []byte, n int, err error) {
 	h, err := f.header(b)

@@ -39,6 +39,9 @@ func (l Line) Handler(onLine func(c *jay.Conn, line string)) *jay.Messages[strin
 // or what Conn.Write said.
 func (l Line) Send(c *jay.Conn, line string) error { return send(c, l, line) }
 
+// Limits are for status: by name, with the unit at the end.
+func (l Line) Limits() map[string]float64 { return messageLimit(l.max()) }
+
 // Parse returns the line at the start of b and its length with the ending.
 func (l Line) Parse(b []byte) (line string, n int, err error) {
 	longest := l.max()

@@ -93,6 +93,22 @@ func timeout(d, zero time.Duration) time.Duration {
 // Protocol is the word for status.
 func (p *Protocol) Protocol() string { return "http" }
 
+// Limits are for status: by name, with the unit at the end.
+func (p *Protocol) Limits() map[string]float64 {
+	l := p.limits()
+	return map[string]float64{
+		"header_timeout_s": p.headerTimeout().Seconds(),
+		"body_timeout_s":   p.bodyTimeout().Seconds(),
+		"idle_timeout_s":   p.idleTimeout().Seconds(),
+		"max_header_bytes": float64(l.head()),
+		"max_fields":       float64(l.fields()),
+		"max_body_bytes":   float64(l.body()),
+	}
+}
+
+// Limits: see [Protocol.Limits].
+func (f HandlerFunc) Limits() map[string]float64 { return defaults.Limits() }
+
 // Open gives the connection its state.
 func (p *Protocol) Open(c *jay.Conn) { c.SetHandler(&serverConn{p: p, handler: p.Handler}) }
 

@@ -186,7 +186,8 @@ func TestMetrics(t *testing.T) {
 	text := string(b)
 	for _, want := range []string{
 		"jay_info{version=\"test\",loop=\"\"} 1\n", "jay_generation 1\n", "jay_state{state=\"running\"} 1\n", "jay_state{state=\"degraded\"} 0\n",
-		"jay_program_workers_ready{program=\"http\"} 2\n", "# TYPE jay_program_restarts_total counter\n", "jay_worker_rss_bytes{program=\"http\",slot=\"1\",",
+		"jay_program_workers_ready{program=\"http\"} 2\n", "# TYPE jay_program_restarts_total counter\n",
+		"jay_program_limit{program=\"http\",limit=\"stop_timeout_s\"} 5\n", "jay_worker_rss_bytes{program=\"http\",slot=\"1\",",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the metrics lack %q", want)

@@ -59,6 +59,8 @@ type programSpec struct {
 	MaxRequests   int64         `json:"max_requests"`
 	MaxAge        time.Duration `json:"max_age"`
 	MaxRSS        int64         `json:"max_rss"`
+
+	Limits map[string]float64 `json:"limits"` // of the program itself, for status
 }
 
 // build is one open program file.

@@ -3,6 +3,7 @@ package supervise
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -129,7 +130,7 @@ func (m *master) snapshot(q *query) Status {
 	for _, p := range m.machine.Programs {
 		row := ProgramStatus{
 			Name: p.Spec.Name, Addresses: []string{}, Protocol: p.Spec.Protocol, Want: len(p.Slots), Ready: m.machine.ready(p),
-			Restarts: p.Restarts, LastExit: p.LastExit,
+			Restarts: p.Restarts, LastExit: p.LastExit, Limits: p.Spec.limits(m.c.watchdogLimit()),
 		}
 		m.addSockets(&row, p)
 		s.Programs = append(s.Programs, row)
@@ -150,6 +151,28 @@ func (m *master) snapshot(q *query) Status {
 		return compare(compareStrings(a.Program, b.Program), a.Slot-b.Slot, b.Generation-a.Generation, a.PID-b.PID)
 	})
 	return s
+}
+
+// limits are what a program's workers are held to, and what it holds its
+// clients to.
+func (s *programSpec) limits(watchdog time.Duration) map[string]float64 {
+	all := map[string]float64{}
+	maps.Copy(all, s.Limits)
+	for name, d := range map[string]time.Duration{
+		"start_timeout_s": s.StartTimeout, "stop_timeout_s": s.StopTimeout, "watchdog_s": watchdog,
+	} {
+		if d >= 0 {
+			all[name] = d.Seconds()
+		}
+	}
+	for name, n := range map[string]float64{
+		"max_requests": float64(s.MaxRequests), "max_age_s": s.MaxAge.Seconds(), "max_rss_bytes": float64(s.MaxRSS),
+	} {
+		if n > 0 {
+			all[name] = n
+		}
+	}
+	return all
 }
 
 // serviceStates are all that stateName returns.

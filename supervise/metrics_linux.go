@@ -2,8 +2,10 @@ package supervise
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,6 +85,13 @@ func metricsText(s Status) string {
 		help := m.help
 		for _, p := range s.Programs {
 			write(m.name, m.kind, help, labels("program", p.Name), m.value(p))
+			help = ""
+		}
+	}
+	help = "What the program and each of its workers are held to; what is not there has no limit."
+	for _, p := range s.Programs {
+		for _, name := range slices.Sorted(maps.Keys(p.Limits)) {
+			write("jay_program_limit", "gauge", help, labels("program", p.Name, "limit", name), p.Limits[name])
 			help = ""
 		}
 	}

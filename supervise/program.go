@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"time"
 
@@ -57,6 +58,11 @@ type Program struct {
 	MaxRequests int64
 	MaxAge      time.Duration
 	MaxRSS      int64
+
+	// Limits are what the program itself holds its clients to, for status: by
+	// name, with the unit at the end ("max_conns", "idle_timeout_s"). What has
+	// no limit is left out.
+	Limits map[string]float64
 
 	// Run does the work of one worker process. It calls w.Ready when it
 	// serves, and drains and returns when ctx is done: context.Cause(ctx) is
@@ -173,6 +179,11 @@ func (p *Program) validate() error {
 	}
 	if p.Descriptors < 0 {
 		return fmt.Errorf("descriptors is %d; write a positive number, or 0 for what there is", p.Descriptors)
+	}
+	for name, value := range p.Limits {
+		if math.IsNaN(value) || math.IsInf(value, 0) {
+			return fmt.Errorf("limit %s is %v; write a number, or leave out what has no limit", name, value)
+		}
 	}
 	if p.MaxRequests < 0 || p.MaxAge < 0 || p.MaxRSS < 0 {
 		return fmt.Errorf("MaxRequests %d, MaxAge %v, MaxRSS %d; write positive limits, or 0 for none", p.MaxRequests, p.MaxAge, p.MaxRSS)

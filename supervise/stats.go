@@ -60,6 +60,10 @@ type ProgramStatus struct {
 	// for how many there is room in them.
 	Queued  int `json:"accept_queue"`
 	Backlog int `json:"accept_backlog"`
+
+	// Limits are what the program and its workers are held to, by name with the
+	// unit at the end; what is not there has no limit.
+	Limits map[string]float64 `json:"limits"`
 }
 
 // WorkerStatus is a worker's row in status.

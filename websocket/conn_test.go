@@ -400,3 +400,16 @@ func TestStop(t *testing.T) {
 type stillRunning struct{ testing.TB }
 
 func (stillRunning) Cleanup(func()) {}
+
+// TestLimits: status shows the limits of what is not upgraded yet, too.
+func TestLimits(t *testing.T) {
+	limits := (&websocket.Handler{MaxMessage: 5000, PongTimeout: -1}).Limits()
+	for name, want := range map[string]float64{
+		"max_message_bytes": 5000, "max_frame_bytes": 5000, "max_fragments": 1 << 17, "max_control_frames_per_s": 1000,
+		"ping_interval_s": 30, "pong_timeout_s": 0, "close_frame_timeout_s": 5, "header_timeout_s": 10,
+	} {
+		if got, there := limits[name]; got != want || !there {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+}

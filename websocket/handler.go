@@ -203,6 +203,21 @@ func (no *refusal) answer(w *http1.ResponseWriter) {
 // Protocol is the word for status.
 func (h *Handler) Protocol() string { return "websocket" }
 
+// Limits are for status: by name, with the unit at the end. Until the upgrade
+// those of http1.Protocol are in force.
+func (h *Handler) Limits() map[string]float64 {
+	all := http1.HandlerFunc(nil).Limits()
+	l := h.limits()
+	all["max_message_bytes"] = float64(l.message)
+	all["max_frame_bytes"] = float64(l.frame)
+	all["max_fragments"] = float64(l.fragments)
+	all["max_control_frames_per_s"] = float64(h.maxControlRate())
+	all["ping_interval_s"] = h.pingInterval().Seconds()
+	all["pong_timeout_s"] = h.pongTimeout().Seconds()
+	all["close_frame_timeout_s"] = h.closeTimeout().Seconds()
+	return all
+}
+
 // Open serves HTTP until the upgrade, with the defaults of http1.Protocol.
 // With Data and Close it makes a Handler a jay.Handler, for a service that is
 // nothing but WebSocket.

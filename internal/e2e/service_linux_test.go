@@ -80,6 +80,7 @@ type status struct {
 		LastExit              string `json:"last_exit"`
 		AcceptQueue           int    `json:"accept_queue"`
 		AcceptBacklog         int    `json:"accept_backlog"`
+		Limits                map[string]float64
 	}
 	Workers []workerStatus
 }

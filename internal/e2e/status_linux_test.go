@@ -206,3 +206,36 @@ func dialMany(t *testing.T, addr string, n int) []net.Conn {
 	dialers.Wait()
 	return conns
 }
+
+// TestLimitsInStatus: status says what clients and workers are held to, whatever
+// the protocol; what has no limit is not there.
+func TestLimitsInStatus(t *testing.T) {
+	for _, tt := range []struct {
+		program string
+		want    map[string]float64
+		without string
+	}{
+		{"jay", map[string]float64{
+			"idle_timeout_s": 75, "write_timeout_s": 30, "header_timeout_s": 10, "max_header_bytes": 16 << 10, "stop_timeout_s": 3, "watchdog_s": 10,
+		}, "lifetime_s"},
+		{"line", map[string]float64{"max_message_bytes": 1000, "max_buffered_bytes": 512 << 20}, "idle_timeout_s"},
+		{"frame", map[string]float64{"max_message_bytes": 64 << 10, "start_timeout_s": 10}, "max_age_s"},
+	} {
+		t.Run(tt.program, func(t *testing.T) {
+			s := start(t, tt.program, "--workers", "1", "--stop-timeout", "3s")
+			st, _ := s.status()
+			limits := st.Programs[0].Limits
+			for name, want := range tt.want {
+				if got := limits[name]; got != want {
+					t.Errorf("%s is %v, want %v", name, got, want)
+				}
+			}
+			if got, there := limits[tt.without]; there {
+				t.Errorf("%s is %v, want none", tt.without, got)
+			}
+			if limits["max_conns"] < 1 {
+				t.Errorf("max_conns is %v", limits["max_conns"])
+			}
+		})
+	}
+}
