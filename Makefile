@@ -6,7 +6,7 @@ SYSTEMS  := linux darwin freebsd windows
 ARCHS    := amd64 arm64
 MODULES  := . $(patsubst %/go.mod,%,$(wildcard */go.mod))
 
-.PHONY: fmt lint fmt-check vet vet-modules staticcheck test test-goroutine race test-modules fuzz bench faults soak figures
+.PHONY: fmt lint fmt-check vet vet-modules staticcheck test test-goroutine race test-modules fuzz reproducible bench faults soak figures
 
 fmt:
 	gofmt -w .
@@ -49,6 +49,13 @@ fuzz:
 			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || exit 1; \
 		done || exit 1; \
 	done
+
+# The same file, whoever builds it and where: docs/operations.md.
+reproducible:
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && mkdir "$$dir/elsewhere" && cp -R [!.]* "$$dir/elsewhere" && \
+		CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$$dir/here.bin" ./cmd/jay && \
+		(cd "$$dir/elsewhere" && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$$dir/there.bin" ./cmd/jay) && \
+		sha256sum "$$dir"/*.bin && cmp "$$dir/here.bin" "$$dir/there.bin"
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

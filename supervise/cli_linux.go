@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -26,7 +27,8 @@ func runCommand(o *Options, c *config) error {
 	}
 	switch c.command {
 	case "version":
-		fmt.Printf("%s %s\n", c.prog, c.version)
+		info, _ := debug.ReadBuildInfo() // nil where there is none
+		writeVersion(os.Stdout, c.prog, c.version, info)
 		return nil
 	case "help":
 		return help(o, c, os.Stdout)

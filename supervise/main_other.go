@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 )
 
@@ -23,7 +24,8 @@ func (o *Options) main() int {
 	case "start":
 		return fail(prog, o.startHere(c))
 	case "version":
-		fmt.Printf("%s %s\n", c.prog, c.version)
+		info, _ := debug.ReadBuildInfo() // nil where there is none
+		writeVersion(os.Stdout, c.prog, c.version, info)
 	case "help":
 		return fail(prog, help(o, c, os.Stdout))
 	case "completion":

@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"flag"
-	"runtime/debug"
 	"time"
 )
 
@@ -129,13 +128,3 @@ const (
 	defaultWatchdog     = 10 * time.Second
 	defaultBlockWarning = time.Second
 )
-
-func (o *Options) version() string {
-	if o.Version != "" {
-		return o.Version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
-}

@@ -44,8 +44,8 @@ func Of(all []byte, id int64) []byte {
 	return nil
 }
 
-// framework is the module whose functions Where looks past.
-const framework = "github.com/jay-go/jay"
+// Framework is the path of the module whose functions Where looks past.
+const Framework = "github.com/jay-go/jay"
 
 // Where names the callback that a goroutine of the framework is in, with its
 // file and line: "main.answer (main.go:34)". Where there is none it names the
@@ -70,7 +70,7 @@ func Where(stack []byte) string {
 }
 
 func isOurs(function string) bool {
-	rest, ok := strings.CutPrefix(function, framework)
+	rest, ok := strings.CutPrefix(function, Framework)
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '/')
 }
 
