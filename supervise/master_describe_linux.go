@@ -115,7 +115,7 @@ func (m *master) endDescribe(d *describing, b []byte, readErr error) {
 	d.expired = isTimeout(readErr)
 	if !d.reaped {
 		sys.KillGroup(d.pid, syscall.SIGKILL)
-		if _, status, err := sys.Reap(d.pid, true); err == nil {
+		if status, err := m.bury(d.pid); err == nil {
 			d.status = status
 		}
 	}

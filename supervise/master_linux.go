@@ -38,7 +38,8 @@ type master struct {
 	local   []any    // events that the owner has for itself
 	timers  []timer
 	readers sync.WaitGroup
-	hooks   chan func() // run one after the other on a goroutine of their own
+	burials sync.WaitGroup // children that are being reaped
+	hooks   chan func()    // run one after the other on a goroutine of their own
 
 	procs     map[uint32]*proc
 	describes []*describing

@@ -3,6 +3,7 @@ package supervise
 import (
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -13,7 +14,7 @@ import (
 // orphans of the system are ours.
 func (m *master) reap() {
 	for _, p := range m.procs {
-		if sys.Exited(p.w.PID) {
+		if _, ended, _ := sys.Ended(p.w.PID, false); ended {
 			m.reapWorker(p)
 		}
 	}
@@ -30,11 +31,35 @@ func (m *master) reap() {
 // on, and what it wrote last is known before the machine hears of it.
 func (m *master) reapWorker(p *proc) {
 	sys.KillGroup(p.w.PID, syscall.SIGKILL) // its number is still its own
-	_, status, err := sys.Reap(p.w.PID, true)
+	status, err := m.bury(p.w.PID)
 	if err != nil {
 		m.logger.Error("reap worker", "worker_pid", p.w.PID, "error", err)
 	}
 	m.buried(p, status)
+}
+
+// burialLimit is how long the owner waits for the kernel to clear away a child.
+const burialLimit = 50 * time.Millisecond
+
+// bury takes the status of a child that has ended, or is about to, and has it
+// reaped. From then on nobody may use its number. The kernel clears away a
+// process in the call that reaps it, and with others who read its /proc at
+// that moment may take its time: the owner does not wait for that.
+func (m *master) bury(pid int) (syscall.WaitStatus, error) {
+	status, _, err := sys.Ended(pid, true)
+	if err != nil {
+		return 0, err
+	}
+	reaped := make(chan struct{})
+	m.burials.Go(func() {
+		defer close(reaped)
+		sys.Reap(pid, true) // as PID 1 we may have done so already, with the orphans
+	})
+	select {
+	case <-reaped:
+	case <-time.After(burialLimit):
+	}
+	return status, nil
 }
 
 // buried is a worker's process after it has been reaped.

@@ -230,6 +230,7 @@ func (m *master) freeze() {
 		p.out.pause()
 		p.err.pause()
 	}
+	m.burials.Wait() // the new master would not know of them
 }
 
 // thaw undoes freeze.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,16 +59,47 @@ func CoreDumps(allowed bool) error {
 	return os.NewSyscallError("setrlimit RLIMIT_CORE", unix.Setrlimit(unix.RLIMIT_CORE, &limit))
 }
 
-// Exited reports whether a child has ended, without reaping it: its number, and
-// that of its process group, stay its own.
-func Exited(pid int) bool {
-	var info unix.Siginfo
+// childInfo is siginfo_t as waitid(2) fills it in.
+type childInfo struct {
+	signo, errno, code int32
+	_                  [4 * (unsafe.Sizeof(uintptr(0)) / 8)]byte // where what follows is aligned to 8
+	pid                int32
+	uid                uint32
+	status             int32
+	_                  [104]byte
+}
+
+// codes of childInfo, from the kernel's siginfo.h.
+const (
+	childExited = 1
+	childDumped = 3
+)
+
+// Ended takes the status of a child that has ended without reaping it: its
+// number, and that of its process group, stay its own. With wait false it says
+// false where the child runs on. An error of waitid(2) means that there is no
+// such child.
+func Ended(pid int, wait bool) (status syscall.WaitStatus, ended bool, err error) {
+	var info childInfo
+	options := unix.WEXITED | unix.WNOWAIT
+	if !wait {
+		options |= unix.WNOHANG
+	}
 	for {
-		err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
-		if err == unix.EINTR {
+		_, _, errno := unix.Syscall6(unix.SYS_WAITID, unix.P_PID, uintptr(pid), uintptr(unsafe.Pointer(&info)), uintptr(options), 0, 0)
+		switch {
+		case errno == unix.EINTR:
 			continue
+		case errno != 0:
+			return 0, false, os.NewSyscallError("waitid", errno)
+		case info.pid == 0:
+			return 0, false, nil
+		case info.code == childExited:
+			return syscall.WaitStatus(info.status << 8), true, nil
+		case info.code == childDumped:
+			return syscall.WaitStatus(info.status | 0x80), true, nil
 		}
-		return err == nil && info.Signo != 0
+		return syscall.WaitStatus(info.status), true, nil
 	}
 }
 
