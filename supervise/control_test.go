@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -281,5 +282,50 @@ func TestStatusAtAnExit(t *testing.T) {
 			t.Errorf("after %v: %d workers are ready, and %d are shown: %+v", time.Since(asked), st.Programs[0].Ready, rows, st.Workers)
 		}
 		eventually(t, "two workers again", func() bool { st := s.status(); return st.Programs[0].Ready == 2 && len(s.pids()) == 2 })
+	}
+}
+
+// TestSignalsOfADaemon: TTIN and TTOU are a worker more and one fewer each,
+// however fast they come; WINCH takes the workers away, but neither the master
+// nor what clients send meanwhile.
+func TestSignalsOfADaemon(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "http")
+	s.must("start", "-d")
+	send := func(sig syscall.Signal, times int) {
+		t.Helper()
+		for range times {
+			if err := syscall.Kill(s.status().PID, sig); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	want := func(n int) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("%d workers", n), func() bool {
+			st := s.status()
+			return len(s.pids()) == n && (n == 0 || st.State == "running")
+		})
+	}
+	want(2)
+	send(syscall.SIGHUP, 2) // the second has to wait, and so do those behind it
+	send(syscall.SIGTTIN, 5)
+	want(7)
+	s.must("upgrade")
+	send(syscall.SIGTTOU, 4)
+	want(3)
+	addr := s.addr()
+	send(syscall.SIGWINCH, 1)
+	want(0)
+	answer := make(chan error, 1)
+	go func() {
+		_, err := get(addr, "/")
+		answer <- err
+	}()
+	eventually(t, "a client waits", func() bool { return s.status().Programs[0].Queued == 1 })
+	send(syscall.SIGHUP, 1)
+	want(3)
+	if err := <-answer; err != nil {
+		t.Errorf("the client that waited: %v", err)
 	}
 }

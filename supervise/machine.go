@@ -56,7 +56,7 @@ const (
 	killGrace      = 500 * time.Millisecond  // between a worker's deadline and SIGKILL
 	hungGrace      = 10 * time.Second        // for the heir of a hung worker to be ready
 	forcedDrain    = 10 * time.Second        // of a generation without StopTimeout that is in the way
-	signalSpacing  = 1500 * time.Millisecond // between reloads asked for by signals
+	signalSpacing  = 1500 * time.Millisecond // between changes asked for by signals
 	backoffFirst   = 100 * time.Millisecond
 	backoffMost    = 10 * time.Second
 	startLimit     = 10               // starts without a healthy second before a slot fails

@@ -26,9 +26,9 @@ func (m *machine) onCommand(ev evCommand) {
 		return
 	}
 	c := &command{Kind: ev.Kind, Ops: operations(ev.Op), Program: ev.Program, Count: ev.Count}
-	if ev.Kind == commandReload {
-		if ev.Op == "" && m.LastReload != 0 {
-			c.NotBefore = m.LastReload.add(signalSpacing)
+	if ev.Kind == commandReload || ev.Kind == commandUpgrade {
+		if ev.Op == "" && m.LastChange != 0 {
+			c.NotBefore = m.LastChange.add(signalSpacing)
 		}
 		if m.coalesce(c) {
 			return
@@ -44,10 +44,10 @@ func operations(op string) []string {
 	return []string{op}
 }
 
-// coalesce joins a reload to one that waits already.
+// coalesce joins a reload, or an upgrade, to one that waits already.
 func (m *machine) coalesce(c *command) bool {
 	for _, q := range m.Queue {
-		if q.Kind == commandReload {
+		if q.Kind == c.Kind {
 			q.Ops = append(q.Ops, c.Ops...)
 			q.NotBefore = min(q.NotBefore, c.NotBefore)
 			return true
@@ -69,9 +69,10 @@ func (m *machine) advanceQueue() {
 		case commandScale:
 			m.beginScale()
 		case commandReload:
-			m.LastReload = m.world.now()
+			m.LastChange = m.world.now()
 			m.advanceChange()
 		case commandUpgrade:
+			m.LastChange = m.world.now()
 			m.Change.Stage = changeDescribing
 			m.world.describe(m.token(), true)
 		}

@@ -458,7 +458,7 @@ func (s *situation) key() string {
 	}
 	m.Sockets, m.Builds, w.Sockets, w.Files = nil, nil, nil, nil
 	m.Operations, m.NextBuild, m.NextOperation, m.NextIncarnation = nil, 0, 0, 0
-	relative(&m.LastReload)
+	relative(&m.LastChange)
 	m.Generation = 0
 	w.Describes = slices.Clone(w.Describes)
 	for i := range w.Describes {

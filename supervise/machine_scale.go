@@ -42,6 +42,18 @@ func (m *machine) beginScale() {
 	m.advanceScale()
 }
 
+// asked is how many workers the program will have when everything that waits
+// is done.
+func (m *machine) asked(p *program) int {
+	n := len(p.Slots)
+	for _, c := range m.Queue {
+		if c.Kind == commandScale && c.Program == p.Spec.Name {
+			n = c.Count
+		}
+	}
+	return n
+}
+
 // resize adds empty slots, or takes the highest away and drains their workers.
 func (m *machine) resize(p *program, n int) {
 	for len(p.Slots) < n {

@@ -28,9 +28,9 @@ type state struct {
 	Operations      []*operation `json:"operations"`
 	Queue           []*command   `json:"queue"`
 	Change          *change      `json:"change"`
-	Restart         bool         `json:"restart"` // exec the file when stopped
-	Held            bool         `json:"held"`    // workers are drained and not started again
-	LastReload      instant      `json:"last_reload"`
+	Restart         bool         `json:"restart"`     // exec the file when stopped
+	Held            bool         `json:"held"`        // workers are drained and not started again
+	LastChange      instant      `json:"last_change"` // when the last reload or upgrade began
 	NextBuild       int          `json:"next_build"`
 	NextOperation   int          `json:"next_operation"`
 	NextIncarnation uint32       `json:"next_incarnation"`

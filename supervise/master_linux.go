@@ -353,7 +353,7 @@ func (m *master) scaleBy(n int) {
 		return
 	}
 	p := m.machine.Programs[0]
-	if count := len(p.Slots) + n; count >= 1 && count <= maxWorkers {
+	if count := m.machine.asked(p) + n; count >= 1 && count <= maxWorkers {
 		m.step(evCommand{Kind: commandScale, Program: p.Spec.Name, Count: count})
 	}
 }

@@ -141,33 +141,44 @@ func TestReloadChangesTheQueue(t *testing.T) {
 	}
 }
 
-func TestHundredHangUps(t *testing.T) {
+// TestHundredSignals: a hundred reloads, or upgrades, asked for within a second
+// are few, and leave nothing behind.
+func TestHundredSignals(t *testing.T) {
 	t.Parallel()
-	s := newService(t, "http").start()
-	eventually(t, "all is quiet", func() bool { return len(s.pids()) == 2 })
-	before := openDescriptors(t, s.cmd.Process.Pid)
-	begin := time.Now()
-	for i := range 100 {
-		s.cmd.Process.Signal(syscall.SIGHUP)
-		time.Sleep(time.Until(begin.Add(time.Duration(i+1) * 10 * time.Millisecond)))
+	for name, signals := range map[string][]os.Signal{
+		"hangup":        {syscall.SIGHUP},
+		"upgrade":       {syscall.SIGUSR2},
+		"both, in turn": {syscall.SIGHUP, syscall.SIGUSR2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t, "http").start()
+			eventually(t, "all is quiet", func() bool { return len(s.pids()) == 2 })
+			before := openDescriptors(t, s.cmd.Process.Pid)
+			begin := time.Now()
+			for i := range 100 {
+				s.cmd.Process.Signal(signals[i%len(signals)])
+				time.Sleep(time.Until(begin.Add(time.Duration(i+1) * 10 * time.Millisecond)))
+			}
+			// Changes asked for by signal begin 1.5 s apart; a machine that took
+			// longer to send them asked for more.
+			most := 1 + len(signals) + int(time.Since(begin)/(1500*time.Millisecond))
+			var last time.Time
+			generation := 0
+			eventually(t, "the changes are over", func() bool {
+				st := s.status()
+				if st.Generation != generation || st.State != "running" {
+					generation, last = st.Generation, time.Now()
+				}
+				return time.Since(last) > 2*time.Second
+			})
+			if changes := generation - 1; changes < 1 || changes > most {
+				t.Errorf("%d changes, want 1 to %d", changes, most)
+			}
+			eventually(t, "two workers are left", func() bool { return len(s.pids()) == 2 })
+			eventually(t, "no descriptor more than before", func() bool { return openDescriptors(t, s.cmd.Process.Pid) <= before })
+		})
 	}
-	// Reloads by signal begin 1.5 s apart; a machine that took longer to send
-	// them asked for more.
-	most := 2 + int(time.Since(begin)/(1500*time.Millisecond))
-	var last time.Time
-	generation := 0
-	eventually(t, "the reloads are over", func() bool {
-		st := s.status()
-		if st.Generation != generation || st.State != "running" {
-			generation, last = st.Generation, time.Now()
-		}
-		return time.Since(last) > 2*time.Second
-	})
-	if reloads := generation - 1; reloads < 1 || reloads > most {
-		t.Errorf("%d reloads, want 1 to %d", reloads, most)
-	}
-	eventually(t, "two workers are left", func() bool { return len(s.pids()) == 2 })
-	eventually(t, "no descriptor more than before", func() bool { return openDescriptors(t, s.cmd.Process.Pid) <= before })
 }
 
 func TestDescriptorsThroughUpgrades(t *testing.T) {

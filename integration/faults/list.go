@@ -77,6 +77,11 @@ func hangs() []fault {
 			tests: in(e2e, "TestHungWorker"),
 		},
 		{
+			name:  "a worker hangs with a thousand goroutines, or with its standard error stuck as well",
+			holds: "all of them are in the log before it is killed; what cannot be written holds nothing up",
+			tests: in(supervised, "TestHungWorkerExplains", "TestHungWorkerThatCannotExplain"),
+		},
+		{
 			name: "a worker is stopped (SIGSTOP)", holds: "shown as silent, replaced and ended; status answers at once meanwhile",
 			tests: both(in(e2e, "TestStoppedWorker", "TestStatusIsQuick"), in(supervised, "TestStatusWithAStoppedWorker")),
 		},
@@ -156,7 +161,7 @@ func changes() []fault {
 			name: "reloads and upgrades under load", holds: "no request fails, on connections that stay or come; the old workers go", tests: in(e2e, "TestReloadUnderLoad"),
 		},
 		{
-			name: "a hundred SIGHUP in a second", holds: "few reloads, then two workers and no descriptor more", tests: in(supervised, "TestHundredHangUps"),
+			name: "a hundred SIGHUP, SIGUSR2 or both in a second", holds: "two or three changes, then two workers and no descriptor more", tests: in(supervised, "TestHundredSignals"),
 		},
 		{
 			name: "two hundred signals of every kind in a second", holds: "no request fails; one master and two workers are left", tests: in(e2e, "TestSignalStorm"),
