@@ -287,3 +287,67 @@ func replaced(s *service) bool {
 	return st.Programs[0].Restarts == 1 && len(st.Workers) == 1 && st.Workers[0].State == "ready" &&
 		strings.Contains(s.log(), "worker exit")
 }
+
+// TestTerminatedWorker: TERM of a worker by hand is a wish to have it replaced,
+// and a second one an order.
+func TestTerminatedWorker(t *testing.T) {
+	t.Parallel()
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newService(t, "http").start("--workers", "1")
+			pid := s.pids()[0]
+			rest, err := begin(s.addr(), "/slow?ms=1000")
+			if err != nil {
+				t.Fatal(err)
+			}
+			syscall.Kill(pid, sig)
+			eventually(t, "another serves", func() bool {
+				st := s.status()
+				return st.State == "running" && st.Workers[0].PID != pid
+			})
+			if body, err := rest(); body != "begin end" || err != nil {
+				t.Errorf("the answer that was on its way: %q, %v", body, err)
+			}
+			eventually(t, "it has gone", func() bool { return len(s.pids()) == 1 })
+			if st := s.status(); st.Programs[0].Restarts != 0 {
+				t.Errorf("restarts %d, last exit %q; want none", st.Programs[0].Restarts, st.Programs[0].LastExit)
+			}
+
+			go get(s.addr(), "/slow?ms=60000")
+			eventually(t, "a request has reached the worker", func() bool { return accepted(t, s.addr()) >= 1 })
+			pid = s.pids()[0]
+			syscall.Kill(pid, sig)
+			eventually(t, "it drains", func() bool { return strings.Contains(s.log(), "replace worker") && len(s.pids()) == 2 })
+			syscall.Kill(pid, sig)
+			eventually(t, "it has gone", func() bool { return len(s.pids()) == 1 && s.pids()[0] != pid })
+		})
+	}
+}
+
+// TestEverybodyIsTerminated: a service manager that signals all processes of a
+// service cuts nobody off.
+func TestEverybodyIsTerminated(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "http").start("--workers", "2")
+	var rests []func() (string, error)
+	for range 4 {
+		rest, err := begin(s.addr(), "/slow?ms=1000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rests = append(rests, rest)
+	}
+	for _, pid := range append(s.pids(), s.cmd.Process.Pid) {
+		syscall.Kill(pid, syscall.SIGTERM)
+	}
+	for _, rest := range rests {
+		if body, err := rest(); body != "begin end" || err != nil {
+			t.Errorf("an answer that was on its way: %q, %v", body, err)
+		}
+	}
+	<-s.exited
+	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}

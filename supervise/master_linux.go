@@ -495,6 +495,8 @@ func (m *master) onMessage(ev messageEvent) {
 		m.step(evReplace{ID: ev.id, Hung: true, Why: "hung: " + printable(ev.m.Why, 500)})
 	case msgRecovered:
 		m.step(evRecovered{ID: ev.id})
+	case msgLeave:
+		m.step(evReplace{ID: ev.id, Why: printable(ev.m.Why, 500)})
 	case msgStats, msgConnections:
 		m.onAnswer(p, ev.m)
 	}

@@ -24,6 +24,7 @@ const (
 	msgConnections messageKind = "connections" // answer, in parts: Connections, More
 	msgHung        messageKind = "hung"        // Why
 	msgRecovered   messageKind = "recovered"   // hung no more
+	msgLeave       messageKind = "leave"       // Why: it wants to be replaced
 
 	// From the master.
 	msgDrain          messageKind = "drain"           // Reason, Timeout, Dump

@@ -190,6 +190,10 @@ func changes() []fault {
 			name: "a worker that has served its time", holds: "replaced, and no client notices", tests: in(e2e, "TestRecycling"),
 		},
 		{
+			name: "TERM for a worker, or for every process of the service at once", holds: "the worker is replaced, the service stops, and every accepted request is answered",
+			tests: in(supervised, "TestTerminatedWorker", "TestEverybodyIsTerminated"),
+		},
+		{
 			name: "a stop under load", holds: "every accepted request is answered", tests: in(e2e, "TestStopUnderLoad", "TestStopSendsEveryAnswer"),
 		},
 	}
