@@ -72,7 +72,8 @@ type Server struct {
 	// reload and upgrade.
 	NotReloadable bool
 
-	// Workers is the number of worker processes; zero means one a CPU.
+	// Workers is the number of worker processes; zero means one a CPU, see
+	// [supervise.Program].
 	Workers int
 
 	// ReusePort gives each worker a listening socket of its own; otherwise

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -357,6 +356,7 @@ func (c *config) applyPrograms(v *flagValues) error {
 		if v.startTimeout != 0 {
 			p.StartTimeout = v.startTimeout
 		}
+		p.Count = p.count() // now and once: what a control group allows may change
 	}
 	return nil
 }
@@ -383,7 +383,7 @@ func (c *config) target(flagName, s string) (*Program, string, error) {
 // parseCount reads a number of workers.
 func parseCount(s string) (int, error) {
 	if s == "auto" {
-		return runtime.NumCPU(), nil
+		return (&Program{}).count(), nil
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 || n > maxWorkers {

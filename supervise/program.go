@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/internal/addr"
+	"github.com/jay-go/jay/internal/cgroup"
 )
 
 // A Program is what runs in worker processes: Count processes that each call
@@ -23,7 +24,8 @@ type Program struct {
 	// program without any is a background program.
 	Listen []string
 
-	// Count is the number of worker processes; zero means one a CPU.
+	// Count is the number of worker processes; zero means one a CPU, or as many
+	// as a control group allows the time of, which is rounded up.
 	Count int
 
 	// ReusePort gives every worker slot a socket of its own; false means that
@@ -102,9 +104,18 @@ func (p *Program) name() string {
 
 func (p *Program) count() int {
 	if p.Count == 0 {
-		return runtime.NumCPU()
+		return processors("/", runtime.NumCPU())
 	}
 	return p.Count
+}
+
+// processors is how many of those that the machine has this process may use the
+// time of; root is "/" except in tests.
+func processors(root string, machine int) int {
+	if limit, err := cgroup.CPUs(root, "self"); err == nil && limit > 0 {
+		return min(machine, int(math.Ceil(limit)))
+	}
+	return machine
 }
 
 func (p *Program) backlog() int {
