@@ -225,6 +225,7 @@ func crashProgram(how string) supervise.Program {
 			case "panic":
 				panic("on purpose")
 			case "hang":
+				fmt.Println("at its start")
 				select {}
 			case "error":
 				return errors.New("the database is on fire")

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,6 +40,7 @@ type master struct {
 	timers  []timer
 	readers sync.WaitGroup
 	burials sync.WaitGroup // children that are being reaped
+	buries  atomic.Int32   // how many those are
 	hooks   chan func()    // run one after the other on a goroutine of their own
 
 	procs     map[uint32]*proc
@@ -414,6 +416,7 @@ func (m *master) shutdown() int {
 	for _, s := range m.machine.Sockets {
 		m.close(s)
 	}
+	m.burials.Wait() // whoever is told that it has stopped finds no number of it
 	m.runLastHooks()
 	for _, d := range m.describes {
 		sys.KillGroup(d.pid, syscall.SIGKILL)

@@ -9,16 +9,16 @@ import (
 )
 
 // reap takes the status of every worker that has ended; describe sees to its
-// own child. Only known children are
-// waited for, so that hooks may run commands of their own; but as PID 1 all
-// orphans of the system are ours.
+// own child. Only known children are waited for, so that hooks may run commands
+// of their own. But as PID 1 all orphans of the system are ours: not while a
+// child is being buried, for whoever gets its number would be buried with it.
 func (m *master) reap() {
 	for _, p := range m.procs {
 		if _, ended, _ := sys.Ended(p.w.PID, false); ended {
 			m.reapWorker(p)
 		}
 	}
-	for os.Getpid() == 1 {
+	for os.Getpid() == 1 && m.buries.Load() == 0 {
 		pid, status, err := sys.Reap(-1, false)
 		if err != nil || pid == 0 {
 			return
@@ -51,9 +51,15 @@ func (m *master) bury(pid int) (syscall.WaitStatus, error) {
 		return 0, err
 	}
 	reaped := make(chan struct{})
+	m.buries.Add(1)
 	m.burials.Go(func() {
-		defer close(reaped)
-		sys.Reap(pid, true) // as PID 1 we may have done so already, with the orphans
+		sys.Reap(pid, true)
+		m.buries.Add(-1)
+		close(reaped)
+		select {
+		case m.signals <- syscall.SIGCHLD: // who ended meanwhile may be reaped now
+		default: // the owner has enough to look at
+		}
 	})
 	select {
 	case <-reaped:

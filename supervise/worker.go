@@ -5,10 +5,12 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"runtime/metrics"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/jay-go/jay/internal/stack"
@@ -257,7 +259,21 @@ func (w *Worker) Ready() error {
 		}
 	}
 	w.ready = true
+	if w.master != nil {
+		go w.heedSignals() // to the end of the process
+	}
 	return nil
+}
+
+// heedSignals has the worker, which has clients by now, replaced when somebody
+// ends it by hand; a second signal ends it. Of a service manager that
+// signals every process of a service, the master has got the same.
+func (w *Worker) heedSignals() {
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, syscall.SIGTERM, syscall.SIGINT)
+	s := <-ch
+	signal.Stop(ch)
+	w.tell(message{Kind: msgLeave, Why: "it has got a signal: " + s.String()})
 }
 
 // ReportStats sets the function that gives the worker's figures. It is called

@@ -49,7 +49,6 @@ func runWorker(o *Options, c *config, b bootInfo) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	link.program, link.cancel = p, cancel
 	go link.listen()
-	go w.heedSignals()
 	defer w.lines.close(lastLines)
 	err = w.live(ctx, p)
 	if err != nil && ctx.Err() == nil {
@@ -57,17 +56,6 @@ func runWorker(o *Options, c *config, b bootInfo) int {
 		return reportedExit
 	}
 	return 0
-}
-
-// heedSignals has the worker replaced, rather than cut off its clients, when
-// somebody ends it by hand; a second signal ends it. Of a service manager that
-// signals every process of a service, the master has got the same.
-func (w *Worker) heedSignals() {
-	ch := make(chan os.Signal, 1)
-	signal.Notify(ch, syscall.SIGTERM, syscall.SIGINT)
-	s := <-ch
-	signal.Stop(ch)
-	w.tell(message{Kind: msgLeave, Why: "it has got a signal: " + s.String()})
 }
 
 // live runs the program between its hooks.
