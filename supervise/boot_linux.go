@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -55,7 +54,7 @@ func takeBoot() (bootInfo, error) {
 	os.Unsetenv(bootVariable)
 	bootEnviron = os.Environ()
 	var b bootInfo
-	if err := json.Unmarshal([]byte(text), &b); err != nil {
+	if err := decodeJSON([]byte(text), &b); err != nil {
 		return bootInfo{}, fmt.Errorf("%s is set and is not ours: %w", bootVariable, err)
 	}
 	fds := []int{b.Report, b.State, b.Back, b.Ctl, b.Board, b.Log}
@@ -96,7 +95,7 @@ func leaveWithMaster(fd int, grace time.Duration) {
 func (b bootInfo) environ() []string { return b.with(os.Environ()) }
 
 func (b bootInfo) with(environ []string) []string {
-	text, err := json.Marshal(b)
+	text, err := encodeJSON(b)
 	if err != nil {
 		panic("supervise: encode role: " + err.Error()) // plain data always encodes
 	}

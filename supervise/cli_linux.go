@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -169,7 +168,7 @@ func status(c *config, client *Client) error {
 		return notAnswering(c, "status", err)
 	}
 	var s Status
-	if err := json.Unmarshal(b, &s); err != nil {
+	if err := decodeJSON(b, &s); err != nil {
 		return fmt.Errorf("status: %w", err)
 	}
 	if c.json {
@@ -250,7 +249,12 @@ func connections(c *config, client *Client) error {
 		return err
 	}
 	if c.json {
-		return json.NewEncoder(os.Stdout).Encode(all)
+		b, err := encodeJSON(all)
+		if err != nil {
+			return fmt.Errorf("connections: %w", err)
+		}
+		_, err = os.Stdout.Write(append(b, '\n'))
+		return err
 	}
 	printConnections(os.Stdout, all)
 	return nil

@@ -3,7 +3,6 @@ package supervise
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -57,7 +56,7 @@ func (c *Client) Post(ctx context.Context, path string, body any) ([]byte, error
 	var b []byte
 	if body != nil {
 		var err error
-		if b, err = json.Marshal(body); err != nil {
+		if b, err = encodeJSON(body); err != nil {
 			return nil, err
 		}
 	}
@@ -94,7 +93,7 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (io
 	defer resp.Body.Close()
 	var refusal struct{ Error string }
 	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil || json.Unmarshal(b, &refusal) != nil || refusal.Error == "" {
+	if err != nil || decodeJSON(b, &refusal) != nil || refusal.Error == "" {
 		refusal.Error = fmt.Sprintf("%s %s: the master answered %s", method, path, resp.Status)
 	}
 	return nil, &refusedError{resp.StatusCode, refusal.Error}
@@ -124,7 +123,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	var s Status
 	b, err := c.Get(ctx, "/v1/status")
 	if err == nil {
-		err = json.Unmarshal(b, &s)
+		err = decodeJSON(b, &s)
 	}
 	return s, err
 }
@@ -142,7 +141,7 @@ func (c *Client) Connections(ctx context.Context, program, after string, limit i
 	}
 	b, err := c.Get(ctx, "/v1/connections?"+q.Encode())
 	if err == nil {
-		err = json.Unmarshal(b, &l)
+		err = decodeJSON(b, &l)
 	}
 	return l, err
 }
@@ -160,14 +159,14 @@ func (c *Client) Do(ctx context.Context, command string, body any) (detail map[s
 		return nil, false, err
 	}
 	var op operation
-	if err := json.Unmarshal(b, &op); err != nil || op.ID == "" {
+	if err := decodeJSON(b, &op); err != nil || op.ID == "" {
 		return nil, false, fmt.Errorf("%s: the master answered %q", command, b)
 	}
 	var refused *refusedError
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		b, err := c.Get(ctx, "/v1/operations/"+op.ID)
 		switch {
-		case err == nil && json.Unmarshal(b, &op) == nil && op.State == operationDone:
+		case err == nil && decodeJSON(b, &op) == nil && op.State == operationDone:
 			return op.Detail, false, nil
 		case err == nil && op.State == operationFailed:
 			return op.Detail, false, errors.New(op.Error)

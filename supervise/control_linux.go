@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -156,9 +155,13 @@ func (c *controlServer) guard(next http.Handler) http.Handler {
 }
 
 func answer(w http.ResponseWriter, code int, v any) {
+	b, err := encodeJSON(v)
+	if err != nil { // figures and text always encode
+		code, b = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be encoded"}`)
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	json.NewEncoder(w).Encode(v) // the client may be gone
+	w.Write(append(b, '\n')) // the client may be gone
 }
 
 func refuse(w http.ResponseWriter, code int, err error) {
@@ -239,7 +242,7 @@ type commandBody struct {
 
 func (c *controlServer) command(w http.ResponseWriter, r *http.Request, kind commandKind) {
 	var body commandBody
-	if b, err := io.ReadAll(r.Body); err != nil || len(b) > 0 && json.Unmarshal(b, &body) != nil {
+	if b, err := io.ReadAll(r.Body); err != nil || len(b) > 0 && decodeJSON(b, &body) != nil {
 		refuse(w, http.StatusBadRequest, fmt.Errorf("%s: the body is not JSON of its fields", kind))
 		return
 	}

@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -34,7 +33,7 @@ func (m *master) state() map[string]any {
 // event encodes one event.
 func event(name string, data map[string]any) []byte {
 	data["time"] = time.Now().Format(time.RFC3339Nano)
-	b, err := json.Marshal(data)
+	b, err := encodeJSON(data)
 	if err != nil { // figures and text always encode
 		b = []byte("{}")
 	}

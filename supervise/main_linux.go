@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -61,7 +60,11 @@ func describeSelf(c *config, err error) int {
 	}
 	f := os.NewFile(uintptr(boot.Report), "description")
 	defer f.Close()
-	if err := json.NewEncoder(f).Encode(d); err != nil {
+	b, err := encodeJSON(d)
+	if err == nil {
+		_, err = f.Write(b)
+	}
+	if err != nil {
 		return exitFailed
 	}
 	return exitDone
@@ -157,7 +160,9 @@ func reportTo(fd int) func(*master, error) {
 		if m.machine != nil {
 			r.Status = m.snapshot(&query{})
 		}
-		json.NewEncoder(f).Encode(r) // whoever started us may have gone
+		if b, err := encodeJSON(r); err == nil {
+			f.Write(b) // whoever started us may have gone
+		}
 	}
 }
 
@@ -239,7 +244,7 @@ func awaitDaemon(c *config, pid int, f *os.File, logFile string) error {
 	defer f.Close()
 	b, err := io.ReadAll(f)
 	var r startReport
-	if err != nil || json.Unmarshal(b, &r) != nil {
+	if err != nil || decodeJSON(b, &r) != nil {
 		_, status, _ := sys.Reap(pid, true)
 		return fmt.Errorf("start: the daemon ended before it served (%s); see %s", exitCause(status.ExitStatus(), "", killedBySomebody, "", ""), logFile)
 	}

@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -146,7 +145,7 @@ func (d *describing) judge(b []byte, limit time.Duration, ended string) (descrip
 	case len(b) == 0:
 		return desc, fmt.Errorf("it ended instead of saying what its programs are: %s", ended)
 	}
-	if err := json.Unmarshal(b, &desc); err != nil {
+	if err := decodeJSON(b, &desc); err != nil {
 		return desc, fmt.Errorf("what it says of its programs cannot be read: %w", err)
 	}
 	switch {

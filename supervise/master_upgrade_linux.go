@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -68,7 +67,7 @@ func (m *master) save(fresh bool) savedMaster {
 func (m *master) stateFile() (int, error) { return writeState(m.save(false)) }
 
 func writeState(s savedMaster) (int, error) {
-	b, err := json.Marshal(s)
+	b, err := encodeJSON(s)
 	if err != nil {
 		return -1, fmt.Errorf("state: %w", err)
 	}
@@ -95,7 +94,7 @@ func readState(fd int) (savedMaster, error) {
 	if err != nil {
 		return s, fmt.Errorf("state: %w", err)
 	}
-	if err := json.Unmarshal(b, &s); err != nil {
+	if err := decodeJSON(b, &s); err != nil {
 		return s, fmt.Errorf("state: %w", err)
 	}
 	if s.Version != stateVersion {

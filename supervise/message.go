@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -54,7 +53,7 @@ type message struct {
 // encode gives the packet of m.
 func (m message) encode() ([]byte, error) {
 	m.Version = messageVersion
-	b, err := json.Marshal(m)
+	b, err := encodeJSON(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode message %s: %w", m.Kind, err)
 	}
@@ -70,7 +69,7 @@ func decodeMessage(b []byte) (message, error) {
 	if len(b) > maxMessage {
 		return m, fmt.Errorf("message: %d bytes, at most %d are allowed", len(b), maxMessage)
 	}
-	if err := json.Unmarshal(b, &m); err != nil {
+	if err := decodeJSON(b, &m); err != nil {
 		return message{}, fmt.Errorf("message: %w", err)
 	}
 	if m.Version != messageVersion {

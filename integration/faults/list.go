@@ -120,6 +120,10 @@ func masters() []fault {
 			tests: both(in(supervised, "TestRemovedRunDir", "TestFollowersOfARemovedSocket"), in(e2e, "TestRemovedSocketWithoutDescriptors")),
 		},
 		{
+			name:  "a program, a run directory, a socket and a log whose paths are not UTF-8",
+			holds: "reload and upgrade find them again, byte for byte; status shows them escaped", tests: in(supervised, "TestPathsThatAreNotText", "TestStringsKeepTheirBytes"),
+		},
+		{
 			name: "process 1 of a container", holds: "orphans are reaped, TERM stops", tests: in(supervised, "TestFirstProcess"),
 		},
 		{
