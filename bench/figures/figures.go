@@ -183,4 +183,25 @@ var connectionFigures = []figure{
 		goal:    100, unit: "ms",
 		measure: idleEnd,
 	},
+	{
+		name:    "CPU of connections on which nothing can move",
+		what:    "of the worker of a TCP proxy, in percent of a core; 50 connections whose buffers are full one way or both, some with a FIN or a reset behind that",
+		servers: []server{jayProxy},
+		goal:    1, unit: "%",
+		measure: cpuStuck,
+	},
+	{
+		name:    "Memory of 120 bodies that do not end",
+		what:    "the most that the worker's RssAnon comes to while 120 clients send 9 of 10 MiB each and its budget (MaxBuffered) is 32 MiB",
+		servers: []server{heldServer},
+		goal:    80, unit: "MiB",
+		measure: memoryHeld(beginBody),
+	},
+	{
+		name:    "Memory of 120 WebSocket messages that do not end",
+		what:    "the same, in one frame each",
+		servers: []server{heldServer},
+		goal:    80, unit: "MiB",
+		measure: memoryHeld(beginMessage),
+	},
 }
