@@ -37,6 +37,14 @@ type Drain struct {
 	Deadline time.Time // zero: no deadline
 }
 
+// overtakes reports whether d is more urgent than an earlier drain: the service
+// stops, or the deadline is sooner. An order that is repeated is not.
+func (d *Drain) overtakes(earlier *Drain) bool {
+	const same = 100 * time.Millisecond // a deadline that went from process to process
+	return d.Reason == Stop && earlier.Reason != Stop ||
+		!d.Deadline.IsZero() && (earlier.Deadline.IsZero() || d.Deadline.Before(earlier.Deadline.Add(-same)))
+}
+
 func (d *Drain) Error() string {
 	if d.Deadline.IsZero() {
 		return "drain: " + d.Reason.String()

@@ -24,8 +24,9 @@ type world interface {
 	start(w *worker, b *build, sockets []*socket) (pid int, err error)
 	// kill sends SIGKILL to the process group of a worker that has not been reaped.
 	kill(w *worker)
-	// send gives a message to a worker; fds accompany it. A worker that
-	// cannot take it is not waited for.
+	// send gives a message to a worker, and sockets with it. An order
+	// (m.Order is not 0) is answered by evTaken or evUndelivered, or, where it or
+	// its answer is lost, by nothing.
 	send(w *worker, m message, sockets []*socket)
 
 	// open binds a socket for an address of a program. The machine fills in Key.
@@ -139,6 +140,10 @@ func (m *machine) step(ev any) {
 		m.onReplace(ev)
 	case evRecovered:
 		m.onRecovered(ev)
+	case evTaken:
+		m.onTaken(ev)
+	case evUndelivered:
+		m.onUndelivered(ev)
 	case evDescribed:
 		m.onDescribed(ev)
 	case evExecFailed:
@@ -156,6 +161,7 @@ func (m *machine) advance() {
 	for again := true; again; {
 		before := m.moves
 		m.enforceDeadlines()
+		m.repeatOrders()
 		m.advanceChange()
 		m.advanceQueue()
 		m.fillSlots()
@@ -178,6 +184,7 @@ func (m *machine) nextDeadline() instant {
 	for _, w := range m.Workers {
 		if w.Killed == "" {
 			soonest(w.Deadline)
+			soonest(w.RepeatAt)
 		}
 	}
 	if m.Phase != phaseRunning {
@@ -244,7 +251,7 @@ func (m *machine) drain(w *worker, reason DrainReason, limit time.Duration, dump
 		w.State, w.Deadline = workerDraining, deadline
 	}
 	w.Drain = reason
-	m.world.send(w, message{Kind: msgDrain, Reason: reason, Timeout: limit, Dump: dump}, nil)
+	m.orderDrain(w, dump)
 }
 
 // collect closes the sockets and builds that nothing refers to, and forgets

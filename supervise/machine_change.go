@@ -290,7 +290,7 @@ func (m *machine) retire(p *program, kept bool) {
 		}
 		for _, w := range m.workersOf(sl) {
 			if kept {
-				m.world.send(w, message{Kind: msgReload}, nil)
+				m.order(w, message{Kind: msgReload}, nil)
 			} else {
 				m.dismiss(w, p, Reload)
 			}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +40,9 @@ func TestExplore(t *testing.T) {
 		{"a worker that hangs", []programSpec{one(1, false)}, []programSpec{one(1, false)}, budget{commands: 1, crashes: 1, fails: 1, hangs: 1}},
 		{"two that hang, of two", []programSpec{one(2, true)}, []programSpec{one(2, true)}, budget{commands: 1, hangs: 2, only: commandScale}},
 		{"a worker that has served its time", []programSpec{one(1, false)}, []programSpec{one(1, false)}, budget{commands: 1, crashes: 1, recycles: 1}},
+		{"orders that are lost, own sockets", []programSpec{one(2, true)}, []programSpec{one(1, true)}, budget{commands: 2, losses: 1}},
+		{"orders that are lost, and a crash", []programSpec{one(1, false), background}, []programSpec{one(1, false), background},
+			budget{commands: 1, crashes: 1, losses: 2}},
 		{"three reloads", []programSpec{one(1, false)}, []programSpec{one(1, false)}, budget{commands: 3, only: commandReload}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -49,6 +51,7 @@ func TestExplore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			s.World.Slow = tt.budget.losses > 0
 			e := &explorer{t: t, next: tt.next, seen: map[string]bool{}, limit: exploreStates()}
 			if n, err := strconv.Atoi(os.Getenv("EXPLORE_STATES")); err == nil {
 				e.limit = n
@@ -65,6 +68,7 @@ func TestExplore(t *testing.T) {
 // budget bounds what may go wrong or be asked for on one path.
 type budget struct {
 	commands, crashes, fails, waits, hangs, recycles int
+	losses                                           int // of orders; with any, orders take their time
 
 	only commandKind // "" is all
 }
@@ -147,6 +151,15 @@ func (e *explorer) choices(s *situation) (list []choice) {
 				s.Machine.step(s.World.reap(s.World.Procs[i]))
 			})
 		}
+		if len(p.Orders) > 0 && !p.Hung {
+			add(fmt.Sprintf("%s takes its orders (pid %d)", program, p.PID), "", func(s *situation) { s.takeOrders(s.World.Procs[i]) })
+		}
+		if len(p.Orders) > 0 && s.budget.losses > 0 {
+			add(fmt.Sprintf("an order for %s is lost (pid %d)", program, p.PID), "", func(s *situation) { s.loseOrder(i) })
+			add(fmt.Sprintf("an order for %s is not delivered (pid %d)", program, p.PID), "", func(s *situation) {
+				s.Machine.step(evUndelivered{p.ID, s.loseOrder(i), "no room"})
+			})
+		}
 		if w := m.worker(p.ID); w.Hung {
 			add(fmt.Sprintf("%s goes on (pid %d)", program, p.PID), "*", func(s *situation) {
 				s.World.Procs[i].Hung = false
@@ -196,6 +209,15 @@ func (e *explorer) choices(s *situation) (list []choice) {
 	return list
 }
 
+// loseOrder takes the first order away that a process has not seen.
+func (s *situation) loseOrder(i int) int {
+	s.budget.losses--
+	p := s.World.Procs[i]
+	lost := p.Orders[0]
+	p.Orders = p.Orders[1:]
+	return lost.Order
+}
+
 func commandEvents(m *machine) []evCommand {
 	list := []evCommand{{Kind: commandReload}, {Kind: commandUpgrade}, {Kind: commandStop}, {Kind: commandRestart}, {Kind: commandHold}}
 	if m.Phase == phaseStopping {
@@ -207,196 +229,6 @@ func commandEvents(m *machine) []evCommand {
 		}
 	}
 	return list
-}
-
-// readiness counts the workers of each program that serve: ready, not told to
-// go, alive.
-func (s *situation) readiness() map[string]int {
-	n := map[string]int{}
-	for _, w := range s.Machine.Workers {
-		if p := s.World.proc(w.PID); p != nil && p.Ready && !p.Drained && !p.Killed && !p.Hung && w.State == workerReady {
-			n[w.Program]++
-		}
-	}
-	return n
-}
-
-// check holds a state, and the step that led to it, against the invariants.
-func (e *explorer) check(s *situation, before map[string]int, c choice) {
-	fail := func(format string, args ...any) {
-		e.t.Helper()
-		b, _ := json.MarshalIndent(s.Machine.state, "", " ")
-		e.t.Fatalf("%s\nafter: %s\n%s", fmt.Sprintf(format, args...), strings.Join(s.path, "\n       "), b)
-	}
-	m := s.Machine
-	if len(s.World.Problems) > 0 {
-		fail("%s", strings.Join(s.World.Problems, "; "))
-	}
-	// Nobody's ready workers become fewer than wanted, but by their own exit,
-	// or by a command that says so.
-	after := s.readiness()
-	for _, p := range m.Programs {
-		name := p.Spec.Name
-		scaled := m.Phase != phaseRunning || m.Held || c.may == name || strings.HasPrefix(c.name, "scale")
-		if !scaled && after[name] < min(before[name], len(p.Slots)) {
-			fail("%s had %d ready workers and has %d", name, before[name], after[name])
-		}
-	}
-	e.checkProcesses(s, fail)
-	e.checkSockets(s, fail)
-	b, _ := json.Marshal(m.state)
-	m.advance()
-	if again, _ := json.Marshal(m.state); string(again) != string(b) {
-		fail("advance is not idempotent:\n%s\n%s", b, again)
-	}
-}
-
-// checkProcesses: no orphan, no ghost, one worker a slot, three generations.
-func (e *explorer) checkProcesses(s *situation, fail func(string, ...any)) {
-	m := s.Machine
-	builds := map[int]bool{}
-	for _, p := range s.World.Procs {
-		if w := m.worker(p.ID); w == nil || w.PID != p.PID {
-			fail("process %d is an orphan", p.PID)
-		}
-	}
-	slots := map[uint32]int{}
-	for _, fleet := range [][]*program{m.Programs, m.next()} {
-		for _, p := range fleet {
-			for i, sl := range p.Slots {
-				for _, id := range []uint32{sl.Worker, sl.Heir} {
-					if id == 0 {
-						continue
-					}
-					slots[id]++
-					if w := m.worker(id); w == nil || w.Slot != i || w.Program != p.Spec.Name {
-						fail("slot %s/%d has worker %d, which is %+v", p.Spec.Name, i, id, w)
-					}
-				}
-				if sl.Heir != 0 && m.worker(sl.Worker) == nil {
-					fail("slot %s/%d has an heir and nobody to inherit from", p.Spec.Name, i)
-				}
-			}
-		}
-	}
-	for _, w := range m.Workers {
-		if s.World.proc(w.PID) == nil {
-			fail("worker %d has no process", w.PID)
-		}
-		if slots[w.ID] > 1 || slots[w.ID] == 0 && w.State != workerDraining {
-			fail("worker %+v is in %d slots", w, slots[w.ID])
-		}
-		if p := findProgram(m.Programs, w.Program); p == nil || !p.Spec.NotReloadable {
-			builds[w.Build] = true
-		}
-		if p := s.World.proc(w.PID); w.State == workerDraining && !p.Drained && !p.Killed {
-			fail("worker %+v drains and does not know", w)
-		}
-	}
-	if len(builds) > maxGenerations {
-		fail("%d generations live", len(builds))
-	}
-	if m.Phase == phaseStopped && len(s.World.Procs) > 0 {
-		fail("stopped with %d processes", len(s.World.Procs))
-	}
-}
-
-// checkSockets: those that are open are known, those that are used are open,
-// and every slot has one for every address.
-func (e *explorer) checkSockets(s *situation, fail func(string, ...any)) {
-	m := s.Machine
-	for _, open := range s.World.Sockets {
-		if m.socket(open.FD) == nil {
-			fail("socket %d is open and forgotten", open.FD)
-		}
-		if m.Phase == phaseRunning && !e.isHeard(s, open.FD) {
-			fail("nobody would ever accept from socket %+v", open)
-		}
-	}
-	for _, w := range m.Workers {
-		for _, id := range w.Sockets {
-			if !s.World.hasSocket(id) {
-				fail("worker %+v uses socket %d, which is closed", w, id)
-			}
-		}
-		if p := s.World.proc(w.PID); !slices.Equal(p.Sockets, w.Sockets) {
-			fail("worker %d has sockets %v, the machine thinks %v", w.PID, p.Sockets, w.Sockets)
-		}
-	}
-	for _, p := range m.Programs {
-		for i, sl := range p.Slots {
-			if len(sl.Sockets) < len(p.Spec.Listen) {
-				fail("slot %s/%d has %d sockets for %d addresses", p.Spec.Name, i, len(sl.Sockets), len(p.Spec.Listen))
-			}
-		}
-	}
-	for _, b := range m.Builds {
-		if !slices.Contains(s.World.Files, b.File) {
-			fail("build %d is closed and in use", b.ID)
-		}
-	}
-	if len(s.World.Files) > len(m.Builds) {
-		fail("%d program files are open for %d builds", len(s.World.Files), len(m.Builds))
-	}
-}
-
-// isHeard reports whether a slot, or a worker that still drains, has the socket.
-func (e *explorer) isHeard(s *situation, fd int) bool {
-	for _, fleet := range [][]*program{s.Machine.Programs, s.Machine.next()} {
-		for _, p := range fleet {
-			for _, sl := range p.Slots {
-				if slices.Contains(sl.Sockets, fd) {
-					return true
-				}
-			}
-		}
-	}
-	return slices.ContainsFunc(s.Machine.Workers, func(w *worker) bool { return slices.Contains(w.Sockets, fd) })
-}
-
-// checkEnds lets everything go well from here on: every operation has to end,
-// and either the service has stopped or every slot has a ready worker.
-func (e *explorer) checkEnds(from *situation) {
-	s := from.copy()
-	m := s.Machine
-	for range 200 {
-		switch {
-		case m.Phase == phaseStopped:
-			e.checkOver(from, s)
-			return
-		case m.Change != nil && m.Change.Stage == changeExec:
-			s.exec(e.next...)
-		case len(s.World.Describes) > 0:
-			s.described(nil, e.next...)
-		case slices.ContainsFunc(s.World.Procs, (*fakeProc).ends):
-			i := slices.IndexFunc(s.World.Procs, (*fakeProc).ends)
-			m.step(s.World.reap(s.World.Procs[i]))
-		case slices.ContainsFunc(s.World.Procs, func(p *fakeProc) bool { return !p.Ready && !p.Hung }):
-			s.allReady()
-		case !s.tick():
-			e.checkOver(from, s)
-			return
-		}
-	}
-	e.t.Fatalf("it never comes to rest after: %s", strings.Join(from.path, "\n       "))
-}
-
-func (e *explorer) checkOver(from, s *situation) {
-	m := s.Machine
-	for _, op := range m.Operations {
-		if op.State == operationRunning && m.Phase != phaseStopped {
-			e.t.Fatalf("operation %s %s never ends after: %s", op.ID, op.Kind, strings.Join(from.path, "\n       "))
-		}
-	}
-	givenUp := slices.ContainsFunc(m.Programs, func(p *program) bool {
-		return slices.ContainsFunc(p.Slots, func(sl *slot) bool { return sl.State == slotFailed })
-	})
-	if m.Phase == phaseRunning && !m.Held && !givenUp && !m.allReady(m.Programs) {
-		e.t.Fatalf("not all slots are ready in the end after: %s", strings.Join(from.path, "\n       "))
-	}
-	if m.Phase == phaseStopping {
-		e.t.Fatalf("stopping never ends after: %s", strings.Join(from.path, "\n       "))
-	}
 }
 
 // key is the state with everything taken out that does not matter for what
@@ -445,6 +277,14 @@ func (s *situation) key() string {
 		for i := range k.Sockets {
 			k.Sockets[i] = name("fd", k.Sockets[i])
 		}
+		relative(&k.RepeatAt)
+		k.Ordered = 0
+		for i := range k.Orders {
+			k.Orders[i].N = 0
+		}
+		for i := range p.Orders {
+			p.Orders[i].Order, p.Orders[i].Sockets, p.Orders[i].Timeout = 0, nil, 0
+		}
 		p.Sockets = nil
 	}
 	if m.Change != nil {
@@ -466,7 +306,7 @@ func (s *situation) key() string {
 	}
 	w.Clock, w.NextPID, w.NextFD = 0, 0, 0
 	b, err := json.Marshal([]any{m.state, w, s.budget.commands, s.budget.crashes, s.budget.fails, s.budget.waits,
-		s.budget.hangs, s.budget.recycles})
+		s.budget.hangs, s.budget.recycles, s.budget.losses})
 	if err != nil {
 		panic(err)
 	}

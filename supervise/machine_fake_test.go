@@ -21,9 +21,11 @@ type fakeWorld struct {
 	NextFD    int
 	FailStart int // this many starts fail
 	Problems  []string
+	Slow      bool // orders are taken when takeOrders is called, and may be lost; otherwise at once
 
-	exits []WorkerExit // for assertions of single tests
-	sent  []message
+	machine *machine
+	exits   []WorkerExit // for assertions of single tests
+	sent    []message
 }
 
 type fakeProc struct {
@@ -35,10 +37,14 @@ type fakeProc struct {
 	Killed   bool
 	Hung     bool // it does nothing any more
 	Starting bool
+	Orders   []message // on their way
 }
 
 // ends reports a process that is going to exit.
 func (p *fakeProc) ends() bool { return p.Killed || p.Drained && !p.Hung }
+
+// hasOrders reports a process that is about to take orders.
+func (p *fakeProc) hasOrders() bool { return len(p.Orders) > 0 && !p.Hung && !p.Killed }
 
 type fakeSocket struct {
 	FD    int
@@ -118,15 +124,36 @@ func (f *fakeWorld) send(w *worker, m message, sockets []*socket) {
 		f.problem("%s is sent to pid %d, which was reaped before", m.Kind, w.PID)
 		return
 	}
+	m.Dump = false
+	for _, s := range sockets {
+		if !f.hasSocket(s.ID) {
+			f.problem("pid %d is given socket %d, which is not open", w.PID, s.ID)
+		}
+	}
+	if f.Slow {
+		p.Orders = append(p.Orders, m)
+		return
+	}
+	p.take(m)
+	f.machine.onTaken(evTaken{w.ID, m.Order})
+}
+
+// take carries an order out. It says whether that could be done.
+func (p *fakeProc) take(m message) bool {
 	switch m.Kind {
 	case msgDrain:
 		p.Drained = true
 	case msgSockets:
+		had := p.Sockets
 		p.Sockets = nil
 		for _, r := range m.Sockets {
-			p.Sockets = append(p.Sockets, r.ID)
+			if r.FD >= 0 || slices.Contains(had, r.ID) {
+				p.Sockets = append(p.Sockets, r.ID)
+			}
 		}
+		return len(p.Sockets) == len(m.Sockets)
 	}
+	return true
 }
 
 func (f *fakeWorld) open(_ *programSpec, key socketKey, reusePort bool) (*socket, error) {
@@ -200,6 +227,7 @@ func newFakeService(specs ...programSpec) (*fakeService, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.machine = m
 	s := &fakeService{w, m}
 	m.step(evTick{})
 	return s, nil
@@ -226,6 +254,7 @@ func (s *fakeService) clone() *fakeService {
 	if err != nil {
 		panic(err)
 	}
+	w.machine = m
 	return &fakeService{w, m}
 }
 
@@ -243,6 +272,20 @@ func (s *fakeService) allReady() {
 		if !p.Ready && !p.Killed && !p.Hung {
 			p.Ready = true
 			s.Machine.step(evReady{ID: p.ID})
+		}
+	}
+}
+
+// takeOrders lets a process carry out what it was told. Its answers reach the
+// machine.
+func (s *fakeService) takeOrders(p *fakeProc) {
+	orders := p.Orders
+	p.Orders = nil
+	for _, m := range orders {
+		if p.take(m) {
+			s.Machine.step(evTaken{p.ID, m.Order})
+		} else {
+			s.Machine.step(evUndelivered{p.ID, m.Order, "sockets have not arrived"})
 		}
 	}
 }
@@ -274,6 +317,6 @@ func (s *fakeService) described(err error, specs ...programSpec) {
 func (s *fakeService) exec(specs ...programSpec) {
 	next := s.clone()
 	*s.World, *s.Machine = *next.World, *next.Machine
-	s.Machine.world = s.World
+	s.Machine.world, s.World.machine = s.World, s.Machine
 	s.Machine.upgraded(specs)
 }

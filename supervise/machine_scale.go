@@ -75,7 +75,7 @@ func (m *machine) reassign(p *program) error {
 	for _, sl := range p.Slots {
 		for _, w := range m.workersOf(sl) {
 			if err == nil && !slices.Equal(w.Sockets, sl.Sockets) {
-				m.giveSockets(p, w, sl.Sockets)
+				m.giveSockets(w, sl.Sockets)
 			}
 		}
 	}
@@ -83,15 +83,21 @@ func (m *machine) reassign(p *program) error {
 }
 
 // giveSockets tells a running worker its new set.
-func (m *machine) giveSockets(p *program, w *worker, ids []int) {
-	var added []*socket
-	for _, s := range m.socketsOf(p, ids) {
-		if !slices.Contains(w.Sockets, s.ID) {
-			added = append(added, s)
-		}
-	}
-	m.world.send(w, message{Kind: msgSockets, Sockets: roles(m.socketsOf(p, ids))}, added)
+func (m *machine) giveSockets(w *worker, ids []int) {
+	added := slices.DeleteFunc(slices.Clone(ids), func(id int) bool { return slices.Contains(w.Sockets, id) })
 	w.Sockets = slices.Clone(ids)
+	m.orderSockets(w, ids, added)
+}
+
+// orderSockets sends a worker the whole set of its sockets, and those of them
+// that it may lack.
+func (m *machine) orderSockets(w *worker, ids, added []int) {
+	p, _, _ := m.slotOf(w.ID)
+	list := roles(m.socketsOf(p, ids))
+	for i := range list {
+		list[i].FD = slices.Index(added, list[i].ID)
+	}
+	m.order(w, message{Kind: msgSockets, Sockets: list}, m.socketsOf(p, added))
 }
 
 func roles(sockets []*socket) []socketRole {
@@ -113,8 +119,16 @@ func (m *machine) advanceScale() {
 	}
 }
 
-// grown reports whether every slot from one on has a ready worker.
+// grown reports whether every slot from one on has a ready worker, and all of
+// the program accept from the sockets that they are to.
 func (m *machine) grown(p *program, from int) bool {
+	for _, sl := range p.Slots {
+		for _, w := range m.workersOf(sl) {
+			if !w.hasTaken(msgSockets) {
+				return false
+			}
+		}
+	}
 	for i := from; i < len(p.Slots); i++ {
 		if !m.worker(p.Slots[i].Worker).serves() {
 			return false

@@ -132,6 +132,11 @@ type worker struct {
 	Hung       bool        `json:"hung"`  // it serves nobody
 
 	MemoryLimit int64 `json:"memory_limit,omitempty"` // its GOMEMLIMIT from us in bytes; 0: none
+
+	Ordered  int     `json:"ordered,omitempty"`   // orders so far
+	Orders   []order `json:"orders,omitempty"`    // those that it has not taken
+	RepeatAt instant `json:"repeat_at,omitempty"` // when they are given again; 0: there are none
+	Repeated int     `json:"repeated,omitempty"`  // how often they were, in a row
 }
 
 // serves reports whether a worker, which may be nil, does what it is for.

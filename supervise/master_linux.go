@@ -500,6 +500,10 @@ func (m *master) onMessage(ev messageEvent) {
 		m.step(evRecovered{ID: ev.id})
 	case msgLeave:
 		m.step(evReplace{ID: ev.id, Why: printable(ev.m.Why, 500)})
+	case msgTaken:
+		m.step(evTaken{ID: ev.id, Order: ev.m.Order})
+	case msgUntaken:
+		m.step(evUndelivered{ID: ev.id, Order: ev.m.Order, Why: printable(ev.m.Why, 500)})
 	case msgStats, msgConnections:
 		m.onAnswer(p, ev.m)
 	}

@@ -152,17 +152,28 @@ func (m *master) send(w *worker, msg message, sockets []*socket) {
 	if p == nil {
 		return
 	}
+	err := p.send(msg, sockets)
+	if err == nil || isErrno(err, syscall.EPIPE) || isErrno(err, syscall.ECONNRESET) { // those exit just now
+		return
+	}
+	if msg.Order != 0 {
+		m.local = append(m.local, evUndelivered{ID: w.ID, Order: msg.Order, Why: err.Error()})
+		return
+	}
+	m.logger.Warn("message to worker", "kind", string(msg.Kind), "program", w.Program, "slot", w.Slot, "worker_pid", w.PID, "error", err)
+}
+
+// send gives a message to the kernel, with duplicates of sockets.
+func (p *proc) send(msg message, sockets []*socket) error {
 	b, err := msg.encode()
-	if err == nil {
-		var fds []int
-		for _, s := range sockets {
-			fds = append(fds, s.ID)
-		}
-		err = p.ctl.Send(b, fds...)
+	if err != nil {
+		return err
 	}
-	if err != nil && !isErrno(err, syscall.EPIPE) && !isErrno(err, syscall.ECONNRESET) { // those exit just now
-		m.logger.Warn("message to worker", "kind", string(msg.Kind), "program", w.Program, "slot", w.Slot, "worker_pid", w.PID, "error", err)
+	var fds []int
+	for _, s := range sockets {
+		fds = append(fds, s.ID)
 	}
+	return p.ctl.Send(b, fds...)
 }
 
 func (m *master) open(spec *programSpec, key socketKey, reusePort bool) (*socket, error) {

@@ -24,12 +24,14 @@ const (
 	msgHung        messageKind = "hung"        // Why
 	msgRecovered   messageKind = "recovered"   // hung no more
 	msgLeave       messageKind = "leave"       // Why: it wants to be replaced
+	msgTaken       messageKind = "taken"       // Order: it is carried out
+	msgUntaken     messageKind = "untaken"     // Order, Why: it came and cannot be carried out
 
-	// From the master.
-	msgDrain          messageKind = "drain"           // Reason, Timeout, Dump
-	msgReload         messageKind = "reload"          // call OnReload and stay
+	// From the master. The last three are orders.
 	msgAskStats       messageKind = "ask-stats"       // Seq
 	msgAskConnections messageKind = "ask-connections" // Seq, Query
+	msgDrain          messageKind = "drain"           // Reason, Timeout, Dump
+	msgReload         messageKind = "reload"          // call OnReload and stay
 	msgSockets        messageKind = "sockets"         // the whole new set; new ones come as rights
 )
 
@@ -37,6 +39,7 @@ type message struct {
 	Version     int              `json:"v"`
 	Kind        messageKind      `json:"kind"`
 	Seq         uint64           `json:"seq,omitempty"`
+	Order       int              `json:"order,omitempty"`
 	Reason      DrainReason      `json:"reason,omitempty"`
 	Timeout     time.Duration    `json:"timeout,omitempty"` // negative: none
 	Dump        bool             `json:"dump,omitempty"`

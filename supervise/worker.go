@@ -61,10 +61,10 @@ type identity struct {
 	Groups []uint32 `json:"groups"`
 }
 
-// socketRole names an inherited descriptor.
+// socketRole names an inherited descriptor, or one that a message may carry.
 type socketRole struct {
 	ID         int    `json:"id"`
-	FD         int    `json:"fd"`
+	FD         int    `json:"fd"` // its number, or its place in the message; negative: none
 	Addr       string `json:"addr"`
 	Configured string `json:"configured"`
 }
@@ -242,7 +242,7 @@ func settleFor(d *Drain) time.Duration {
 
 // Overtaken receives a drain that is more urgent than the one which is the cause
 // of the context: the service stops, or the master has died, while the worker
-// still drains for a reload.
+// still drains for a reload; or the deadline is sooner now.
 func (w *Worker) Overtaken() <-chan *Drain { return w.overtaken }
 
 // Ready tells the master that the worker serves. Only the first call counts.

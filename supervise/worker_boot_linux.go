@@ -138,6 +138,7 @@ type workerLink struct {
 	conn    *sys.PacketConn
 	program *Program
 	cancel  context.CancelCauseFunc
+	told    *Drain // the last that the master wanted
 }
 
 func (l *workerLink) send(m message) error {
@@ -179,6 +180,7 @@ func (l *workerLink) obey(m message, fds []int) {
 	if m.Kind != msgSockets {
 		closeAll(fds...)
 	}
+	var err error
 	switch m.Kind {
 	case msgDrain:
 		l.onDrain(m)
@@ -187,22 +189,36 @@ func (l *workerLink) obey(m message, fds []int) {
 			go l.program.OnReload(l.w)
 		}
 	case msgSockets:
-		l.w.setSockets(m.Sockets, fds)
+		err = l.w.setSockets(m.Sockets, fds)
 	case msgAskStats:
 		l.w.answerStats(m.Seq)
 	case msgAskConnections:
 		go l.w.answerConnections(m.Seq, m.Query)
 	}
+	if m.Order == 0 {
+		return
+	}
+	result := message{Kind: msgTaken, Order: m.Order}
+	if err != nil {
+		result.Kind, result.Why = msgUntaken, err.Error()
+	}
+	l.w.tell(result)
 }
 
 // drain ends the worker's context, or overtakes the drain that did.
 func (l *workerLink) drain(d *Drain) {
 	if !l.w.draining.CompareAndSwap(false, true) {
-		select {
-		case l.w.overtaken <- d:
-		default: // it has been told of a stop, and there is nothing more urgent
+		for {
+			select {
+			case l.w.overtaken <- d:
+				return
+			default:
+			}
+			select {
+			case <-l.w.overtaken: // nobody has looked at it, and this one counts
+			default:
+			}
 		}
-		return
 	}
 	go func() {
 		l.w.settle(settleFor(d))
@@ -218,11 +234,18 @@ func (l *workerLink) onDrain(m message) {
 	if m.Timeout >= 0 {
 		d.Deadline = time.Now().Add(m.Timeout)
 	}
+	if l.told != nil && !d.overtakes(l.told) {
+		return // the order was repeated
+	}
+	first := l.told == nil
+	l.told = d
 	l.w.cell.setReady(false)
-	if m.Reason == Reload && l.program.OnReload != nil {
+	if first && m.Reason == Reload && l.program.OnReload != nil {
 		go func() {
 			l.program.OnReload(l.w)
-			l.drain(d)
+			if !l.w.draining.Load() { // a stop may have come meanwhile
+				l.drain(d)
+			}
 		}()
 		return
 	}

@@ -1,23 +1,27 @@
 package supervise
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
-// setSockets makes the worker's sockets those of the list. fds are the
-// descriptors of those that it does not have yet, in order.
-func (w *Worker) setSockets(list []socketRole, fds []int) {
+// setSockets makes the worker's sockets those of the list; FD is an index in fds
+// for those that come with it. An error says that some are missing.
+func (w *Worker) setSockets(list []socketRole, fds []int) error {
 	w.mu.Lock()
 	var sockets []Socket
 	var ids []int
+	used := map[int]bool{} // of fds
 	for _, r := range list {
 		i := slices.Index(w.ids, r.ID)
 		switch {
 		case i >= 0:
 			sockets = append(sockets, w.sockets[i])
-		case len(fds) > 0:
-			sockets = append(sockets, Socket{Addr: r.Addr, Configured: r.Configured, h: newHandle(fds[0])})
-			fds = fds[1:]
+		case r.FD >= 0 && r.FD < len(fds):
+			used[r.FD] = true
+			sockets = append(sockets, Socket{Addr: r.Addr, Configured: r.Configured, h: newHandle(fds[r.FD])})
 		default:
-			continue // its descriptor did not arrive
+			continue
 		}
 		ids = append(ids, r.ID)
 	}
@@ -30,7 +34,11 @@ func (w *Worker) setSockets(list []socketRole, fds []int) {
 	w.sockets, w.ids = sockets, ids
 	changed := w.onSockets
 	w.mu.Unlock()
-	closeAll(fds...)
+	for i, fd := range fds {
+		if !used[i] {
+			closeAll(fd)
+		}
+	}
 	go func() {
 		if changed != nil {
 			changed()
@@ -39,4 +47,8 @@ func (w *Worker) setSockets(list []socketRole, fds []int) {
 			s.Close()
 		}
 	}()
+	if n := len(list) - len(ids); n > 0 {
+		return fmt.Errorf("%d of %d sockets have not arrived", n, len(list))
+	}
+	return nil
 }
