@@ -67,7 +67,7 @@ func TestEarlyAnswerIsNotDestroyedByAReset(t *testing.T) {
 }
 
 // What was flushed before the body has come is the head of the answer; no
-// 100 follows it.
+// 100 follows it, so nobody knows what the client does with the body.
 func TestAnswerThatBeginsBeforeTheBody(t *testing.T) {
 	p := &http1.Protocol{Handler: echoBody, OnHead: func(w *http1.ResponseWriter, r *http1.Request) bool {
 		return w.Flush() == nil
@@ -75,6 +75,14 @@ func TestAnswerThatBeginsBeforeTheBody(t *testing.T) {
 	addr := serve(t, p)
 	c := dial(t, addr)
 	_, _ = io.WriteString(c, "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+	until(t, c, "HTTP/1.1 200 OK|Transfer-Encoding: chunked|Date: D|Connection: close||")
+	_, _ = io.WriteString(c, "hello"+getLast)
+	if got := closedWithin(t, c, 0, 10*time.Second); got != "5|hello|0||" {
+		t.Errorf("got %q", got)
+	}
+
+	c = dial(t, addr)
+	_, _ = io.WriteString(c, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
 	until(t, c, "HTTP/1.1 200 OK|Transfer-Encoding: chunked|Date: D||")
 	_, _ = io.WriteString(c, "hello"+getLast)
 	until(t, c, "5|hello|0||HTTP/1.1 200 OK|Transfer-Encoding: chunked|Date: D|Connection: close||0||")

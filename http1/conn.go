@@ -97,7 +97,7 @@ func (s *serverConn) readHead(c *jay.Conn, b []byte) int {
 		return 0
 	}
 	c.CountRequest()
-	s.state = inBody
+	s.state, x.left = inBody, x.req.ContentLength()
 	if s.p.OnHead != nil && !s.askOnHead(c) {
 		return n
 	}
@@ -108,13 +108,10 @@ func (s *serverConn) readHead(c *jay.Conn, b []byte) int {
 func (s *serverConn) askOnHead(c *jay.Conn) bool {
 	x := s.x
 	s.state = handling
-	proceed := s.p.OnHead(&x.w, &x.req)
-	if proceed {
+	if s.p.OnHead(&x.w, &x.req) {
 		s.state = inBody
 		return true
 	}
-	x.left = x.req.ContentLength()
-	x.w.early = x.left != 0
 	s.returned(c)
 	return false
 }
@@ -167,7 +164,7 @@ func (s *serverConn) finish(c *jay.Conn) {
 	case !reuse, stopping(c):
 		s.end()
 		c.Close()
-	case x.w.early:
+	case x.unread() != 0:
 		s.state = discarding
 		left := x.left
 		s.nextExchange()
@@ -288,13 +285,8 @@ func stopping(c *jay.Conn) bool {
 
 // Panic answers 500 if nothing of the answer has been sent yet.
 func (s *serverConn) Panic(c *jay.Conn, err *jay.PanicError) {
-	if s.x == nil {
-		return
-	}
-	if !s.x.w.started {
+	if !s.unasked() && s.x != nil {
 		s.x.w.refuse(c, errPanic)
-	} else if !s.x.w.delimited() {
-		c.Abort() // FIN would pass for the end of the answer
 	}
 	s.end()
 }

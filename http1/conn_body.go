@@ -15,7 +15,7 @@ const maxDiscard = 64 << 10
 // follows the head; it returns how much of it was used.
 func (s *serverConn) beginBody(c *jay.Conn, b []byte) int {
 	x := s.x
-	length := x.req.ContentLength()
+	length := x.left
 	switch {
 	case length == 0:
 		s.run(c)
@@ -25,11 +25,13 @@ func (s *serverConn) beginBody(c *jay.Conn, b []byte) int {
 		return len(b)
 	case length > 0 && length <= int64(len(b)) && x.req.sink == nil:
 		x.req.body = b[:length:length]
+		x.left = 0
 		s.run(c)
 		return int(length)
 	}
-	x.left, x.since = length, c.Now()
+	x.since = c.Now()
 	if x.req.flags&flagContinue != 0 && len(b) == 0 && !x.w.started {
+		x.req.flags &^= flagContinue
 		_, _ = c.WriteString("HTTP/1.1 100 Continue\r\n\r\n")
 	}
 	return 0
@@ -38,6 +40,7 @@ func (s *serverConn) beginBody(c *jay.Conn, b []byte) int {
 // readBody takes what b has of the body.
 func (s *serverConn) readBody(c *jay.Conn, b []byte) int {
 	x := s.x
+	x.req.flags &^= flagContinue // it did not wait
 	n, piece, done := 0, b, false
 	if x.req.Chunked() {
 		var err error

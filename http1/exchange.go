@@ -20,7 +20,7 @@ type exchange struct {
 	limits   Limits
 	body     []byte // what has arrived of a body that was not there at once
 	received int64  // bytes of the body so far, decoded
-	left     int64  // of a body with a length: bytes still to come
+	left     int64  // bytes of the body still to come; -1 with chunks
 	head     []byte // copy of the head, when it outlives the bytes it came in
 	kept     bool   // the request's head is that copy
 	paused   bool   // by PauseBody
@@ -74,6 +74,29 @@ func (p *Protocol) release(x *exchange) {
 	x.reset()
 	x.conn, x.owner = nil, nil
 	p.exchanges.Put(x)
+}
+
+// unread returns how much of the request's body is still to come; it is
+// negative when nobody knows.
+func (x *exchange) unread() int64 {
+	if x.req.Chunked() && x.chunks.Done() {
+		return 0
+	}
+	return x.left
+}
+
+// framed reports whether the next request can be found without the program:
+// the body was read, or is short enough to be passed over. A client that waits
+// for 100 may send it or not.
+func (x *exchange) framed() bool {
+	switch left := x.unread(); {
+	case left <= 0:
+		return left == 0
+	case x.req.flags&flagContinue != 0:
+		return false
+	default:
+		return left <= min(maxDiscard, x.limits.body())
+	}
 }
 
 // keepHead copies the head, before the bytes that it was parsed from go.

@@ -24,6 +24,8 @@ func FuzzConn(f *testing.F) {
 	}
 	f.Add([]byte(get+head+get10), uint8(9))
 	f.Add([]byte("PUT /no HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"+get), uint8(1))
+	f.Add([]byte("PUT /noflush HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"+get), uint8(200))
+	f.Add([]byte("PUT /noflush HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"+get), uint8(3))
 	p := &http1.Protocol{MaxBody: 1000, MaxHeader: 1000, MaxFields: 10, Handler: func(w *http1.ResponseWriter, r *http1.Request) {
 		switch {
 		case strings.HasPrefix(r.Path(), "/later"):
@@ -35,7 +37,12 @@ func FuzzConn(f *testing.F) {
 		default:
 			echoBody(w, r)
 		}
-	}, OnHead: func(w *http1.ResponseWriter, r *http1.Request) bool { return r.Path() != "/no" }}
+	}, OnHead: func(w *http1.ResponseWriter, r *http1.Request) bool {
+		if strings.HasSuffix(r.Path(), "flush") {
+			_ = w.Flush()
+		}
+		return !strings.HasPrefix(r.Path(), "/no")
+	}}
 	addr := serveWith(f, &jay.Server{Handler: p, OnError: quiet})
 	f.Fuzz(func(t *testing.T, raw []byte, step uint8) {
 		whole := converse(t, addr, [][]byte{raw})

@@ -292,6 +292,17 @@ func TestSwitch(t *testing.T) {
 		case r.Path() == "/refused":
 			_ = w.Switch(&shout{"hi "})
 			_ = w.SetStatus(403)
+		case r.Path() == "/flushed", r.Path() == "/written", r.Path() == "/before":
+			if r.Path() == "/before" {
+				w.WriteString("x")
+			}
+			_ = w.SetStatus(101)
+			_ = w.Switch(&shout{"hi "})
+			if r.Path() == "/flushed" {
+				_ = w.Flush()
+			} else if r.Path() == "/written" {
+				w.WriteString("x")
+			}
 		case r.Path() == "/forced" || r.Upgrade() == "shout":
 			_ = w.SetStatus(101)
 			_ = w.SetHeader("Upgrade", "shout")
@@ -306,6 +317,9 @@ func TestSwitch(t *testing.T) {
 		"behind a body":    {"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n" + offer + "xyzabc", switched + "ABC"},
 		"with close":       {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + offer + "abc", switched + "ABC"},
 		"not with 403":     {"GET /refused HTTP/1.1\r\nHost: a\r\n" + offer + "abc", "HTTP/1.1 500 "},
+		"flushed":          {"GET /flushed HTTP/1.1\r\nHost: a\r\n" + offer, "HTTP/1.1 500 "},
+		"a body":           {"GET /written HTTP/1.1\r\nHost: a\r\n" + offer, "HTTP/1.1 500 "},
+		"a body before":    {"GET /before HTTP/1.1\r\nHost: a\r\n" + offer, "HTTP/1.1 500 "},
 		"not offered":      {"GET /forced HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 500 "},
 		"another protocol": {"GET / HTTP/1.1\r\nHost: a\r\n" + strings.Replace(offer, "shout", "x", 1) + getLast, "HTTP/1.1 200 OK|Content-Length: 0|Date: D||HTTP/1.1 200 "},
 		"CONNECT":          {"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\nabc", "HTTP/1.1 200 OK|Date: D||hi ABC"},

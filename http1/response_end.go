@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/jay-go/jay"
@@ -57,6 +58,10 @@ func (w *ResponseWriter) sendWhole(c *jay.Conn) {
 func (w *ResponseWriter) checkStatus() error {
 	status, tunnel := w.head.Status(), w.x.req.Form() == AuthorityForm
 	switch {
+	case w.x.next != nil && w.x.unread() != 0:
+		return errors.New("switch: the request's body has not been read")
+	case w.x.next != nil && len(w.body) > 0:
+		return errors.New("switch: a body was written, and what follows the head is the next handler's")
 	case w.x.next != nil && tunnel && status/100 != 2:
 		return fmt.Errorf("switch: the status is %d; a tunnel begins with 2xx", status)
 	case w.x.next != nil && !tunnel && status != 101:
@@ -64,7 +69,7 @@ func (w *ResponseWriter) checkStatus() error {
 	case w.x.next != nil:
 		return nil
 	case status == 101:
-		return fmt.Errorf("answer with 101: Switch has not been called")
+		return errors.New("answer with 101: Switch has not been called")
 	case tunnel && status/100 == 2:
 		return errNoTunnel
 	}
@@ -82,22 +87,21 @@ func (w *ResponseWriter) checkLength(n int64) error {
 
 // abandon ends an answer that went wrong and returns why.
 func (w *ResponseWriter) abandon(c *jay.Conn) error {
-	err := w.failed
-	if !w.started {
-		w.refuse(c, asError(err))
-	} else if !w.delimited() {
-		c.Abort()
-	}
-	return err
+	w.refuse(c, asError(w.failed))
+	return w.failed
 }
 
 // refuse sends e as the answer, in the place of what the program has set, and
 // says close. The text names the rule that was broken, never what the client
-// has sent.
+// has sent. An answer whose head was sent is cut short.
 func (w *ResponseWriter) refuse(c *jay.Conn, e *Error) {
 	if w.started {
+		if w.mode == bodyUntilClose {
+			c.Abort() // FIN would pass for the end of the answer
+		}
 		return
 	}
+	w.x.next = nil
 	w.head.Reset()
 	w.head.status = e.Status
 	_ = w.head.Set("Content-Type", "text/plain; charset=utf-8")
@@ -134,19 +138,17 @@ func (w *ResponseWriter) SendInterim(status int) error {
 
 // Switch ends HTTP on the connection: once the handler has returned, the head
 // of the answer is sent and next gets the connection, with all bytes behind
-// the request. The status must be 101 and the client have offered an upgrade,
-// or 2xx and the method CONNECT; it may be set before or after. Upgrade and other fields are the program's
-// to set; Connection: Upgrade is added to 101.
+// the request, whose body must have been read by then. The status must be 101
+// and the client have offered an upgrade, or 2xx and the method CONNECT; it may
+// be set before or after. Upgrade and other fields are the program's to set;
+// Connection: Upgrade is added to 101.
 func (w *ResponseWriter) Switch(next jay.Handler) error {
 	if err := w.beforeHead("switch"); err != nil {
 		return err
 	}
 	if w.x.req.Form() != AuthorityForm {
-		switch {
-		case w.x.req.flags&flagUpgrade == 0:
-			return w.fail(fmt.Errorf("switch: the client has not offered an upgrade"))
-		case w.early:
-			return w.fail(fmt.Errorf("switch: the request's body has not been read"))
+		if w.x.req.flags&flagUpgrade == 0 {
+			return w.fail(errors.New("switch: the client has not offered an upgrade"))
 		}
 		if err := w.fail(w.head.Set("Connection", "Upgrade")); err != nil {
 			return err

@@ -25,7 +25,6 @@ type ResponseWriter struct {
 	started  bool // the head was sent
 	later    bool // Later was called
 	finished bool // Later.Finish was called
-	early    bool // the request's body has not been read
 	closing  bool // the head said close
 
 	onGone     func()
@@ -77,6 +76,15 @@ func (w *ResponseWriter) beforeHead(what string) error {
 		return w.fail(fmt.Errorf("%s: the head of the answer has been sent", what))
 	}
 	return nil
+}
+
+// beforeSwitch is ready for what sends a body: behind Switch there is none.
+func (w *ResponseWriter) beforeSwitch(what string) error {
+	err := w.ready()
+	if err == nil && w.x.next != nil {
+		err = w.fail(fmt.Errorf("%s: Switch was called, and what follows the head is the next handler's", what))
+	}
+	return err
 }
 
 // Status returns the status code.
@@ -147,7 +155,7 @@ func (w *ResponseWriter) SetDate() error {
 
 // Write adds to the body. For HEAD, 204, 205 and 304 the bytes only count.
 func (w *ResponseWriter) Write(p []byte) (int, error) {
-	if err := w.ready(); err != nil {
+	if err := w.beforeSwitch("write"); err != nil {
 		return 0, err
 	}
 	if !w.passes(len(p)) {
@@ -165,7 +173,7 @@ func (w *ResponseWriter) Write(p []byte) (int, error) {
 
 // WriteString is Write for a string.
 func (w *ResponseWriter) WriteString(s string) (int, error) {
-	if err := w.ready(); err != nil {
+	if err := w.beforeSwitch("write"); err != nil {
 		return 0, err
 	}
 	w.body = append(w.body, s...)
@@ -192,7 +200,7 @@ func (w *ResponseWriter) bodiless() bool {
 // the body. Without a Content-Length the body is chunked; an HTTP/1.0 client
 // finds its end where the connection ends.
 func (w *ResponseWriter) Flush() error {
-	if err := w.ready(); err != nil {
+	if err := w.beforeSwitch("flush"); err != nil {
 		return err
 	}
 	c := w.x.conn
@@ -251,11 +259,7 @@ func (w *ResponseWriter) sendHead(c *jay.Conn, f Framing, body []byte) {
 
 // mustClose reports whether the connection cannot be used after this answer.
 func (w *ResponseWriter) mustClose(c *jay.Conn) bool {
-	x := w.x
-	if !x.req.KeepAlive() || c.Draining() != nil || w.head.wantsClose() {
-		return true
-	}
-	return w.early && (x.left < 0 || x.left > maxDiscard || x.req.flags&flagContinue != 0)
+	return !w.x.req.KeepAlive() || c.Draining() != nil || w.head.wantsClose() || !w.x.framed()
 }
 
 // sendBody sends a piece of the body in the way that the head has announced.
@@ -284,6 +288,3 @@ func (w *ResponseWriter) sendBody(c *jay.Conn, p []byte) (err error) {
 	_, err = c.Write(p)
 	return err
 }
-
-// delimited reports whether the client can tell that an answer was cut short.
-func (w *ResponseWriter) delimited() bool { return w.mode != bodyUntilClose }
