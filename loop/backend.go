@@ -51,6 +51,8 @@ type backend interface {
 	// startRecv and stopRecv switch the multishot receive. Stopping may be
 	// lazy: at most one completion's worth of bytes is held back and
 	// delivered by the next startRecv. A stream that is over is not started.
+	// While receiving is stopped the backend calls Stream.gone and ended for
+	// what becomes of the peer. Conditions that stay are looked at once.
 	startRecv(s *Stream)
 	stopRecv(s *Stream)
 	// send: see Stream.Send.
@@ -58,6 +60,8 @@ type backend interface {
 	closeWrite(s *Stream) error
 	// splice: see Stream.Splice; errors.ErrUnsupported where there is none.
 	splice(s, dst *Stream) error
+	// unsplice: see Stream.Unsplice.
+	unsplice(s *Stream) ([]byte, error)
 	// closeStream ends the registration and the socket; reset sends RST.
 	closeStream(s *Stream, reset bool)
 	// detachStream ends the registration and returns the socket. The receive

@@ -24,6 +24,7 @@ type epollBackend struct {
 	ready  int
 	pipes  []*sys.SplicePipe // empty, for Splice
 	hot    bool              //  the last poll found something: the next one asks before it blocks
+	scarce map[*Stream]*scarcity
 }
 
 // wakerSlot tags the waker's events; it is never a slot of the table.
@@ -41,6 +42,7 @@ func newEpoll(l *Loop) (backend, error) {
 	b := &epollBackend{l: l, ep: ep, waker: waker,
 		buf:    make([]byte, l.cfg.readBudget()),
 		events: make([]sys.Event, 256),
+		scarce: map[*Stream]*scarcity{},
 	}
 	if err := ep.Add(waker, unix.EPOLLIN|unix.EPOLLET, wakerSlot, 0); err != nil {
 		return nil, errors.Join(fmt.Errorf("epoll_ctl: %w", err), b.close())
@@ -141,86 +143,90 @@ func descriptorOf(conn net.Conn) (fd int, err error) {
 }
 
 // startRecv tells epoll only if a stop went that far.
-func (b *epollBackend) startRecv(s *Stream) { b.want(s, s.mask|unix.EPOLLIN) }
+func (b *epollBackend) startRecv(s *Stream) {
+	b.want(s, s.mask&^unix.EPOLLRDHUP|unix.EPOLLIN)
+}
 
 // stopRecv does nothing yet: streamReady stops for real when bytes arrive
 // that nobody wants, which between two requests they do not.
 func (b *epollBackend) stopRecv(*Stream) {}
 
-// want tells epoll what a stream waits for. A descriptor that waits for
-// nothing is not taken off: epoll then still reports that it has failed.
+// want tells epoll what a stream waits for. An edge is waited for anew with
+// every call, and reported again if it is there.
 func (b *epollBackend) want(s *Stream, mask uint32) {
-	if mask == s.mask {
+	if mask == s.mask && mask&unix.EPOLLET == 0 {
 		return
 	}
-	parked := s.mask == parkedMask
 	s.mask = mask
-	switch {
-	case mask == parkedMask:
-		_ = b.ep.Del(int(s.fd))
-	case parked:
-		s.mask &^= parkedMask
-		if err := b.ep.Add(int(s.fd), s.mask, s.slot, s.gen); err != nil {
-			b.lost(s, err)
-		}
-	default:
-		_ = b.ep.Mod(int(s.fd), mask, s.slot, s.gen)
-	}
+	_ = b.ep.Mod(int(s.fd), mask, s.slot, s.gen)
 }
 
-// lost fails, in the next turn, a stream that epoll does not take back.
-func (b *epollBackend) lost(s *Stream, err error) {
-	slot, gen := s.slot, s.gen
-	b.l.Post(func() {
-		if b.l.slots.get(slot, gen) != nil && !s.over {
-			s.failed(os.NewSyscallError("epoll_ctl", err))
-		}
-	})
-}
+// hungUp are the conditions that epoll reports asked or not.
+const hungUp = unix.EPOLLHUP | unix.EPOLLERR
 
-// parkedMask marks a stream that epoll has been told to forget: hung up, and
-// nobody wants to know yet. EPOLLHUP cannot be masked, so staying registered
-// would spin.
-const parkedMask = unix.EPOLLHUP
-
+// streamReady acts on what epoll has seen of a stream. HUP and ERR stay, and
+// cannot be masked: a stream that has hung up is told of edges from then on.
 func (b *epollBackend) streamReady(s *Stream, ev uint32) {
 	slot, gen := s.slot, s.gen
-	if s.impl != nil {
-		if ev = b.spliceReady(s, ev); ev == 0 || !s.open {
-			return
-		}
+	if ev&hungUp != 0 && s.mask&unix.EPOLLET == 0 {
+		b.want(s, s.mask|unix.EPOLLET)
 	}
-	if s.send && ev&(unix.EPOLLOUT|unix.EPOLLERR|unix.EPOLLHUP) != 0 {
-		s.send = false
-		b.want(s, s.mask&^unix.EPOLLOUT)
-		s.h.Sent(0, nil)
+	if ev&(unix.EPOLLOUT|hungUp) != 0 {
+		if s.send {
+			s.send = false
+			b.want(s, s.mask&^unix.EPOLLOUT)
+			s.h.Sent(0, nil)
+		} else if s.impl != nil {
+			b.unblock(s)
+		}
 		if !s.open || s.slot != slot || s.gen != gen {
 			return
 		}
 	}
+	sp, _ := s.impl.(*splicing)
 	switch {
+	case s.recv && sp != nil && sp.to != nil:
+		b.spliceReady(s, sp, ev)
 	case s.recv:
 		if ev&^unix.EPOLLOUT != 0 {
 			b.receive(s)
 		}
-	case ev&unix.EPOLLERR != 0 && !s.over:
-		b.want(s, parkedMask)
-		s.failed(socketError(int(s.fd)))
-	case ev&(unix.EPOLLHUP|unix.EPOLLERR) != 0:
-		b.want(s, parkedMask)
-	case ev&unix.EPOLLIN != 0:
-		b.want(s, s.mask&^unix.EPOLLIN)
+	case ev&unix.EPOLLERR != 0:
+		s.ended(socketError(int(s.fd)))
+	default:
+		b.unwanted(s, ev)
 	}
 }
 
+// unwanted takes note of what arrives while nothing is received, and waits for
+// it no longer. Behind bytes that nobody wants only the peer's end is news.
+func (b *epollBackend) unwanted(s *Stream, ev uint32) {
+	gone := ev&(unix.EPOLLRDHUP|unix.EPOLLHUP) != 0
+	mask := s.mask &^ (ev & (unix.EPOLLIN | unix.EPOLLRDHUP))
+	if ev&unix.EPOLLIN != 0 && !gone && !s.over() {
+		mask |= unix.EPOLLRDHUP
+	}
+	if mask != s.mask {
+		b.want(s, mask)
+	}
+	if gone {
+		s.gone()
+	}
+}
+
+// receive reads once. What it leaves is reported again: where epoll has to be
+// told so, ahead of a callback that may not return.
 func (b *epollBackend) receive(s *Stream) {
 	n, err := sys.Read(int(s.fd), b.buf)
 	switch err {
 	case nil:
+		if s.mask&unix.EPOLLET != 0 {
+			b.want(s, s.mask)
+		}
 		s.h.Received(b.buf[:n], nil)
 	case unix.EAGAIN:
 	default:
-		s.failed(readError(err))
+		s.ended(readError(err))
 	}
 }
 
@@ -234,12 +240,17 @@ func (b *epollBackend) send(s *Stream, bufs [][]byte) (n int, err error) {
 	} else {
 		n, err = sys.Writev(int(s.fd), bufs)
 	}
-	if err != nil && err != unix.EAGAIN && err != unix.ENOBUFS {
+	if err != nil && !isFull(err) {
 		return n, writeError(err)
+	}
+	if n > 0 {
+		b.unscarce(s)
 	}
 	if n < total {
 		s.send = true
-		b.want(s, s.mask|unix.EPOLLOUT)
+		if n > 0 || !b.isScarce(s, err) {
+			b.want(s, s.mask|unix.EPOLLOUT)
+		}
 	}
 	return n, nil
 }
@@ -251,17 +262,29 @@ func (b *epollBackend) closeStream(s *Stream, reset bool) {
 		_ = sys.Reset(int(s.fd))
 	}
 	b.endSplice(s)
+	b.unscarce(s)
 	_ = sys.Close(int(s.fd))
 }
 
 func (b *epollBackend) detachStream(s *Stream) (net.Conn, error) {
-	mask := s.mask
-	b.want(s, parkedMask)
+	_ = b.ep.Del(int(s.fd))
 	c, err := connOf(int(s.fd))
 	if err != nil {
-		b.want(s, mask)
+		if again := b.ep.Add(int(s.fd), s.mask, s.slot, s.gen); again != nil {
+			b.lost(s, again)
+		}
 	}
 	return c, err
+}
+
+// lost fails, in the next turn, a stream that epoll does not take back.
+func (b *epollBackend) lost(s *Stream, err error) {
+	slot, gen := s.slot, s.gen
+	b.l.Post(func() {
+		if b.l.slots.get(slot, gen) != nil {
+			s.ended(os.NewSyscallError("epoll_ctl", err))
+		}
+	})
 }
 
 // Listeners

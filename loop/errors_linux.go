@@ -4,7 +4,7 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"github.com/jay-go/jay/internal/sys"
 )
 
 // readError and writeError give a system call's error the name of the call,
@@ -19,13 +19,4 @@ func readError(err error) error {
 func writeError(err error) error { return os.NewSyscallError("write", err) }
 
 // socketError takes the pending error off a socket.
-func socketError(fd int) error {
-	code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err == nil && code == 0 {
-		err = unix.ECONNRESET
-	}
-	if err == nil {
-		err = unix.Errno(code)
-	}
-	return os.NewSyscallError("read", err)
-}
+func socketError(fd int) error { return os.NewSyscallError("read", sys.SocketError(fd)) }

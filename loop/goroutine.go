@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -101,17 +102,33 @@ func (b *goroutineBackend) deliver() {
 func (b *goroutineBackend) again() { b.next-- }
 
 // goStream is what a stream has here beside its fields. Its reader goroutine
-// reads one chunk, then waits until the loop has taken it.
+// reads one chunk, then waits until the loop has taken it; while the loop does
+// not want it, the reader looks after the peer.
 type goStream struct {
-	conn   net.Conn
-	taken  chan struct{} // capacity 1: the reader may read on; closed: it must end
-	exited chan struct{} // closed by the reader
-	held   bool          // the loop owes the reader a step: receiving was off
+	conn     net.Conn
+	steps    chan step     // what the reader does next; closed: it must end
+	exited   chan struct{} // closed by the reader
+	detached atomic.Bool
+
+	// Loop only.
+	held     bool // the loop owes the reader a step: receiving was off
+	watching bool // the reader was told to watch
+	finished bool // the peer's FIN was seen behind the chunk
 
 	// Written by the reader before it hands over, then by the loop.
 	chunk []byte
 	err   error
 }
+
+// step is what a reader does next. At most two are under way: a watch and what
+// ends it.
+type step uint8
+
+const (
+	stepRead   step = iota
+	stepWatch       // look after the peer, until the read deadline is past
+	stepReadOn      // read; the deadline was for the watch
+)
 
 func (b *goroutineBackend) addStream(s *Stream, sock Socket) error {
 	conn := sock.Conn
@@ -121,27 +138,56 @@ func (b *goroutineBackend) addStream(s *Stream, sock Socket) error {
 			return err
 		}
 	}
-	g := &goStream{conn: conn, taken: make(chan struct{}, 1), exited: make(chan struct{})}
+	g := &goStream{conn: conn, steps: make(chan step, 2), exited: make(chan struct{})}
 	s.impl, s.fd = g, -1
 	slot, gen := s.slot, s.gen
 	b.wg.Go(func() { b.read(s, g, slot, gen) })
 	return nil
 }
 
-// read is the reader goroutine; it ends at the first error, or when the
-// stream is closed or detached.
+// read is the reader goroutine; it ends when the stream is closed or detached.
 func (b *goroutineBackend) read(s *Stream, g *goStream, slot, gen uint32) {
 	defer close(g.exited)
 	buf := make([]byte, b.l.cfg.readBudget())
-	for {
+	for again := true; again; {
 		n, err := g.conn.Read(buf)
 		g.chunk, g.err = buf[:n], err
 		b.arrive(arrival{slot, gen, func() { b.received(s, g) }})
-		if _, more := <-g.taken; err != nil || !more {
-			return
-		}
+		again = g.rest(err == io.EOF, func(failure error) {
+			b.arrive(arrival{slot, gen, func() { b.peerEnded(s, g, failure) }})
+		})
 	}
 }
+
+// rest waits, on the reader goroutine, until the next chunk is wanted, or
+// returns false. report is called once the peer has finished, unless that is
+// known, and if the connection fails.
+func (g *goStream) rest(finished bool, report func(failure error)) bool {
+	for what := range g.steps {
+		switch what {
+		case stepRead:
+			return true
+		case stepReadOn:
+			_ = g.conn.SetReadDeadline(time.Time{})
+			if g.detached.Load() { // it may have set the deadline before
+				_ = g.conn.SetReadDeadline(past)
+			}
+			return true
+		}
+		for failure := error(nil); failure == nil; {
+			var now bool
+			if now, failure = awaitPeer(g.conn, finished); failure == nil && now == finished {
+				break // the watch is over
+			}
+			finished = true
+			report(failure)
+		}
+	}
+	return false
+}
+
+// past is a deadline that ends whatever waits.
+var past = time.Unix(1, 0)
 
 // received takes the reader's chunk, then its error, as far as receiving is
 // wanted; startRecv takes the rest.
@@ -155,11 +201,46 @@ func (b *goroutineBackend) received(s *Stream, g *goStream) {
 	switch err := g.err; {
 	case !s.recv && (err == nil || err == io.EOF):
 		g.held = true
+		g.watch()
+		if err == io.EOF || g.finished {
+			s.gone()
+		}
 	case err == nil:
-		g.taken <- struct{}{}
+		g.readOn()
 	default:
-		s.failed(err)
+		if err == io.EOF {
+			g.watch()
+		}
+		s.ended(err)
 	}
+}
+
+// peerEnded takes what a reader has seen of the peer beyond its chunk.
+func (b *goroutineBackend) peerEnded(s *Stream, g *goStream, failure error) {
+	if failure != nil {
+		s.ended(failure)
+		return
+	}
+	g.finished = true
+	s.gone()
+}
+
+// watch has the reader look after the peer; readOn has it read.
+func (g *goStream) watch() {
+	if !g.watching {
+		g.watching = true
+		g.steps <- stepWatch
+	}
+}
+
+func (g *goStream) readOn() {
+	if !g.watching {
+		g.steps <- stepRead
+		return
+	}
+	g.watching = false
+	_ = g.conn.SetReadDeadline(past)
+	g.steps <- stepReadOn
 }
 
 func (b *goroutineBackend) startRecv(s *Stream) {
@@ -199,7 +280,8 @@ func (b *goroutineBackend) closeWrite(s *Stream) error {
 	return closeWrite(s.impl.(*goStream).conn)
 }
 
-func (b *goroutineBackend) splice(_, _ *Stream) error { return errors.ErrUnsupported }
+func (b *goroutineBackend) splice(_, _ *Stream) error        { return errors.ErrUnsupported }
+func (b *goroutineBackend) unsplice(*Stream) ([]byte, error) { return nil, nil }
 
 func closeWrite(c net.Conn) error {
 	if h, ok := c.(interface{ CloseWrite() error }); ok {
@@ -214,17 +296,19 @@ func (b *goroutineBackend) closeStream(s *Stream, reset bool) {
 		_ = c.SetLinger(0)
 	}
 	_ = g.conn.Close()
-	close(g.taken)
+	close(g.steps)
 }
 
 // detachStream interrupts the reader and gives what it had read ahead along
 // with the connection.
 func (b *goroutineBackend) detachStream(s *Stream) (net.Conn, error) {
 	g := s.impl.(*goStream)
-	if err := g.conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
+	g.detached.Store(true)
+	if err := g.conn.SetReadDeadline(past); err != nil {
+		g.detached.Store(false)
 		return nil, err
 	}
-	close(g.taken)
+	close(g.steps)
 	<-g.exited
 	_ = g.conn.SetReadDeadline(time.Time{}) // what fails here fails the first Read, too
 	if len(g.chunk) == 0 {

@@ -6,7 +6,9 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 
+	"github.com/jay-go/jay/internal/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,6 +27,27 @@ func connOf(fd int) (net.Conn, error) {
 	}
 	_ = unix.Close(fd) // its duplicate is open: nothing is lost
 	return c, nil
+}
+
+// awaitPeer waits until the peer has finished, unless that is known already, or
+// the connection has failed. It changes nothing about the answer when conn's
+// read deadline is past, conn is closed, or has no descriptor to look at.
+func awaitPeer(conn net.Conn, known bool) (finished bool, failure error) {
+	finished = known
+	sc, ok := conn.(syscall.Conn)
+	if !ok {
+		return finished, nil
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return finished, nil
+	}
+	_ = raw.Read(func(fd uintptr) bool { // its error says that the wait is over
+		finished, failure = sys.PeerEnded(int(fd))
+		finished = finished || known
+		return failure != nil || finished != known
+	})
+	return finished, os.NewSyscallError("read", failure)
 }
 
 // goWatch is what a watch has in the goroutine backend: a goroutine that sits

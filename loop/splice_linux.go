@@ -1,6 +1,8 @@
 package loop
 
 import (
+	"errors"
+
 	"github.com/jay-go/jay/internal/sys"
 	"golang.org/x/sys/unix"
 )
@@ -25,75 +27,98 @@ func splicingOf(s *Stream) *splicing {
 }
 
 func (b *epollBackend) splice(s, dst *Stream) error {
-	splicingOf(s).to = dst
-	splicingOf(dst).from = s
+	source, target := splicingOf(s), splicingOf(dst)
+	if source.to != nil || target.from != nil {
+		return errors.ErrUnsupported
+	}
+	source.to, target.from = dst, s
 	return nil
 }
 
-// spliceReady takes the part of an event that concerns splicing and returns the
-// rest.
-func (b *epollBackend) spliceReady(s *Stream, ev uint32) uint32 {
-	sp := s.impl.(*splicing)
-	if from := sp.from; from != nil && ev&(unix.EPOLLOUT|unix.EPOLLERR|unix.EPOLLHUP) != 0 {
-		if feed := from.impl.(*splicing); feed.blocked {
-			feed.blocked = false
-			if !s.send {
-				b.want(s, s.mask&^unix.EPOLLOUT)
-			}
-			if from.recv {
-				b.want(from, from.mask|unix.EPOLLIN)
-			}
-			b.pump(from, feed)
+// spliceReady pumps on, or takes the failure of a source that has to wait.
+func (b *epollBackend) spliceReady(s *Stream, sp *splicing, ev uint32) {
+	switch {
+	case sp.blocked && ev&unix.EPOLLERR != 0:
+		s.ended(socketError(int(s.fd)))
+	case !sp.blocked && ev&^unix.EPOLLOUT != 0:
+		if s.mask&unix.EPOLLET != 0 {
+			b.want(s, s.mask) // for what the pipe has no room for
 		}
+		b.pump(s, sp)
 	}
-	if s.open && s.recv && sp.to != nil && ev&^unix.EPOLLOUT != 0 {
-		if !sp.blocked {
-			b.pump(s, sp)
-		}
-		return 0
-	}
-	return ev
 }
 
 // pump moves one pipeful from s to its destination, and reports it.
 func (b *epollBackend) pump(s *Stream, sp *splicing) {
 	in, err := b.fill(s, sp)
 	if sp.held == 0 {
+		b.setBlocked(s, sp, false)
 		if err != nil && err != unix.EAGAIN {
-			s.failed(readError(err))
+			s.ended(readError(err))
 		}
 		return
 	}
 	dst := sp.to
 	out, err := sp.pipe.Drain(int(dst.fd), sp.held)
 	sp.held -= out
-	if sp.held > 0 && (err == nil || err == unix.EAGAIN) {
-		sp.blocked = true
-		b.want(dst, dst.mask|unix.EPOLLOUT)
-		b.want(s, s.mask&^unix.EPOLLIN)
-		err = nil
-	}
 	if sp.held == 0 {
 		b.pipes = append(b.pipes, sp.pipe)
 		sp.pipe = nil
 	}
-	if err != nil {
+	wait := err == nil || isFull(err)
+	b.setBlocked(s, sp, sp.held > 0 && wait)
+	if out > 0 {
+		b.unscarce(dst)
+	} else if wait && b.isScarce(dst, err) {
+		b.want(dst, dst.mask&^unix.EPOLLOUT)
+	}
+	if !wait {
 		dst.h.Sent(0, writeError(err))
 		return
 	}
 	s.h.(SpliceHandler).Spliced(in, out, sp.blocked)
 }
 
-// fill puts what s has received into the pipe, if that is empty. Where there is
-// no pipe to be had, the bytes go the usual way from now on.
+// setBlocked has epoll wait for the destination in the place of the source, or
+// the other way round.
+func (b *epollBackend) setBlocked(s *Stream, sp *splicing, on bool) {
+	dst := sp.to
+	switch {
+	case on:
+		b.want(dst, dst.mask|unix.EPOLLOUT)
+		if !sp.blocked {
+			b.want(s, s.mask&^unix.EPOLLIN)
+		}
+	case sp.blocked:
+		if !dst.send {
+			b.want(dst, dst.mask&^unix.EPOLLOUT)
+		}
+		if s.recv {
+			b.want(s, s.mask|unix.EPOLLIN)
+		}
+	}
+	sp.blocked = on
+}
+
+// unblock goes on with a splice whose destination takes more.
+func (b *epollBackend) unblock(dst *Stream) {
+	if sp, _ := dst.impl.(*splicing); sp != nil && sp.from != nil {
+		if feed := sp.from.impl.(*splicing); feed.blocked {
+			b.pump(sp.from, feed)
+		}
+	}
+}
+
+// fill puts what s has received into the pipe, if that is empty and receiving
+// is not stopped. Where there is no pipe to be had, the bytes go the usual way
+// from now on.
 func (b *epollBackend) fill(s *Stream, sp *splicing) (n int, err error) {
-	if sp.held > 0 {
+	if sp.held > 0 || !s.recv {
 		return 0, nil
 	}
 	if sp.pipe == nil {
 		if sp.pipe, err = b.newPipe(); err != nil {
-			sp.to.impl.(*splicing).from = nil
-			sp.to = nil
+			b.part(s, sp)
 			return 0, nil
 		}
 	}
@@ -117,28 +142,42 @@ func (b *epollBackend) newPipe() (*sys.SplicePipe, error) {
 	return sys.NewSplicePipe()
 }
 
+// unsplice: see Stream.Unsplice.
+func (b *epollBackend) unsplice(s *Stream) (held []byte, err error) {
+	sp, _ := s.impl.(*splicing)
+	if sp == nil || sp.to == nil {
+		return nil, nil
+	}
+	if sp.held > 0 {
+		held = make([]byte, sp.held)
+		err = sp.pipe.Take(held)
+	}
+	b.part(s, sp)
+	return held, err
+}
+
+// part ends the splice of s to its destination. What the pipe holds is lost.
+func (b *epollBackend) part(s *Stream, sp *splicing) {
+	b.setBlocked(s, sp, false)
+	sp.to.impl.(*splicing).from = nil
+	sp.to, sp.held = nil, 0
+	if sp.pipe != nil {
+		sp.pipe.Close()
+		sp.pipe = nil
+	}
+}
+
 // endSplice takes s, which is being closed, out of the splices it is in.
 func (b *epollBackend) endSplice(s *Stream) {
 	sp, _ := s.impl.(*splicing)
 	if sp == nil {
 		return
 	}
+	if sp.to != nil {
+		b.part(s, sp)
+	}
+	if sp.from != nil {
+		b.part(sp.from, sp.from.impl.(*splicing))
+	}
 	s.impl = nil
-	if sp.pipe != nil {
-		sp.pipe.Close()
-	}
-	if sp.to != nil && sp.to.impl != nil {
-		sp.to.impl.(*splicing).from = nil
-	}
-	if from := sp.from; from != nil && from.impl != nil {
-		feed := from.impl.(*splicing)
-		feed.to, feed.blocked, feed.held = nil, false, 0
-		if feed.pipe != nil {
-			feed.pipe.Close()
-			feed.pipe = nil
-		}
-		if from.recv {
-			b.want(from, from.mask|unix.EPOLLIN)
-		}
-	}
 }

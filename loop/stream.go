@@ -2,6 +2,7 @@ package loop
 
 import (
 	"errors"
+	"io"
 	"net"
 )
 
@@ -10,12 +11,19 @@ type StreamHandler interface {
 	// Received hands over bytes that arrived; b is valid until Received
 	// returns. At the end of the stream err is io.EOF and b is empty; any
 	// other err says that the connection has failed, and comes also while
-	// receiving is stopped. After an error nothing more is received.
+	// receiving is stopped and after io.EOF. After an error nothing more is
+	// received.
 	Received(b []byte, err error)
 	// Sent reports that n more bytes of the pending [Stream.Send] are gone,
 	// perhaps none, and that the next Send may come.
 	Sent(n int, err error)
 }
+
+// GoneHandler is a [StreamHandler] that is told, once, that the peer has sent
+// FIN or has closed its socket while receiving is stopped. What the peer sent
+// before that, and then io.EOF, is received as usual when receiving goes on. A
+// connection that fails is reported by Received instead.
+type GoneHandler interface{ Gone() }
 
 // Stream is the loop's side of one connection. It is meant to be a field of
 // the connection, so that it costs no allocation. The zero value is closed.
@@ -31,9 +39,18 @@ type Stream struct {
 	mask uint32 // what the backend was last told
 	recv bool   // receiving is wanted
 	send bool   // a Send is pending
-	over bool   // Received has reported an error
+	told told
 	open bool
 }
+
+// told is what the handler knows of the peer's end.
+type told uint8
+
+const (
+	toldGone    told = 1 << iota // Gone was called
+	toldEnd                      // Received has reported io.EOF
+	toldFailure                  // Received has reported a failure
+)
 
 // Attach registers a connected socket. s must be closed before, and stay where
 // it is until it is closed again. Nothing is received before StartRecv. On error the socket
@@ -58,7 +75,7 @@ func (s *Stream) FD() int { return int(s.fd) }
 // StartRecv asks for Received until StopRecv. Bytes that a lazy stop held
 // back are delivered by a later turn. After an error it does nothing.
 func (s *Stream) StartRecv() {
-	if s.open && !s.recv && !s.over {
+	if s.open && !s.recv && !s.over() {
 		s.recv = true
 		s.loop.be.startRecv(s)
 	}
@@ -121,11 +138,32 @@ func (s *Stream) Detach() (net.Conn, error) {
 	return c, err
 }
 
-// failed reports the end of the stream or its failure, the last completion
-// of the receiving.
-func (s *Stream) failed(err error) {
-	s.recv, s.over = false, true
+// over tells whether nothing more will be received.
+func (s *Stream) over() bool { return s.told&(toldEnd|toldFailure) != 0 }
+
+// ended reports the end of the stream, or its failure, once each.
+func (s *Stream) ended(err error) {
+	what := toldFailure
+	if err == io.EOF {
+		what = toldEnd
+	}
+	if s.told >= what {
+		return
+	}
+	s.recv = false
+	s.told |= what
 	s.h.Received(nil, err)
+}
+
+// gone reports that the peer has finished, while receiving is stopped.
+func (s *Stream) gone() {
+	if s.told != 0 || s.recv {
+		return
+	}
+	s.told |= toldGone
+	if h, ok := s.h.(GoneHandler); ok {
+		h.Gone()
+	}
 }
 
 func (s *Stream) forget() {
@@ -150,4 +188,14 @@ func (s *Stream) Splice(dst *Stream) error {
 		return errors.ErrUnsupported
 	}
 	return s.loop.be.splice(s, dst)
+}
+
+// Unsplice ends a Splice of s. What is under way is returned, and is for the
+// caller to send on dst, ahead of all else; an error says that it is lost.
+// Received gets what arrives from now on.
+func (s *Stream) Unsplice() ([]byte, error) {
+	if !s.open {
+		return nil, nil
+	}
+	return s.loop.be.unsplice(s)
 }

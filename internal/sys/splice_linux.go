@@ -38,6 +38,23 @@ func (p *SplicePipe) Fill(fd int) (n int, err error) {
 // took; unix.EAGAIN means none.
 func (p *SplicePipe) Drain(fd, n int) (int, error) { return splice(p.r, fd, n) }
 
+// Take reads b, all of it, out of the pipe, which has that many bytes.
+func (p *SplicePipe) Take(b []byte) error {
+	for len(b) > 0 {
+		n, err := unix.Read(p.r, b)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return err
+		case n == 0:
+			return io.ErrUnexpectedEOF
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
 func splice(from, to, n int) (int, error) {
 	for {
 		r, _, e := unix.RawSyscall6(unix.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n),
