@@ -93,6 +93,7 @@ const (
 	flagRefused                     // beyond MaxConns
 	flagAbort                       // close with RST
 	flagPiped                       // the handler is the end of a Pipe
+	flagGone                        // GoneHandler was told
 
 	// flagsSettle are those that ask for more at the turn's end than to send.
 	flagsSettle = flagFullDue | flagDetach | flagDrainTell | flagDrainDue | flagDataDue | flagEOFDue | flagPiped
@@ -215,15 +216,24 @@ func (c *Conn) Draining() *Drain { return c.worker.drain }
 // Release: an answer is still to come. Meanwhile the idle timeout rests.
 func (c *Conn) Hold() { c.holds++ }
 
-// Release takes back one Hold.
+// Release takes back one Hold. With the last one the handler is told again of
+// what it may have waited with: EOF if the peer has finished sending, Drain if
+// the worker wants to end.
 func (c *Conn) Release() {
 	if c.holds == 0 {
 		panic("jay: Conn.Release without Hold")
 	}
 	c.holds--
 	c.touch()
-	if c.holds == 0 && (c.has(flagEOF) || c.worker.drain != nil) {
+	if c.holds > 0 {
+		return
+	}
+	if c.has(flagEOF) {
 		c.flags |= flagEOFDue
+		c.later()
+	}
+	if c.worker.drain != nil {
+		c.flags |= flagDrainTell
 		c.later()
 	}
 }

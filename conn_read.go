@@ -109,6 +109,22 @@ func (c *Conn) keep(kept *chunk, b []byte) {
 // budget is.
 const modestInput = 64 << 10
 
+// Gone is the loop's call for a peer that has finished while nothing is
+// received.
+func (e *events) Gone() {
+	c := (*Conn)(e)
+	c.worker.enter(c)
+	c.tellGone()
+	c.worker.leave()
+}
+
+func (c *Conn) tellGone() {
+	if h, ok := c.handler.(GoneHandler); ok && c.state == stateOpen && !c.has(flagGone) {
+		c.flags |= flagGone
+		h.Gone(c)
+	}
+}
+
 func (c *Conn) receivedEOF() {
 	c.flags |= flagEOF
 	if c.state == stateLingering {

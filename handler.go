@@ -29,12 +29,24 @@ type Handler interface {
 // [Conn.Hold] is released.
 type EOFHandler interface{ EOF(c *Conn) }
 
+// GoneHandler is told that the peer has left while reading is stopped (PauseRead,
+// the high-water mark), so that work for it can be given up. It is told once, and
+// reading may be stopped for longer than that.
+//
+// What the peer sent before is unread still and is delivered when reading goes
+// on, with EOF behind it. Most peers that send FIN have closed, but one that has
+// only finished sending looks the same: it awaits its response, which reaches it
+// if it is written. A peer that is gone for certain (reset, timed out) fails the
+// connection, reading or not, before EOF or after: Close is called then.
+type GoneHandler interface{ Gone(c *Conn) }
+
 // DeadlineHandler is told that the time given to [Conn.SetDeadline] has
 // passed. Without this method the connection fails with [ErrDeadline].
 type DeadlineHandler interface{ Deadline(c *Conn) }
 
-// DrainHandler is told that the worker wants to end; [Conn.Draining] has the
-// reason. Without this method a connection is closed when the service stops,
+// DrainHandler is told that the worker wants to end, and again when the last
+// [Conn.Hold] is released after that; [Conn.Draining] has the reason. Without
+// this method a connection is closed when the service stops,
 // as after EOF, and kept until the deadline when it reloads.
 type DrainHandler interface{ Drain(c *Conn) }
 

@@ -175,18 +175,22 @@ func (c *Conn) settle() {
 		c.detach(fn)
 		return
 	}
-	if c.take(flagDrainTell) {
-		c.tellDrain()
-	}
 	if c.take(flagDrainDue) { // ahead of the next message
 		c.tellWritable()
 	}
 	if c.take(flagDataDue) && c.in != nil && c.Reading() {
 		c.deliver(nil)
 	}
-	if c.has(flagEOFDue) && c.state == stateOpen && !c.has(flagPaused) && !c.choked() {
-		c.take(flagEOFDue)
-		c.tellEOF()
+	if c.take(flagDrainTell) { // behind what was received before
+		c.tellDrain()
+	}
+	if c.has(flagEOFDue) && c.state == stateOpen {
+		if c.has(flagPaused) || c.choked() {
+			c.tellGone()
+		} else {
+			c.take(flagEOFDue)
+			c.tellEOF()
+		}
 	}
 	c.flush()
 	if p, ok := c.handler.(*pipeEnd); ok {

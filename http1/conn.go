@@ -11,7 +11,6 @@ type serverConn struct {
 	gen     uint32    // grows with each exchange, so that handles of an earlier one are known
 	state   connState
 	held    bool // jay.Conn.Hold is in force
-	asked   bool // the next EOF is the worker's, which drains, if not the peer's as well
 }
 
 // connState is where a connection is; there is one exchange at a time, so
@@ -214,7 +213,6 @@ func (s *serverConn) hold(c *jay.Conn) {
 func (s *serverConn) unhold(c *jay.Conn) {
 	if s.held {
 		s.held = false
-		s.asked = c.Draining() != nil
 		c.Release()
 	}
 }
@@ -232,14 +230,8 @@ func (s *serverConn) Close(c *jay.Conn, err error) {
 }
 
 // EOF: the peer is done sending. What it has sent in full has been answered;
-// what is incomplete will stay so. After a Release a worker that drains asks
-// for the end in the same way; see Drain for what is kept then.
+// what is incomplete will stay so.
 func (s *serverConn) EOF(c *jay.Conn) {
-	if s.asked {
-		s.asked = false
-		s.Drain(c)
-		return
-	}
 	switch {
 	case s.unasked():
 		c.Close()

@@ -250,7 +250,11 @@ func clients() []fault {
 			tests: append(in(".", "TestSlowReaders", "TestWriteStall", "TestBudget"), in("websocket", "TestSlowMember")...),
 		},
 		{
-			name: "half-closed clients", holds: "they get their answer", tests: both(in(".", "TestLateAnswerAfterHalfClose"), in("http1", "TestHalfClosedClientGetsItsLaterAnswer")),
+			name: "half-closed clients", holds: "they get their answer", tests: both(in(".", "TestLateAnswerAfterHalfClose", "TestGoneIsNoEnd"), in("http1", "TestHalfClosedClientGetsItsLaterAnswer")),
+		},
+		{
+			name: "clients that leave, in order or by a reset, while the server does not read", holds: "the handler is told at once, and once; what they sent before is delivered",
+			tests: both(in("loop", "TestGone", "TestResetAfterTheEnd"), in(".", "TestGoneWhilePaused", "TestResetWhileHeld")),
 		},
 		{
 			name: "a descriptor's number used again while events of its last owner are due", holds: "the new connection does not get them", tests: in("loop", "TestStaleGenerationIsDropped", "TestReusedDescriptorGetsNoStaleEvent"),
