@@ -38,8 +38,9 @@ type world interface {
 	close(s *socket)
 
 	// describe asks the file at the start path what it is. evDescribed
-	// follows with the token. For an upgrade the file also has to decode the state.
-	describe(token int, upgrade bool)
+	// follows with the token. For an upgrade the file also has to decode the
+	// state, and for a restart nothing may keep it from starting.
+	describe(token int, kind commandKind)
 	closeBuild(b *build)
 
 	// jitter spreads a delay.
@@ -89,6 +90,9 @@ type (
 	}
 	// evExecFailed: the exec of an upgrade has returned.
 	evExecFailed struct{ Err error }
+	// evGoBack: the file that a restart has executed does not serve, and the one
+	// before is to be executed when everything has ended.
+	evGoBack struct{}
 	// evCommand asks for a change.
 	evCommand struct {
 		Kind    commandKind
@@ -148,6 +152,8 @@ func (m *machine) step(ev any) {
 		m.onDescribed(ev)
 	case evExecFailed:
 		m.onExecFailed(ev)
+	case evGoBack:
+		m.onGoBack()
 	case evCommand:
 		m.onCommand(ev)
 	default:
@@ -277,6 +283,7 @@ func (m *machine) collect() {
 	if m.Change != nil {
 		builds[m.Change.Build] = true
 	}
+	builds[m.RestartBuild] = true
 	m.Sockets = keep(m.Sockets, func(s *socket) bool { return sockets[s.ID] }, m.world.close)
 	m.Builds = keep(m.Builds, func(b *build) bool { return builds[b.ID] }, m.world.closeBuild)
 	for i := 0; len(m.Operations) > keepOperations && i < len(m.Operations); {

@@ -12,8 +12,12 @@ var errStopping = errors.New("the service is stopping")
 
 // onCommand takes a command: stops act at once, everything else is queued.
 func (m *machine) onCommand(ev evCommand) {
-	if ev.Kind == commandStop || ev.Kind == commandRestart {
+	switch ev.Kind {
+	case commandStop:
 		m.stop(ev)
+		return
+	case commandRestart:
+		m.askRestart(ev)
 		return
 	}
 	if m.Phase != phaseRunning {
@@ -74,7 +78,7 @@ func (m *machine) advanceQueue() {
 		case commandUpgrade:
 			m.LastChange = m.world.now()
 			m.Change.Stage = changeDescribing
-			m.world.describe(m.token(), true)
+			m.world.describe(m.token(), commandUpgrade)
 		}
 	}
 }
@@ -121,15 +125,11 @@ func (m *machine) advanceChange() {
 			return
 		}
 		c.Stage = changeDescribing
-		m.world.describe(m.token(), false)
+		m.world.describe(m.token(), commandReload)
 	case changeStarting:
 		if m.allReady(c.Next) {
 			c.Stage = changeSettling
-			settle := settleChanged
-			if m.build(c.Build).Same {
-				settle = settleSame
-			}
-			c.Until = m.world.now().add(settle)
+			c.Until = m.world.now().add(m.build(c.Build).settle())
 		}
 	case changeSettling:
 		if m.world.now() >= c.Until {
@@ -149,6 +149,10 @@ func (m *machine) hurry() {
 }
 
 func (m *machine) onDescribed(ev evDescribed) {
+	if r := m.Restarting; r != nil && r.Token == ev.Token {
+		m.restart(ev)
+		return
+	}
 	c := m.Change
 	if c == nil || c.Stage != changeDescribing || c.Build != ev.Token {
 		if ev.Err == nil {

@@ -132,7 +132,7 @@ func (e *explorer) choices(s *situation) (list []choice) {
 	if m.Phase == phaseStopped {
 		return nil
 	}
-	if c := m.Change; c != nil && c.Stage == changeExec {
+	if m.execDue() {
 		add("exec succeeds", "", func(s *situation) { s.exec(e.next...) })
 		add("exec fails", "", func(s *situation) { s.Machine.step(evExecFailed{errors.New("exec format error")}) })
 		return list
@@ -296,6 +296,10 @@ func (s *situation) key() string {
 		q.Ops = nil
 		relative(&q.NotBefore)
 	}
+	if m.Restarting != nil {
+		m.Restarting.Token, m.Restarting.Ops = 0, nil
+	}
+	m.RestartBuild = name("build", m.RestartBuild)
 	m.Sockets, m.Builds, w.Sockets, w.Files = nil, nil, nil, nil
 	m.Operations, m.NextBuild, m.NextOperation, m.NextIncarnation = nil, 0, 0, 0
 	relative(&m.LastChange)

@@ -53,8 +53,8 @@ type fakeSocket struct {
 }
 
 type fakeDescribe struct {
-	Token   int
-	Upgrade bool
+	Token int
+	Kind  commandKind
 }
 
 var _ world = (*fakeWorld)(nil)
@@ -191,8 +191,8 @@ func (f *fakeWorld) close(s *socket) {
 	f.Sockets = slices.DeleteFunc(f.Sockets, func(o fakeSocket) bool { return o.FD == s.ID })
 }
 
-func (f *fakeWorld) describe(token int, upgrade bool) {
-	f.Describes = append(f.Describes, fakeDescribe{token, upgrade})
+func (f *fakeWorld) describe(token int, kind commandKind) {
+	f.Describes = append(f.Describes, fakeDescribe{token, kind})
 }
 
 func (f *fakeWorld) closeBuild(b *build) {

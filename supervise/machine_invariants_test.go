@@ -165,7 +165,7 @@ func (e *explorer) checkEnds(from *situation) {
 		case m.Phase == phaseStopped:
 			e.checkOver(from, s)
 			return
-		case m.Change != nil && m.Change.Stage == changeExec:
+		case m.execDue():
 			s.exec(e.next...)
 		case len(s.World.Describes) > 0:
 			s.described(nil, e.next...)

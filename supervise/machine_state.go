@@ -28,7 +28,9 @@ type state struct {
 	Operations      []*operation `json:"operations"`
 	Queue           []*command   `json:"queue"`
 	Change          *change      `json:"change"`
-	Restart         bool         `json:"restart"`     // exec the file when stopped
+	Restarting      *restarting  `json:"restarting"` // a restart that asks its file; nil where there is none
+	Restart         bool         `json:"restart"`    // exec the file of RestartBuild when stopped
+	RestartBuild    int          `json:"restart_build"`
 	Held            bool         `json:"held"`        // workers are drained and not started again
 	LastChange      instant      `json:"last_change"` // when the last reload or upgrade began
 	NextBuild       int          `json:"next_build"`

@@ -27,6 +27,10 @@ func (m *machine) stop(ev evCommand) {
 		m.finish(c.Ops, errStopping, nil)
 	}
 	m.Queue = nil
+	m.Restarting = nil
+	if ev.Kind == commandStop {
+		m.finish(m.restartOps(), errStopping, nil)
+	}
 	if m.Phase == phaseRunning {
 		m.Phase = phaseStopping
 		m.Restart = ev.Kind == commandRestart

@@ -57,6 +57,7 @@ func describeSelf(c *config, err error) int {
 		d.Error = err.Error()
 	} else {
 		d.Program, d.Specs = c.version, c.specs()
+		d.RunDir, d.LogFile, d.User, d.Group = c.runDir, c.logFile, c.user, c.group
 	}
 	f := os.NewFile(uintptr(boot.Report), "description")
 	defer f.Close()

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -108,6 +109,8 @@ func beforeMain() {
 		if inRole("master") {
 			os.Setenv("JAY_LOG_LEVEL", strings.Repeat("none\n", 40_000))
 		}
+	case "elsewhere":
+		os.Setenv("JAY_RUN_DIR", "/nowhere")
 	case "mark": // that it has been executed
 		os.WriteFile(os.Getenv("OUT"), nil, 0o600)
 	}
@@ -178,8 +181,15 @@ func hooksOptions() *supervise.Options {
 
 // httpProgram answers with "PID GENERATION SLOT"; /slow takes its time.
 func httpProgram() supervise.Program {
+	listen := []string{"tcp://127.0.0.1:0"}
+	switch m := mode(); {
+	case m == "taken":
+		listen = append(listen, "unix://"+filepath.Join(filepath.Dir(os.Args[0]), "taken"))
+	case m == "master: bad address" && inRole("master"):
+		listen = append(listen, "unix:///no/such/directory/socket")
+	}
 	return supervise.Program{
-		Name: "http", Protocol: "http", Listen: []string{"tcp://127.0.0.1:0"}, Count: 2, StopTimeout: 5 * time.Second,
+		Name: "http", Protocol: "http", Listen: listen, Count: 2, StopTimeout: 5 * time.Second,
 		Backlog: map[string]int{"short queue": 7}[mode()],
 		Run: func(ctx context.Context, w *supervise.Worker) error {
 			switch mode() {

@@ -18,17 +18,18 @@ func continueMaster(o *Options, c *config) error {
 	}
 	if s.Fresh {
 		err = m.restart(s)
-	} else if err = m.takeOver(s); err != nil {
-		return wayBack(err, s.descriptors()...)
 	} else {
-		m.goOn(s)
+		err = m.takeOver(s)
 	}
 	if err != nil {
-		return err
+		return wayBack(err, s.descriptors()...)
 	}
 	closeAll(boot.State)
-	if boot.Back != 0 {
-		closeAll(boot.Back)
+	if !s.Fresh {
+		m.goOn(s)
+		if boot.Back != 0 {
+			closeAll(boot.Back)
+		}
 	}
 	m.run()
 	return finished(m)
@@ -57,14 +58,8 @@ func (m *master) restart(s savedMaster) error {
 	if err := private(s.descriptors()); err != nil {
 		return err
 	}
-	err := m.beginLocked(func(m *master, err error) {
-		for _, op := range m.machine.Operations {
-			if op.Kind == commandRestart {
-				m.machine.finish([]string{op.ID}, err, nil)
-			}
-		}
-	})
-	if err != nil {
+	m.trial.back = boot.Back
+	if err := m.beginLocked((*master).restarted); err != nil {
 		return err
 	}
 	m.machine.Operations, m.machine.NextOperation = s.State.Operations, s.State.NextOperation

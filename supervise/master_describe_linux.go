@@ -22,6 +22,12 @@ type description struct {
 	Specs   []programSpec `json:"specs"`
 	State   bool          `json:"state"` // it could continue from the state that it was given
 	Error   string        `json:"error,omitempty"`
+
+	// How its master would run, as flags, environment and options say.
+	RunDir  string `json:"run_dir"` // "": the default
+	LogFile string `json:"log_file"`
+	User    string `json:"user"`
+	Group   string `json:"group"`
 }
 
 const descriptionVersion = 1
@@ -32,7 +38,7 @@ type describing struct {
 	pid     int
 	file    int
 	same    bool
-	upgrade bool
+	kind    commandKind
 	output  *capture
 	expired bool
 	status  syscall.WaitStatus
@@ -42,13 +48,13 @@ type describing struct {
 // describe opens the file at the start path and runs it in the role that only
 // says what its programs are: on descriptors of its own, as the workers' user,
 // with a deadline.
-func (m *master) describe(token int, upgrade bool) {
-	if err := m.beginDescribe(token, upgrade); err != nil {
+func (m *master) describe(token int, kind commandKind) {
+	if err := m.beginDescribe(token, kind); err != nil {
 		m.local = append(m.local, evDescribed{Token: token, Err: fmt.Errorf("new file %s: %w", m.path, scarce(err))})
 	}
 }
 
-func (m *master) beginDescribe(token int, upgrade bool) error {
+func (m *master) beginDescribe(token int, kind commandKind) error {
 	file, err := openProgram(m.path)
 	if err != nil {
 		return err
@@ -67,8 +73,8 @@ func (m *master) beginDescribe(token int, upgrade bool) error {
 	defer sys.Close(outW)
 	files := []int{m.null, outW, outW, resultW}
 	info := bootInfo{Role: roleDescribe, Report: 3, Path: m.path}
-	if upgrade {
-		state, err := m.stateFile()
+	if kind != commandReload {
+		state, err := writeState(m.save(kind == commandRestart))
 		if err != nil {
 			closeAll(file, resultR, outR)
 			return err
@@ -81,7 +87,7 @@ func (m *master) beginDescribe(token int, upgrade bool) error {
 		closeAll(file, resultR, outR)
 		return err
 	}
-	d := &describing{token: token, pid: pid, file: file, same: m.sameFile(file), upgrade: upgrade}
+	d := &describing{token: token, pid: pid, file: file, same: m.sameFile(file), kind: kind}
 	d.output = newCapture(outR, nil, func(line string) {
 		m.sink.Write(outputLine(m.c.logFormat, "describe", 0, pid, "stderr", line))
 	})
@@ -101,9 +107,13 @@ func (m *master) sameFile(file int) bool {
 	if len(m.machine.Programs) == 0 {
 		return false
 	}
+	return sameContents(m.machine.build(m.machine.Programs[len(m.machine.Programs)-1].Build).File, file)
+}
+
+// sameContents reports whether two open files are one that has not been changed.
+func sameContents(before, file int) bool {
 	var old, now syscall.Stat_t
-	b := m.machine.build(m.machine.Programs[len(m.machine.Programs)-1].Build)
-	if syscall.Fstat(b.File, &old) != nil || syscall.Fstat(file, &now) != nil {
+	if syscall.Fstat(before, &old) != nil || syscall.Fstat(file, &now) != nil {
 		return false
 	}
 	return old.Dev == now.Dev && old.Ino == now.Ino && old.Size == now.Size && old.Mtim == now.Mtim
@@ -126,8 +136,20 @@ func (m *master) endDescribe(d *describing, b []byte, readErr error) {
 		ended = causeOf(d.status, m.kills.verdict(d.status, m.group), d.output)
 	}
 	desc, err := d.judge(b, m.c.describe, ended)
+	if err == nil && d.kind != commandReload {
+		err = m.inThisRunDir(desc)
+	}
+	if err == nil && d.kind == commandRestart {
+		m.tryStart(ev, desc)
+		return
+	}
+	m.described(ev, desc, err)
+}
+
+// described gives the machine a description, or the reason that there is none.
+func (m *master) described(ev evDescribed, desc description, err error) {
 	if err != nil {
-		sys.Close(d.file)
+		sys.Close(ev.File)
 		ev.Err = fmt.Errorf("new file %s: %w", m.path, err)
 	} else {
 		ev.Version, ev.Specs = desc.Program, desc.Specs
@@ -155,7 +177,7 @@ func (d *describing) judge(b []byte, limit time.Duration, ended string) (descrip
 		return desc, fmt.Errorf("%s", printable(desc.Error, 500))
 	case len(desc.Specs) == 0:
 		return desc, fmt.Errorf("it has no programs")
-	case d.upgrade && !desc.State:
+	case d.kind != commandReload && !desc.State:
 		return desc, fmt.Errorf("it cannot continue from the state of this master")
 	}
 	return desc, nil

@@ -65,6 +65,7 @@ type master struct {
 	late     func()      // called once, when all are ready after a report that they were not
 	quieting bool        // the control server is ending, for an exec
 	deaf     bool        // it could not be opened again afterwards, and the log says so
+	trial    trial       // of the file that a restart has executed
 	happened fanOut      // what happens, as events
 	told     string      // the state that was last among them
 }
@@ -199,7 +200,7 @@ func (m *master) bringUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first := evDescribed{File: file, Version: m.c.version, Specs: m.c.specs()}
+	first := evDescribed{File: file, Version: m.c.version, Specs: m.c.specs(), Same: m.trial.back != 0 && sameContents(m.trial.back, file)}
 	incarnation := uint32(time.Now().UnixMilli() / 10) // outruns any counter
 	for deadline := time.Now().Add(3 * time.Second); ; {
 		m.machine, err = newMachine(m, first, incarnation)
@@ -260,7 +261,7 @@ func (m *master) dispatch() {
 	if at := m.machine.nextDeadline(); at != 0 && m.now() >= at {
 		m.step(evTick{})
 	}
-	if m.execDue() && !m.quieting {
+	if m.machine.execDue() && !m.quieting {
 		m.quiet()
 	}
 }
@@ -424,8 +425,7 @@ func (m *master) shutdown() int {
 	m.closeControl()
 	code := 0
 	if m.machine.Restart {
-		m.logger.Info("restart: exec", "path", m.path)
-		m.logger.Error("restart", "error", m.execState(m.path, m.save(true), 0))
+		m.logger.Error("restart", "error", m.execRestart())
 		code = 1
 	}
 	m.starter.Close()

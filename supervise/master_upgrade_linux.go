@@ -63,9 +63,7 @@ func (m *master) save(fresh bool) savedMaster {
 	return s
 }
 
-// stateFile is a memfd with a copy of the state.
-func (m *master) stateFile() (int, error) { return writeState(m.save(false)) }
-
+// writeState gives a memfd with a state.
 func writeState(s savedMaster) (int, error) {
 	b, err := encodeJSON(s)
 	if err != nil {
@@ -136,12 +134,6 @@ func (s *savedMaster) descriptors() []int {
 	return fds
 }
 
-// execDue reports whether the change in progress has come to the exec.
-func (m *master) execDue() bool {
-	c := m.machine.Change
-	return c != nil && c.Stage == changeExec
-}
-
 // quiet lets the control server answer what it has been asked, while the owner
 // goes on as ever, and then upgrades: no command meets a closed door.
 func (m *master) quiet() {
@@ -179,7 +171,7 @@ func (m *master) reopenControl() {
 func (m *master) upgrade() {
 	m.quieting = false
 	defer m.reopenControl()
-	if !m.execDue() { // a stop has come meanwhile
+	if !m.machine.execDue() { // a stop, or a restart, has come meanwhile
 		return
 	}
 	c := m.machine.Change
@@ -193,7 +185,7 @@ func (m *master) upgrade() {
 	}
 	back, err := openSelf()
 	if err == nil {
-		err = m.execState(fdPath(b.File), s, back)
+		err = m.execState(fdPath(b.File), s, bootInfo{Back: back})
 		sys.Close(back)
 	}
 	m.logger.Error("upgrade: exec", "error", err)
@@ -243,8 +235,8 @@ func (m *master) thaw() {
 }
 
 // execState executes a file in place, with the state and all descriptors in it.
-// Where the new master cannot continue it executes the file back, if there is one.
-func (m *master) execState(path string, s savedMaster, back int) error {
+// Where the new master cannot continue it executes the file info.Back, if there is one.
+func (m *master) execState(path string, s savedMaster, info bootInfo) error {
 	s.LogDropped, s.LogUntold = m.sink.leave(time.Second)
 	fd, err := writeState(s)
 	if err != nil {
@@ -252,11 +244,11 @@ func (m *master) execState(path string, s savedMaster, back int) error {
 	}
 	defer sys.Close(fd)
 	keep := append(s.descriptors(), fd)
-	if back != 0 {
-		keep = append(keep, back)
+	if info.Back != 0 {
+		keep = append(keep, info.Back)
 	}
 	ignoreSignals()
-	info := bootInfo{Role: roleMaster, Path: m.path, State: fd, Back: back}
+	info.Role, info.Path, info.State = roleMaster, m.path, fd
 	err = sys.ExecInPlace(path, os.Args, info.environ(), keep)
 	notify(m.signals)
 	return err

@@ -12,6 +12,9 @@ func rehearse(c *config, s savedMaster) error {
 		}
 	}
 	st := &s.State
+	if s.Fresh {
+		return nil
+	}
 	if st.Change == nil {
 		return fmt.Errorf("state: no upgrade is in progress in it")
 	}

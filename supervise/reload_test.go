@@ -52,15 +52,15 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
-// TestBadFiles: whatever the new file is, the old generation goes on, and the
-// command says what is wrong.
-func TestBadFiles(t *testing.T) {
-	t.Parallel()
-	bad := []struct {
-		name string
-		file func(s *service)
-		want string
-	}{
+// badFile is a file that does not serve, in the place of one that does.
+type badFile struct {
+	name string
+	file func(s *service)
+	want string
+}
+
+func badFiles() []badFile {
+	return []badFile{
 		{"exits", func(s *service) { s.install("exit") }, "exit 1: no configuration"},
 		{"hangs", func(s *service) { s.install("hang") }, "did not say within 1s"},
 		{"is never ready", func(s *service) { s.install("never") }, "not ready in time"},
@@ -75,7 +75,13 @@ func TestBadFiles(t *testing.T) {
 		{"is a directory", func(s *service) { os.Remove(s.exe); os.Mkdir(s.exe, 0o755) }, "not a regular file"},
 		{"is not executable", func(s *service) { s.replace(func(b []byte) []byte { return b }); os.Chmod(s.exe, 0o644) }, "not executable"},
 	}
-	for _, tt := range bad {
+}
+
+// TestBadFiles: whatever the new file is, the old generation goes on, and the
+// command says what is wrong.
+func TestBadFiles(t *testing.T) {
+	t.Parallel()
+	for _, tt := range badFiles() {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := newService(t, "http")
@@ -274,35 +280,6 @@ func TestSocketsOfRemovedSlotsAreHeard(t *testing.T) {
 		seen[slot] = true
 		return len(seen) == 4
 	})
-}
-
-func TestRestart(t *testing.T) {
-	t.Parallel()
-	s := newService(t, "http")
-	s.install("one")
-	s.start()
-	before := s.status()
-	s.install("two")
-	if out := s.must("restart"); !strings.Contains(out, "restarted") {
-		t.Errorf("restart: %s", out)
-	}
-	after := s.status()
-	if after.PID != before.PID || after.Version != "two" || after.Generation != 1 || after.State != "running" {
-		t.Errorf("after restart: %+v", after)
-	}
-	for _, w := range before.Workers {
-		if !gone(w.PID) {
-			t.Errorf("worker %d lives after a restart", w.PID)
-		}
-	}
-	mustGet(t, s.addr())
-}
-
-func TestRestartStartsWhatDoesNotRun(t *testing.T) {
-	t.Parallel()
-	s := newService(t, "http")
-	s.must("restart", "-d")
-	mustGet(t, s.addr())
 }
 
 func TestHooks(t *testing.T) {

@@ -182,6 +182,11 @@ func changes() []fault {
 			tests: in(supervised, "TestWayBack"),
 		},
 		{
+			name:  "a restart with such a file, with one that fails only as the master, without its log's directory, with an address that is taken, with a user that does not exist",
+			holds: "what can be seen before ends the restart while the service goes on; otherwise the file before is executed again and serves; both say why",
+			tests: in(supervised, "TestBadRestarts", "TestRestartWithoutItsLog", "TestRestartDuringAnUpgrade"),
+		},
+		{
 			name: "signals during upgrades", holds: "none is fatal, none is lost", tests: in(supervised, "TestSignalsDuringUpgrades"),
 		},
 		{

@@ -1,0 +1,155 @@
+package supervise
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/jay-go/jay/internal/addr"
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// trial is the first time of a file that a restart has executed: until all of its
+// workers have been ready for a while, the file before is kept, and executed again
+// where that does not come to pass.
+type trial struct {
+	back   int   // the file before; 0: none, or no longer
+	failed error // why it is executed again
+}
+
+// inThisRunDir refuses a file whose master would live in another run directory: its
+// commands would not find the service.
+func (m *master) inThisRunDir(desc description) error {
+	dir, err := desc.RunDir, error(nil)
+	if dir == "" {
+		dir, err = defaultRunDir(m.c.prog)
+	}
+	if err == nil {
+		dir, err = filepath.Abs(dir)
+	}
+	if err == nil && dir != m.dir.path {
+		err = fmt.Errorf("its run directory is %s, and this service has %s; stop the service and start it there, or write --run-dir", dir, m.dir.path)
+	}
+	return err
+}
+
+// tryStart looks, beside the owner, for what would keep a described file from
+// starting in this service's place.
+func (m *master) tryStart(ev evDescribed, desc description) {
+	k := m.checkerOf(desc)
+	m.readers.Go(func() {
+		err := k.refusal()
+		m.events <- func() { m.described(ev, desc, err) }
+	})
+}
+
+// checkerOf is check for a file that describes itself so, in this master's place.
+func (m *master) checkerOf(desc description) *checker {
+	c := &config{
+		prog: m.c.prog, runDir: m.dir.path, logFile: desc.LogFile, daemon: m.daemon, user: desc.User, group: desc.Group, memory: m.c.memory,
+	}
+	for _, s := range desc.Specs {
+		c.programs = append(c.programs, Program{Name: s.Name, Protocol: s.Protocol, Listen: s.Listen, Count: s.Count, ReusePort: s.ReusePort, Backlog: s.Backlog})
+	}
+	k := &checker{c: c, root: "/", path: m.path, activated: m.activated}
+	for _, s := range m.machine.Sockets {
+		if a, err := addr.Parse(s.Addr); err == nil {
+			k.own = append(k.own, a)
+		}
+	}
+	return k
+}
+
+// refusal is the first of what would keep a start from succeeding, but for what a
+// program says of itself.
+func (k *checker) refusal() error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("getrlimit RLIMIT_NOFILE: %w", err)
+	}
+	k.nofile = limit.Max
+	k.checkLog()
+	k.checkIdentity()
+	k.checkProgramFile()
+	k.checkAddresses()
+	k.checkDescriptors()
+	for _, f := range k.findings {
+		if f.level == checkError {
+			return fmt.Errorf("%s: %s", f.area, f.found)
+		}
+	}
+	return nil
+}
+
+// restarted is told how the first start of the file went.
+func (m *master) restarted(err error) {
+	switch {
+	case m.machine.Phase != phaseRunning: // a stop was quicker, and has told who waits
+	case boot.Failed != "":
+		failed := fmt.Errorf("new file %s: %s; the file before runs again", m.path, boot.Failed)
+		if err != nil {
+			failed = fmt.Errorf("new file %s: %s; the file before runs again, and does not serve: %w", m.path, boot.Failed, err)
+		}
+		m.logger.Error("restart failed", "error", failed)
+		m.endTrial(failed)
+	case err != nil:
+		m.goBack(err)
+	default:
+		m.after(m.machine.Builds[0].settle(), m.settled)
+	}
+}
+
+// settled ends the trial: all workers were ready, and are if nothing is wrong.
+func (m *master) settled() {
+	if m.machine.Phase != phaseRunning {
+		return
+	}
+	for _, p := range m.machine.Programs {
+		if p.Restarts > 0 || m.machine.ready(p) < len(p.Slots) {
+			m.goBack(fmt.Errorf("worker of %s: %s", p.Spec.Name, or(p.LastExit, "it is no longer ready")))
+			return
+		}
+	}
+	m.endTrial(nil)
+}
+
+// goBack gives the file before its place again, if there is one.
+func (m *master) goBack(err error) {
+	if m.trial.back == 0 {
+		m.endTrial(err)
+		return
+	}
+	m.trial.failed = err
+	m.logger.Error("restart: back to the file before", "error", err)
+	m.local = append(m.local, evGoBack{})
+}
+
+// endTrial answers those who wait for the restart.
+func (m *master) endTrial(err error) {
+	m.machine.finish(m.machine.restartOps(), err, nil)
+	if m.trial.back != 0 {
+		sys.Close(m.trial.back)
+		m.trial.back = 0
+	}
+}
+
+// execRestart executes the file that was asked, or goes back to the one before. It
+// returns only where neither can be executed.
+func (m *master) execRestart() error {
+	s := m.save(true)
+	if m.trial.failed != nil {
+		return m.execState(fdPath(m.trial.back), s, bootInfo{Failed: printable(m.trial.failed.Error(), 2000)})
+	}
+	back, err := m.trial.back, error(nil)
+	if back == 0 {
+		if back, err = openSelf(); err != nil {
+			return err
+		}
+	}
+	m.logger.Info("restart: exec", "path", m.path)
+	err = m.execState(fdPath(m.machine.build(m.machine.RestartBuild).File), s, bootInfo{Back: back})
+	m.logger.Error("restart: exec", "error", err)
+	return errors.Join(err, m.execState(fdPath(back), s, bootInfo{Failed: printable(err.Error(), 2000)}))
+}
