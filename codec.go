@@ -34,7 +34,7 @@ func (h *Messages[M]) Open(*Conn) {}
 // Data parses as many messages as there are, stopping when the connection
 // stops reading.
 func (h *Messages[M]) Data(c *Conn, b []byte) (used int, err error) {
-	for used < len(b) && c.Reading() {
+	for used < len(b) && c.Reading() && !c.Replaced() {
 		m, n, err := h.Codec.Parse(b[used:])
 		if err != nil {
 			return used, fmt.Errorf("parse message: %w", err)
@@ -48,9 +48,6 @@ func (h *Messages[M]) Data(c *Conn, b []byte) (used int, err error) {
 		used += n
 		c.CountRequest()
 		h.OnMessage(c, m)
-		if c.Handler() != Handler(h) {
-			break // upgraded: the rest is not ours
-		}
 	}
 	return used, nil
 }

@@ -30,18 +30,19 @@ type Conn struct {
 	state    state
 	filter   Filter
 
-	gone    atomic.Bool   // the socket is closed; for Ref
+	gone    atomic.Uint32 // whether the socket is closed, for Ref, and what it has posted
 	opened  uint32        // ticks of the loop; 0 in deadlines: not set
 	proto   uint32        // deadline of the handler
 	closing uint32        // deadline of Close
-	posted  atomic.Int32  // bytes of Ref.Send that the loop has not taken
+	posted  atomic.Int64  // what Ref has posted and the loop has not taken; see mail
 	wheel   loop.Deadline // fires at the earliest of the deadlines
 	value   any
 
 	next, prev *Conn // the worker's list of live connections
 
-	in   *chunk // bytes that the handler has not used; nil when there are none
-	need int    // Data is not called before this many bytes are there
+	in    *chunk // bytes that the handler has not used; nil when there are none
+	need  int32  // Data is not called before this many bytes are there
+	pages int32  // memory of Buffers
 
 	id      uint64
 	remote  netip.AddrPort
@@ -94,6 +95,9 @@ const (
 	flagAbort                       // close with RST
 	flagPiped                       // the handler is the end of a Pipe
 	flagGone                        // GoneHandler was told
+	flagEnded                       // nothing counts against the budget any more
+	flagData                        // Handler.Data is running
+	flagReplaced                    // and SetHandler was called meanwhile
 
 	// flagsSettle are those that ask for more at the turn's end than to send.
 	flagsSettle = flagFullDue | flagDetach | flagDrainTell | flagDrainDue | flagDataDue | flagEOFDue | flagPiped
@@ -176,8 +180,16 @@ func (c *Conn) Handler() Handler { return c.handler }
 func (c *Conn) SetHandler(h Handler) {
 	c.handler, c.need = h, 0
 	c.flags &^= flagPiped
+	if c.has(flagData) {
+		c.flags |= flagReplaced
+	}
 	h.Open(c)
 }
+
+// Replaced reports, inside Handler.Data, whether SetHandler was called since
+// that began: the rest of the bytes is the next handler's, and Data should
+// return.
+func (c *Conn) Replaced() bool { return c.has(flagReplaced) }
 
 // SetFilter puts f below the handler; nil removes the filter. Bytes that were
 // written before are not transformed.

@@ -125,11 +125,10 @@ func (c *Conn) end(err error) {
 	if c.err == nil {
 		c.err = err
 	}
-	c.gone.Store(true)
+	c.gone.Or(refGone)
 	c.dropInput()
 	pending := c.stream.Sending()
 	c.stream.Close(c.has(flagAbort))
-	c.worker.buffered -= c.out.size
 	c.out.drop(&c.worker.pool, !pending)
 	c.worker.loop.StopDeadline(&c.wheel)
 	c.worker.remove(c)
@@ -146,11 +145,11 @@ func (c *Conn) finish() {
 	if on := c.worker.server.OnClose; c.take(flagConnected) && on != nil {
 		on(c, c.err)
 	}
+	c.letGo()
 }
 
 func (c *Conn) dropInput() {
 	if c.in != nil {
-		c.worker.buffered -= c.Unused()
 		c.worker.pool.put(c.in)
 		c.in = nil
 	}

@@ -3,6 +3,7 @@ package jay
 import (
 	"fmt"
 	"io"
+	"math"
 )
 
 // events is a Conn as its loop sees it; the type keeps the completions out of
@@ -36,7 +37,7 @@ func (c *Conn) received(b []byte) {
 		return
 	}
 	plain, err := c.filter.Decode(c.worker.plain[:0], b)
-	c.worker.plain = plain
+	c.worker.plain = scratch(plain)
 	if err == nil {
 		err = c.encode(nil)
 	}
@@ -50,16 +51,18 @@ func (c *Conn) received(b []byte) {
 // deliver gives the handler what it left last time and b, and keeps what it
 // leaves now.
 func (c *Conn) deliver(b []byte) {
+	if c.in != nil && !c.join(b) {
+		return
+	}
 	kept := c.in
-	if kept != nil {
-		c.worker.buffered -= c.Unused()
-		c.in = nil
-		kept.b = append(kept.b, b...)
+	if c.in = nil; kept != nil {
 		b = kept.b[kept.off:]
 	}
-	for again := true; again && c.Reading() && len(b) > 0 && len(b) >= c.need; {
+	c.worker.lent = kept
+	for again := true; again && c.Reading() && len(b) > 0 && len(b) >= int(c.need); {
 		c.need = 0
 		h := c.handler
+		c.flags |= flagData
 		n, err := h.Data(c, b)
 		if n < 0 || n > len(b) {
 			panic(fmt.Sprintf("jay: %T.Data says it used %d of %d bytes", h, n, len(b)))
@@ -68,9 +71,33 @@ func (c *Conn) deliver(b []byte) {
 		if err != nil {
 			c.misbehaved(err)
 		}
-		again = c.handler != h // an upgrade: the rest belongs to the next
+		again = c.take(flagReplaced) // an upgrade: the rest belongs to the next
+		c.take(flagData)
 	}
+	c.worker.lent = nil
 	c.keep(kept, b)
+}
+
+// join adds b to what is kept. Where there is no memory for it the connection
+// fails.
+func (c *Conn) join(b []byte) bool {
+	k, pool := c.in, &c.worker.pool
+	need := c.Unused() + len(b)
+	switch {
+	case cap(k.b)-len(k.b) >= len(b):
+	case need <= cap(k.b) && k.off >= cap(k.b)/4:
+		k.b, k.off = k.b[:copy(k.b, k.b[k.off:])], 0
+	default:
+		size := nextSize(cap(k.b), need, int(c.need))
+		if err := c.afford(size); err != nil {
+			c.misbehaved(err)
+			return false
+		}
+		k = pool.grown(k, size)
+	}
+	k.b = append(k.b, b...)
+	c.in = k
+	return true
 }
 
 // keep stores the unused bytes b, which lie in kept where there is one.
@@ -81,7 +108,7 @@ func (c *Conn) keep(kept *chunk, b []byte) {
 	case len(b) > c.worker.maxInput:
 		c.misbehaved(ErrInputLimit)
 		b = nil
-	case len(b) > modestInput && c.worker.buffered+len(b) > c.worker.maxBuffered:
+	case kept == nil && len(b) > 0 && c.afford(takes(len(b))) != nil:
 		c.misbehaved(ErrBudget)
 		b = nil
 	}
@@ -96,18 +123,16 @@ func (c *Conn) keep(kept *chunk, b []byte) {
 		kept.b = append(kept.b, b...)
 	} else {
 		kept.off = len(kept.b) - len(b)
-		if kept.off > len(kept.b)/2 {
+		switch {
+		case cap(kept.b) > largeChunk && len(b) <= cap(kept.b)/4: // a large message was used
+			kept = c.worker.pool.grown(kept, len(b))
+		case kept.off > len(kept.b)/2:
 			kept.b = kept.b[:copy(kept.b, b)]
 			kept.off = 0
 		}
 	}
 	c.in = kept
-	c.worker.buffered += len(b)
 }
-
-// modestInput is what a connection may keep unused however spent the worker's
-// budget is.
-const modestInput = 64 << 10
 
 // Gone is the loop's call for a peer that has finished while nothing is
 // received.
@@ -203,5 +228,5 @@ func (c *Conn) Need(n int) {
 		c.misbehaved(ErrInputLimit)
 		return
 	}
-	c.need = n
+	c.need = int32(min(n, math.MaxInt32))
 }

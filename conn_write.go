@@ -55,7 +55,7 @@ func (c *Conn) WriteShared(p []byte) (int, error) {
 		return 0, c.overflow(err, len(p))
 	}
 	c.out.share(&c.worker.pool, p)
-	c.queued(len(p))
+	c.queued()
 	return len(p), nil
 }
 
@@ -75,7 +75,7 @@ func (c *Conn) room(n int) error {
 	switch w := c.worker; {
 	case c.out.size+n > w.maxOutput:
 		return ErrOutputLimit
-	case w.buffered+n > w.maxBuffered && c.out.size+n > w.highWater:
+	case w.exceeds(n) && c.out.size+n > w.modest():
 		return ErrBudget
 	}
 	return nil
@@ -110,7 +110,7 @@ func (c *Conn) AvailableBuffer() []byte {
 // encode queues what the filter makes of p.
 func (c *Conn) encode(p []byte) error {
 	wire, err := c.filter.Encode(c.worker.wire[:0], p)
-	c.worker.wire = wire
+	c.worker.wire = scratch(wire)
 	if err != nil {
 		return err
 	}
@@ -123,12 +123,19 @@ func (c *Conn) push(p []byte) {
 		return
 	}
 	c.out.push(&c.worker.pool, p)
-	c.queued(len(p))
+	c.queued()
 }
 
-// queued accounts for n more bytes of output and notices the high-water mark.
-func (c *Conn) queued(n int) {
-	c.worker.buffered += n
+// scratch returns what of b is kept for the next call.
+func scratch(b []byte) []byte {
+	if cap(b) > 1<<20 {
+		return nil
+	}
+	return b
+}
+
+// queued notices the high-water mark.
+func (c *Conn) queued() {
 	if c.out.size > c.worker.highWater && !c.has(flagFull) {
 		c.flags = c.flags&^flagDrainDue | flagFull | flagFullDue
 		if c.choked() {
@@ -194,7 +201,6 @@ func (e *events) Sent(n int, err error) {
 func (c *Conn) sent(n int) {
 	c.bytesOut += uint64(n)
 	c.worker.stats.bytesOut += uint64(n)
-	c.worker.buffered -= n
 	c.out.advance(&c.worker.pool, n)
 	if n > 0 {
 		c.touch()

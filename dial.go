@@ -28,7 +28,7 @@ type Dialer struct {
 func (d Dialer) Dial(w *Worker, address string, h Handler, done func(c *Conn, err error)) {
 	a, err := addr.Parse(address)
 	if err != nil {
-		w.loop.Post(func() { done(nil, err) })
+		_ = w.loop.PostAnyway(func() { done(nil, err) })
 		return
 	}
 	ctx, cancel := context.WithCancel(w.life)
@@ -38,7 +38,7 @@ func (d Dialer) Dial(w *Worker, address string, h Handler, done func(c *Conn, er
 	w.helpers.Go(func() {
 		defer cancel()
 		conn, err := new(net.Dialer).DialContext(ctx, dialNetwork(a), dialAddress(a))
-		if !w.loop.Post(func() { w.dialled(conn, err, h, done) }) && conn != nil {
+		if w.loop.PostAnyway(func() { w.dialled(conn, err, h, done) }) != nil && conn != nil {
 			_ = conn.Close()
 		}
 	})

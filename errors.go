@@ -32,8 +32,11 @@ var (
 	ErrOutputLimit = errors.New("output limit reached")
 	// ErrInputLimit: the handler left more unused than Server.MaxInput allows.
 	ErrInputLimit = errors.New("input limit reached: a message is longer than allowed")
-	// ErrBudget: the worker's connections hold Server.MaxBuffered bytes.
+	// ErrBudget: the worker's connections hold Server.MaxBuffered bytes, and this
+	// one holds more than its part.
 	ErrBudget = errors.New("the worker's memory budget for buffers is spent")
+	// ErrBusy: too much waits for the loop already.
+	ErrBusy = loop.ErrBusy
 	// ErrStopped: the worker stopped before the connection was done.
 	ErrStopped = errors.New("the worker stopped")
 	// ErrHeld: the connection cannot be detached while something is unsent.

@@ -81,3 +81,8 @@ func (p *chunkPool) Shared() (n int) {
 	}
 	return n
 }
+
+// Held is the memory that counts against the worker's budget.
+func (w *Worker) Held() int { return w.pool.held + int(w.posted.Load()) }
+
+func (p *chunkPool) Held() int { return p.held }

@@ -12,7 +12,7 @@ type Handler interface {
 	// Data gets the bytes that have arrived and not been used yet, and
 	// returns how many it used now; the rest comes again when there is more.
 	// b is valid only inside Data. Between two messages Data should return
-	// when c.Reading reports false. An error closes the connection after
+	// when c.Reading reports false, or c.Replaced true. An error closes the connection after
 	// what was written so far has been sent, and goes to OnError.
 	Data(c *Conn, b []byte) (n int, err error)
 

@@ -4,122 +4,6 @@ import (
 	"github.com/jay-go/jay/internal/sys"
 )
 
-// chunk is a piece of buffer. Chunks come from the worker's pool and return to
-// it as soon as they are empty, so a connection at rest holds none.
-type chunk struct {
-	next *chunk
-	b    []byte // len: filled; cap: smallChunk, largeChunk or other
-	off  int    // b[:off] has been sent
-
-	// refs is 0 when b is the pool's. Otherwise b belongs to others as well,
-	// nothing is copied into it, and refs is how many queues have the chunk: with
-	// more than one it is all that each of them has, and never changes.
-	refs int32
-}
-
-const (
-	smallChunk = 4 << 10
-	largeChunk = 64 << 10
-
-	// What the pool keeps of each size when nothing is in use: about 1 MiB
-	// and 2 MiB, and half a MiB of chunks for shared bytes, which have none
-	// of their own.
-	keepSmall  = 256
-	keepLarge  = 32
-	keepShared = 8 << 10
-)
-
-// chunkPool is a free list. It belongs to one loop.
-type chunkPool struct {
-	small, large   *chunk
-	nSmall, nLarge int
-
-	bare  *chunk // without bytes of their own
-	nBare int
-
-	common [4]*chunk // those last made by share, to be had by further queues
-	oldest int       // of common
-}
-
-// get returns an empty chunk with room for n bytes, as far as the sizes go.
-func (p *chunkPool) get(n int) *chunk {
-	if n <= smallChunk {
-		if k := p.small; k != nil {
-			p.small, k.next = k.next, nil
-			p.nSmall--
-			return k
-		}
-		return &chunk{b: make([]byte, 0, smallChunk)}
-	}
-	if k := p.large; k != nil {
-		p.large, k.next = k.next, nil
-		p.nLarge--
-		return k
-	}
-	return &chunk{b: make([]byte, 0, largeChunk)}
-}
-
-// share returns a chunk of bytes that are not the pool's, for a queue that has
-// nothing else. It may be one that other queues have.
-func (p *chunkPool) share(b []byte) *chunk {
-	for _, k := range p.common {
-		if k != nil && k.off == 0 && k.next == nil && len(k.b) == len(b) && &k.b[0] == &b[0] {
-			k.refs++
-			return k
-		}
-	}
-	k := p.alone(b)
-	p.common[p.oldest] = k
-	p.oldest = (p.oldest + 1) % len(p.common)
-	return k
-}
-
-// alone returns a chunk of bytes that are not the pool's, for one queue.
-func (p *chunkPool) alone(b []byte) *chunk {
-	k := p.bare
-	if k == nil {
-		return &chunk{b: b, refs: 1}
-	}
-	p.bare, k.next = k.next, nil
-	p.nBare--
-	k.b, k.refs = b, 1
-	return k
-}
-
-// forget keeps share from finding a chunk that will be used for other bytes.
-func (p *chunkPool) forget(k *chunk) {
-	for i := range p.common {
-		if p.common[i] == k {
-			p.common[i] = nil
-		}
-	}
-}
-
-func (p *chunkPool) put(k *chunk) {
-	if k.refs > 1 {
-		k.refs--
-		return
-	}
-	if k.refs == 1 {
-		p.forget(k)
-		k.b, k.off = nil, 0
-		if p.nBare < keepShared {
-			k.next, p.bare = p.bare, k
-			p.nBare++
-		}
-		return
-	}
-	k.b, k.off = k.b[:0], 0
-	switch {
-	case cap(k.b) == smallChunk && p.nSmall < keepSmall:
-		k.next, p.small = p.small, k
-		p.nSmall++
-	case cap(k.b) == largeChunk && p.nLarge < keepLarge:
-		k.next, p.large = p.large, k
-		p.nLarge++
-	}
-}
-
 // queue is a connection's unsent output, in order.
 type queue struct {
 	head, tail *chunk
@@ -153,7 +37,7 @@ func (q *queue) push(p *chunkPool, b []byte) {
 		b = b[n:]
 	}
 	for len(b) > 0 {
-		k := p.get(len(b))
+		k := p.get(min(len(b), largeChunk))
 		n := copy(k.b[:cap(k.b)], b)
 		k.b = k.b[:n]
 		b = b[n:]
@@ -161,20 +45,27 @@ func (q *queue) push(p *chunkPool, b []byte) {
 	}
 }
 
+// shareFrom is from what size on shared bytes are queued behind others that
+// they do not follow in memory. Smaller ones are copied: they may be a small part
+// of what they keep from being freed.
+const shareFrom = 16 << 10
+
 // share queues b itself. When it lies behind the piece of shared bytes that
 // was queued last, the two are one piece.
 func (q *queue) share(p *chunkPool, b []byte) {
-	q.size += len(b)
 	t := q.tail
 	if t == nil {
+		q.size += len(b)
 		q.head = p.share(b)
 		q.tail = q.head
 		return
 	}
 	if t.refs > 0 && cap(t.b)-len(t.b) >= len(b) {
 		if both := t.b[:len(t.b)+len(b)]; &both[len(t.b)] == &b[0] {
+			q.size += len(b)
 			if t.refs == 1 {
 				t.b = both
+				p.held += len(b)
 				return
 			}
 			p.put(t)
@@ -183,6 +74,11 @@ func (q *queue) share(p *chunkPool, b []byte) {
 			return
 		}
 	}
+	if len(b) < shareFrom {
+		q.push(p, b)
+		return
+	}
+	q.size += len(b)
 	q.link(p, p.alone(b))
 }
 
@@ -238,10 +134,14 @@ func (q *queue) advance(p *chunkPool, n int) {
 // drop forgets everything. With keep the chunks go back to the pool; without,
 // somebody may still read them and the garbage collector has them.
 func (q *queue) drop(p *chunkPool, keep bool) {
-	for k := q.head; keep && k != nil; {
+	for k := q.head; k != nil; {
 		next := k.next
-		k.next = nil
-		p.put(k)
+		if keep {
+			k.next = nil
+			p.put(k)
+		} else {
+			p.leave(k)
+		}
 		k = next
 	}
 	*q = queue{}

@@ -36,6 +36,9 @@ func TestQueues(t *testing.T) {
 			if n := q.pool.Shared(); n > 0 {
 				t.Errorf("%d chunks of shared bytes are left", n)
 			}
+			if n := q.pool.Held(); n != 0 {
+				t.Errorf("%d bytes still count as held", n)
+			}
 		})
 	}
 }
@@ -80,7 +83,7 @@ func (q *queues) step() {
 		}
 	case 5:
 		if q.rand.IntN(10) == 0 {
-			one.Drop(&q.pool, true)
+			one.Drop(&q.pool, q.rand.IntN(2) == 0)
 			q.want[i] = nil
 		}
 	case 6: // once more, to one

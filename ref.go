@@ -1,9 +1,15 @@
 package jay
 
+import "github.com/jay-go/jay/loop"
+
 // Ref is a connection in the hands of other goroutines. It is a small value,
 // comparable and safe to keep: once the connection has closed, its methods
 // return ErrClosed. Calls of one goroutine take effect in their order. The
 // zero Ref is of a closed connection.
+//
+// What waits for the loop is bounded, by connection and for the worker: while
+// the loop is busy, or the callers are too many, calls return an error and have
+// no effect. Close and Abort always get through.
 type Ref struct{ c *Conn }
 
 // ID returns the connection's id, 0 for the zero Ref.
@@ -15,62 +21,131 @@ func (r Ref) ID() uint64 {
 }
 
 // Closed reports whether the connection has closed.
-func (r Ref) Closed() bool { return r.c == nil || r.c.gone.Load() }
+func (r Ref) Closed() bool { return r.c == nil || r.c.gone.Load()&refGone != 0 }
 
 // Do runs fn on the connection's loop, soon. It returns ErrClosed, and fn is
 // never called, when the connection has closed; if it closes before fn's turn
-// comes, fn is not called either.
-func (r Ref) Do(fn func(c *Conn)) error {
+// comes, fn is not called either. It returns ErrBusy when 65,536 funcs of this
+// connection wait for the loop, or as many in all as [loop.Config] allows.
+func (r Ref) Do(fn func(c *Conn)) error { return r.Carry(0, fn) }
+
+// Carry is Do for an fn that carries n bytes to the loop: a message that it
+// writes. They count until fn runs. Carry returns ErrOutputLimit when more than
+// Server.MaxOutput would wait for this connection, and ErrBudget when the
+// worker's memory budget is spent and this connection holds much of it already.
+func (r Ref) Carry(n int, fn func(c *Conn)) error {
+	if r.Closed() {
+		return ErrClosed
+	}
+	if err := r.c.reserve(n); err != nil {
+		return err
+	}
+	return r.c.carry(n, fn)
+}
+
+// Send writes a copy of p; see [Conn.Write] for what becomes of it, and Carry
+// for the errors: nothing is written then.
+func (r Ref) Send(p []byte) error {
+	if r.Closed() {
+		return ErrClosed
+	}
+	if err := r.c.reserve(len(p)); err != nil {
+		return err
+	}
+	p = append([]byte(nil), p...)
+	return r.c.carry(len(p), func(c *Conn) { _, _ = c.Write(p) })
+}
+
+// Close closes the connection as [Conn.Close] does.
+func (r Ref) Close() error { return r.once(refClose, (*Conn).Close) }
+
+// Abort closes the connection as [Conn.Abort] does.
+func (r Ref) Abort() error { return r.once(refAbort, (*Conn).Abort) }
+
+// Of Conn.gone.
+const (
+	refGone  uint32 = 1 << iota // the socket is closed
+	refClose                    // Ref.Close waits for the loop
+	refAbort                    // Ref.Abort does
+)
+
+// once has fn run on the loop, unless it waits for that already: so it needs no
+// bound.
+func (r Ref) once(what uint32, fn func(c *Conn)) error {
 	if r.Closed() {
 		return ErrClosed
 	}
 	c := r.c
-	if !c.worker.loop.Post(func() { c.do(fn) }) {
+	if c.gone.Or(what)&what != 0 {
+		return nil
+	}
+	if c.worker.loop.PostAnyway(func() {
+		c.gone.And(^what)
+		c.do(fn)
+	}) != nil {
 		return ErrClosed
 	}
 	return nil
 }
 
-// Send writes a copy of p; see [Conn.Write] for what becomes of it. It returns
-// ErrOutputLimit, and nothing is written, when more than Server.MaxOutput would
-// wait for the loop to take it: the loop is busy, or the senders are too many.
-func (r Ref) Send(p []byte) error {
-	if r.Closed() {
-		return ErrClosed
-	}
-	if !r.c.reserve(len(p)) {
-		r.c.worker.stats.refusedSends.Add(1)
-		return ErrOutputLimit
-	}
-	p = append([]byte(nil), p...)
-	return r.Do(func(c *Conn) {
-		c.posted.Add(-int32(len(p)))
-		_, _ = c.Write(p)
+// carry posts fn, for which n bytes were reserved.
+func (c *Conn) carry(n int, fn func(c *Conn)) error {
+	err := c.worker.loop.Post(func() {
+		c.unreserve(n)
+		c.do(fn)
 	})
+	switch err {
+	case nil:
+		return nil
+	case loop.ErrBusy:
+		c.unreserve(n)
+		return ErrBusy
+	}
+	return ErrClosed
 }
 
-// reserve counts n bytes that will wait for the loop, if that is not too many.
-// Any goroutine may call it.
-func (c *Conn) reserve(n int) bool {
+// mail is what of one connection waits for the loop: the number of funcs, and
+// below it that of the bytes that they carry.
+const (
+	mailBytes = 1<<40 - 1
+	mailOne   = 1 << 40
+	maxMail   = 1 << 16 // funcs
+)
+
+// reserve counts a func with n bytes that will wait for the loop, if that is not
+// too much. Any goroutine may call it.
+func (c *Conn) reserve(n int) error {
+	w := c.worker
 	for {
 		had := c.posted.Load()
-		if n > min(c.worker.maxOutput, 1<<30)-int(had) {
-			return false
+		bytes := int(had & mailBytes)
+		var err error
+		switch {
+		case had>>40 >= maxMail:
+			err = ErrBusy
+		case n > min(w.maxOutput, mailBytes)-bytes:
+			err = ErrOutputLimit
+		case n > 0 && int(w.posted.Load()+w.spent.Load())+n > w.maxBuffered && bytes+n > modestSize:
+			err = ErrBudget
 		}
-		if c.posted.CompareAndSwap(had, had+int32(n)) {
-			return true
+		if err != nil {
+			w.stats.refusedSends.Add(1)
+			return err
+		}
+		if c.posted.CompareAndSwap(had, had+mailOne+int64(n)) {
+			w.posted.Add(int64(n))
+			return nil
 		}
 	}
 }
 
-// Close closes the connection as [Conn.Close] does.
-func (r Ref) Close() error { return r.Do((*Conn).Close) }
-
-// Abort closes the connection as [Conn.Abort] does.
-func (r Ref) Abort() error { return r.Do((*Conn).Abort) }
+func (c *Conn) unreserve(n int) {
+	c.posted.Add(-mailOne - int64(n))
+	c.worker.posted.Add(-int64(n))
+}
 
 func (c *Conn) do(fn func(*Conn)) {
-	if c.gone.Load() {
+	if c.gone.Load()&refGone != 0 {
 		return
 	}
 	c.worker.enter(c)

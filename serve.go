@@ -137,7 +137,7 @@ func (s *Server) run(ctx context.Context, h host) error {
 	defer end()
 	w.life = life
 	h.began(w)
-	w.loop.Post(w.start)
+	_ = w.loop.PostAnyway(w.start)
 	defer w.watch(h.guard)()
 	ended := make(chan error, 1)
 	go func() { ended <- w.loop.Run() }()
@@ -149,7 +149,7 @@ func (s *Server) run(ctx context.Context, h host) error {
 	w.awaitDrain(drainOf(ctx, s))
 	end()
 	w.helpers.Wait()
-	w.loop.Post(w.stop)
+	_ = w.loop.PostAnyway(w.stop) // the loop may have failed
 	w.loop.Stop()
 	return errors.Join(w.startErr, <-ended)
 }
@@ -232,7 +232,7 @@ func (w *Worker) relisten(on []listening) {
 // Any goroutine but the loop's may call it.
 func (w *Worker) await(fn func()) {
 	done := make(chan struct{})
-	if !w.loop.Post(func() { defer close(done); fn() }) {
+	if w.loop.PostAnyway(func() { defer close(done); fn() }) != nil {
 		return
 	}
 	select {
@@ -281,7 +281,7 @@ func (w *Worker) startFailed(err error) {
 // awaitDrain drains the worker and returns when nothing is left of it. It runs
 // outside the loop.
 func (w *Worker) awaitDrain(d *Drain) {
-	w.loop.Post(func() { w.startDrain(d) })
+	_ = w.loop.PostAnyway(func() { w.startDrain(d) })
 	var last, end <-chan time.Time
 	if !d.Deadline.IsZero() {
 		left := time.Until(d.Deadline)
@@ -297,9 +297,9 @@ func (w *Worker) awaitDrain(d *Drain) {
 			w.awaitDrain(d)
 			return
 		case <-last:
-			w.loop.Post(w.lastCall)
+			_ = w.loop.PostAnyway(w.lastCall)
 		case <-end:
-			w.loop.Post(w.abortAll)
+			_ = w.loop.PostAnyway(w.abortAll)
 		}
 	}
 }

@@ -126,10 +126,13 @@ type Server struct {
 	// longest message of handlers that take messages whole. Zero means 10 MiB.
 	MaxInput int
 
-	// MaxBuffered is the memory budget of a worker: how many bytes, unsent or
-	// unused, all its connections may hold together. When it is spent, those
-	// that hold much (output above HighWater, or more than 64 KiB of input)
-	// fail when they want more; the others do not notice. Zero means 512 MiB.
+	// MaxBuffered is the memory budget of a worker: how many bytes of memory all
+	// its connections may hold together for what is unsent, unused, collected by
+	// their protocols (see [Buffer]) or on its way from other goroutines. When it
+	// is spent, those that hold much fail with ErrBudget when they want more; the
+	// others do not notice. Much is more than 64 KiB of input or of output; where
+	// few are connected, more than their part of a further quarter of the budget,
+	// and HighWater at the most. Zero means 512 MiB.
 	MaxBuffered int
 
 	// StartTimeout and StopTimeout bound a worker's start and its draining.

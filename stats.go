@@ -30,7 +30,7 @@ func (w *Worker) report() supervise.Stats {
 	if last := w.stats.last.Load(); last != nil {
 		st = *last
 	}
-	if w.loop.Post(func() { answer <- w.figures() }) {
+	if w.loop.Post(func() { answer <- w.figures() }) == nil {
 		select {
 		case st = <-answer:
 			w.stats.last.Store(&st)
@@ -66,7 +66,7 @@ func (w *Worker) figures() supervise.Stats {
 // ids. Any goroutine may call it; it waits for the loop.
 func (w *Worker) connections(q supervise.ConnectionQuery) []supervise.ConnectionInfo {
 	answer := make(chan []supervise.ConnectionInfo, 1)
-	if !w.loop.Post(func() { answer <- w.page(q) }) {
+	if w.loop.Post(func() { answer <- w.page(q) }) != nil {
 		return nil
 	}
 	select {

@@ -81,7 +81,7 @@ func (d *watchdog) askForBeat(every time.Duration) {
 		return
 	}
 	d.beaten = time.Now()
-	d.w.loop.Post(func() {
+	_ = d.w.loop.PostAnyway(func() {
 		d.posted.Store(false)
 		d.beat()
 	})

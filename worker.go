@@ -45,9 +45,11 @@ type Worker struct {
 	// The server's limits, and what is used of them.
 	maxConns, maxInput, maxOutput, maxBuffered int
 	highWater, lowWater                        int
-	buffered                                   int // bytes in all queues
+	posted                                     atomic.Int64 // bytes that Refs have posted
+	spent                                      atomic.Int64 // pool.held when the last turn ended, for Refs
 
 	pool  chunkPool
+	lent  *chunk   // what the present call of Handler.Data reads
 	bufs  [][]byte // scratch of flush
 	plain []byte   // scratch of Filter.Decode
 	wire  []byte   // scratch of Filter.Encode
@@ -72,8 +74,17 @@ func (w *Worker) Loop() *loop.Loop { return w.loop }
 // Logger returns the log of this worker. Any goroutine may call it.
 func (w *Worker) Logger() *slog.Logger { return w.host.logger }
 
-// Post runs fn on the loop; see [loop.Loop.Post]. Any goroutine may call it.
-func (w *Worker) Post(fn func()) bool { return w.loop.Post(fn) }
+// Post runs fn on the loop. Any goroutine may call it. It returns ErrBusy when
+// too many funcs wait for the loop already, and ErrStopped once that has ended.
+func (w *Worker) Post(fn func()) error {
+	switch w.loop.Post(fn) {
+	case nil:
+		return nil
+	case loop.ErrBusy:
+		return ErrBusy
+	}
+	return ErrStopped
+}
 
 // Len returns the number of live connections.
 func (w *Worker) Len() int { return w.live }
@@ -142,6 +153,7 @@ func (w *Worker) turnEnd() (more bool) {
 	left := copy(w.due, w.due[w.settled:])
 	clear(w.due[left:])
 	w.due, w.settled = w.due[:left], 0
+	w.spent.Store(int64(w.pool.held))
 	w.checkDrained()
 	return left > 0
 }
@@ -223,6 +235,10 @@ func (w *Worker) recovered(err *PanicError) {
 	c := w.current.Load()
 	w.leave()
 	w.stats.panics++
+	if w.lent != nil { // a handler may have kept a view of it: the garbage collector has it
+		w.pool.leave(w.lent)
+		w.lent = nil
+	}
 	if w.starting {
 		w.startFailed(err)
 		return

@@ -280,7 +280,7 @@ func (b *epollBackend) detachStream(s *Stream) (net.Conn, error) {
 // lost fails, in the next turn, a stream that epoll does not take back.
 func (b *epollBackend) lost(s *Stream, err error) {
 	slot, gen := s.slot, s.gen
-	b.l.Post(func() {
+	_ = b.l.PostAnyway(func() { // once for each stream
 		if b.l.slots.get(slot, gen) != nil {
 			s.ended(os.NewSyscallError("epoll_ctl", err))
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,10 @@ type Config struct {
 	// PostBudget is how many posted funcs run in a turn. Zero means 1024.
 	PostBudget int
 
+	// MaxPosted is how many posted funcs may wait. Zero means 524,288, which take
+	// some 50 MB; negative means no limit.
+	MaxPosted int
+
 	// TurnEnd runs at the end of every turn, before the loop waits again. It
 	// reports whether it left work for the next turn.
 	TurnEnd func() (more bool)
@@ -47,6 +52,13 @@ type Config struct {
 func (c *Config) readBudget() int   { return orDefault(c.ReadBudget, 64<<10) }
 func (c *Config) acceptBudget() int { return orDefault(c.AcceptBudget, 16) }
 func (c *Config) postBudget() int   { return orDefault(c.PostBudget, 1024) }
+
+func (c *Config) maxPosted() int {
+	if c.MaxPosted < 0 {
+		return math.MaxInt
+	}
+	return orDefault(c.MaxPosted, 1<<19)
+}
 
 func (c *Config) logger() *slog.Logger {
 	if c.Logger != nil {
@@ -135,7 +147,7 @@ func (l *Loop) Run() error {
 
 // Stop ends the loop after the turn in which it has run the funcs that were
 // posted before. Any goroutine may call it, more than once.
-func (l *Loop) Stop() { l.Post(func() { l.stopping = true }) }
+func (l *Loop) Stop() { _ = l.PostAnyway(func() { l.stopping = true }) }
 
 // Done is closed when the loop has ended.
 func (l *Loop) Done() <-chan struct{} { return l.done }

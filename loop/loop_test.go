@@ -138,7 +138,7 @@ func TestStopAfterEarlierPosts(t *testing.T) {
 	if strings.Join(got, "") != "01234" {
 		t.Errorf("before Stop ran %v, want 0 to 4", got)
 	}
-	if l.Post(func() {}) {
+	if l.Post(func() {}) == nil {
 		t.Error("Post on a loop that has ended reports true")
 	}
 	select {

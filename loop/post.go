@@ -1,8 +1,18 @@
 package loop
 
 import (
+	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
+)
+
+// Why Post dropped a func.
+var (
+	// ErrBusy: Config.MaxPosted funcs wait already.
+	ErrBusy = errors.New("too much waits for the event loop: it is busy, or the callers are too many")
+	// ErrEnded: the loop has ended.
+	ErrEnded = errors.New("the event loop has ended")
 )
 
 // mailbox is the queue of posted funcs. Wake-ups are coalesced: the backend
@@ -20,15 +30,25 @@ type mailbox struct {
 }
 
 // Post runs fn on the loop, after everything posted before it by the same
-// goroutine. Any goroutine may call it; it never blocks. It reports false,
-// and drops fn, once the loop has ended. What is posted after Stop may be
-// dropped without this sign.
-func (l *Loop) Post(fn func()) bool {
+// goroutine. Any goroutine may call it; it never blocks. It drops fn and returns
+// ErrBusy when Config.MaxPosted funcs wait, and ErrEnded once the loop has ended.
+// What is posted after Stop may be dropped without an error.
+func (l *Loop) Post(fn func()) error { return l.post(fn, l.cfg.maxPosted()) }
+
+// PostAnyway is Post without the bound, for callers whose funcs are few by
+// themselves: one for each thing that is closed, say.
+func (l *Loop) PostAnyway(fn func()) error { return l.post(fn, math.MaxInt) }
+
+func (l *Loop) post(fn func(), most int) error {
 	m := &l.mail
 	m.mu.Lock()
 	if m.closed {
 		m.mu.Unlock()
-		return false
+		return ErrEnded
+	}
+	if len(m.queue) >= most {
+		m.mu.Unlock()
+		return ErrBusy
 	}
 	m.queue = append(m.queue, fn)
 	wake := m.asleep.Load() && m.asleep.CompareAndSwap(true, false)
@@ -40,7 +60,7 @@ func (l *Loop) Post(fn func()) bool {
 		l.be.wake()
 		m.waking.Done()
 	}
-	return true
+	return nil
 }
 
 // run runs what the turn's budget allows and reports whether some are left.
@@ -59,10 +79,17 @@ func (m *mailbox) run(l *Loop) (more bool) {
 	return m.pending()
 }
 
+// keepBatch is how long an array of funcs may be that is used again.
+const keepBatch = 64 << 10
+
 // refill swaps the queue for the spent batch.
 func (m *mailbox) refill() bool {
+	spent := m.batch[:0]
+	if cap(spent) > keepBatch {
+		spent = nil
+	}
 	m.mu.Lock()
-	m.batch, m.queue = m.queue, m.batch[:0]
+	m.batch, m.queue = m.queue, spent
 	m.mu.Unlock()
 	m.next = 0
 	return len(m.batch) > 0

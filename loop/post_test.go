@@ -24,14 +24,14 @@ func TestPostFromManyGoroutines(t *testing.T) {
 			for p := range posters {
 				wg.Go(func() {
 					for i := range each {
-						ok := l.Post(func() {
+						err := l.Post(func() {
 							if ran[p] != i {
 								t.Errorf("poster %d: func %d ran after %d others", p, i, ran[p])
 							}
 							ran[p]++
 						})
-						if !ok {
-							t.Errorf("poster %d: Post %d reports false before Stop", p, i)
+						if err != nil {
+							t.Errorf("poster %d: Post %d before Stop: %v", p, i, err)
 						}
 					}
 				})
@@ -51,7 +51,7 @@ func TestPostFromManyGoroutines(t *testing.T) {
 }
 
 // Posts that race the end of the loop either run before Run returns or not at
-// all, and those that come later report false.
+// all, and those that come later are told.
 func TestPostRacesTheEnd(t *testing.T) {
 	for _, k := range backends {
 		t.Run(k.name, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestPostRacesTheEnd(t *testing.T) {
 							if returned.Load() {
 								t.Error("a func ran after Run had returned")
 							}
-						}) {
+						}) != ErrEnded {
 						}
 					})
 				}
@@ -78,8 +78,8 @@ func TestPostRacesTheEnd(t *testing.T) {
 				}
 				returned.Store(true)
 				wg.Wait()
-				if l.Post(func() {}) {
-					t.Error("Post reports true after Run returned")
+				if l.Post(func() {}) == nil {
+					t.Error("Post succeeds after Run returned")
 				}
 			}
 		})
@@ -100,7 +100,7 @@ func TestEndWaitsForWakes(t *testing.T) {
 		l.mail.close()
 		close(closed)
 	}()
-	for l.Post(func() {}) { // until close has begun
+	for l.Post(func() {}) == nil { // until close has begun
 	}
 	select {
 	case <-closed:
@@ -171,5 +171,47 @@ func TestPostOnTheLoopDoesNotWake(t *testing.T) {
 	f.run()
 	if n != 5000 || f.wakes.Load() != 0 {
 		t.Errorf("%d ran with %d wakes, want 5000 with none", n, f.wakes.Load())
+	}
+}
+
+// What waits for a loop that is busy is bounded; what was posted before runs, in
+// order, and then there is room again.
+func TestPostIsBounded(t *testing.T) {
+	const most = 1000
+	for _, k := range backends {
+		t.Run(k.name, func(t *testing.T) {
+			l, err := New(Config{Backend: k.name, MaxPosted: most})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- l.Run() }()
+			busy, goOn := make(chan bool), make(chan bool)
+			_ = l.Post(func() { busy <- true; <-goOn })
+			<-busy
+			var ran atomic.Int64
+			for i := range most + 10 {
+				err := l.Post(func() { ran.Add(1) })
+				if want := i < most; (err == nil) != want || err != nil && err != ErrBusy {
+					t.Fatalf("Post %d of %d: %v", i, most, err)
+				}
+			}
+			if err := l.PostAnyway(func() { ran.Add(1) }); err != nil {
+				t.Errorf("PostAnyway: %v", err)
+			}
+			close(goOn)
+			done := make(chan bool)
+			for l.Post(func() { close(done) }) == ErrBusy {
+				time.Sleep(time.Millisecond)
+			}
+			<-done
+			if n := ran.Load(); n != most+1 {
+				t.Errorf("%d funcs ran, want %d", n, most+1)
+			}
+			l.Stop()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -22,7 +22,7 @@ func (e *events) Data(jc *jay.Conn, b []byte) (used int, err error) {
 	c := (*Conn)(e)
 	c.flags |= flagHeard
 	lim := c.h.limits()
-	for used < len(b) && jc.Reading() {
+	for used < len(b) && jc.Reading() && !jc.Replaced() {
 		ev, n, err := c.in.next(b[used:], lim, &c.h.buffers)
 		used += n
 		switch {
