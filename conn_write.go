@@ -6,14 +6,14 @@ import (
 
 // Write queues a copy of p; the queue is sent once, at the end of the loop's
 // turn. It never blocks and never takes only a part: it returns len(p) and
-// nil, or 0 and ErrClosed or ErrOutputLimit. After ErrOutputLimit the
+// nil, or 0 and ErrClosed, ErrOutputLimit or ErrBudget. After the last two the
 // connection fails, unless Server.DropNewest is set.
 func (c *Conn) Write(p []byte) (int, error) {
 	if c.state != stateOpen || c.has(flagFin) {
 		return 0, ErrClosed
 	}
-	if err := c.room(len(p)); err != nil {
-		return 0, c.overflow(err, len(p))
+	if err := c.Room(len(p)); err != nil {
+		return 0, c.overflow(err, len(p), c.worker.server.DropNewest)
 	}
 	if err := c.put(p); err != nil {
 		return 0, err
@@ -24,14 +24,23 @@ func (c *Conn) Write(p []byte) (int, error) {
 // Writev is Write for a message in pieces: it queues copies of all of them or
 // of none.
 func (c *Conn) Writev(pieces ...[]byte) (n int, err error) {
+	return c.writev(pieces, c.worker.server.DropNewest)
+}
+
+// WriteWhole is Writev for what the peer cannot do without, such as the middle
+// of a message: without room for it the connection fails, Server.DropNewest or
+// not.
+func (c *Conn) WriteWhole(pieces ...[]byte) (n int, err error) { return c.writev(pieces, false) }
+
+func (c *Conn) writev(pieces [][]byte, drop bool) (n int, err error) {
 	if c.state != stateOpen || c.has(flagFin) {
 		return 0, ErrClosed
 	}
 	for _, p := range pieces {
 		n += len(p)
 	}
-	if err := c.room(n); err != nil {
-		return 0, c.overflow(err, n)
+	if err := c.Room(n); err != nil {
+		return 0, c.overflow(err, n, drop)
 	}
 	for _, p := range pieces {
 		if err := c.put(p); err != nil {
@@ -51,8 +60,8 @@ func (c *Conn) WriteShared(p []byte) (int, error) {
 	if c.state != stateOpen || c.has(flagFin) {
 		return 0, ErrClosed
 	}
-	if err := c.room(len(p)); err != nil {
-		return 0, c.overflow(err, len(p))
+	if err := c.Room(len(p)); err != nil {
+		return 0, c.overflow(err, len(p), c.worker.server.DropNewest)
 	}
 	c.out.share(&c.worker.pool, p)
 	c.queued()
@@ -70,8 +79,9 @@ func (c *Conn) put(p []byte) error {
 	return nil
 }
 
-// room reports whether n more bytes may be queued.
-func (c *Conn) room(n int) error {
+// Room returns why a Write of n bytes would find no room now, ErrOutputLimit or
+// ErrBudget; nil when it would.
+func (c *Conn) Room(n int) error {
 	switch w := c.worker; {
 	case c.out.size+n > w.maxOutput:
 		return ErrOutputLimit
@@ -81,10 +91,11 @@ func (c *Conn) room(n int) error {
 	return nil
 }
 
-// overflow applies the server's policy to a Write that has no room.
-func (c *Conn) overflow(err error, n int) error {
+// overflow ends a Write that has no room: its bytes are dropped, or the
+// connection fails.
+func (c *Conn) overflow(err error, n int, drop bool) error {
 	c.worker.stats.sendFailures++
-	if !c.worker.server.DropNewest {
+	if !drop {
 		c.misbehaved(fmt.Errorf("%w: %d bytes are unsent, %d more were written", err, c.out.size, n))
 		c.abort(err)
 	}

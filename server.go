@@ -119,7 +119,9 @@ type Server struct {
 	MaxOutput int
 
 	// DropNewest makes a Write that would exceed MaxOutput fail and keep the
-	// connection; otherwise it fails and the connection is closed.
+	// connection; otherwise it fails and the connection is closed. Protocols
+	// drop whole messages, never a part of one: a response of HTTP that has no
+	// room ends its connection.
 	DropNewest bool
 
 	// MaxInput is how many bytes Handler.Data may leave unused, and so the

@@ -201,3 +201,34 @@ func TestSendReports(t *testing.T) {
 		}
 	})
 }
+
+// TestDropNewest: where messages are dropped they are dropped whole, and those
+// behind them are read as they were sent.
+func TestDropNewest(t *testing.T) {
+	for _, e := range echoes() {
+		t.Run(e.name, func(t *testing.T) {
+			eachBackend(t, func(t *testing.T, backend string) {
+				addr := serve(t, &jay.Server{Handler: e.handler, MaxOutput: 4096, DropNewest: true}, backend)
+				conn := dial(t, addr)
+				var sent, want []byte
+				for _, m := range []string{"one", strings.Repeat("x", 5000), "two"} {
+					frame, err := e.append(nil, m)
+					if err != nil {
+						t.Fatal(err)
+					}
+					sent = append(sent, frame...)
+					if len(frame) < 4096 {
+						want = append(want, frame...)
+					}
+				}
+				if _, err := conn.Write(sent); err != nil {
+					t.Fatal(err)
+				}
+				conn.CloseWrite()
+				if got, err := io.ReadAll(conn); !bytes.Equal(got, want) || err != nil {
+					t.Errorf("got %.100q, %v; want %.100q", got, err, want)
+				}
+			})
+		})
+	}
+}

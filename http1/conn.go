@@ -86,7 +86,7 @@ func (s *serverConn) readHead(c *jay.Conn, b []byte) int {
 	n, err := x.req.Parse(b, x.limits)
 	switch {
 	case err != nil:
-		s.refuse(c, err)
+		s.fail(c, err)
 		return len(b)
 	case n == 0:
 		if s.state == atRest {
@@ -153,9 +153,8 @@ func (s *serverConn) finish(c *jay.Conn) {
 	reuse, err := x.w.end(c)
 	switch {
 	case err != nil:
-		s.end()
-		c.Fail(err)
-	case x.next != nil:
+		s.fail(c, err)
+	case reuse && x.next != nil:
 		next := x.next
 		s.end()
 		c.SetDeadline(0)
@@ -181,11 +180,14 @@ func (s *serverConn) nextExchange() {
 	s.x.reset()
 }
 
-// refuse answers a request that cannot be served and closes.
-func (s *serverConn) refuse(c *jay.Conn, err error) {
-	s.x.w.refuse(c, asError(err))
+// fail answers for what went wrong, if that is still possible, and closes.
+func (s *serverConn) fail(c *jay.Conn, err error) {
+	told := s.x.w.refuse(c, asError(err))
 	s.end()
 	c.Fail(err)
+	if !told {
+		c.Abort()
+	}
 }
 
 // end is the end of HTTP on the connection.
@@ -236,7 +238,7 @@ func (s *serverConn) EOF(c *jay.Conn) {
 	case s.unasked():
 		c.Close()
 	case s.state == inHead || s.state == inBody:
-		s.refuse(c, errIncomplete)
+		s.fail(c, errIncomplete)
 	}
 }
 
@@ -253,9 +255,9 @@ func (s *serverConn) Deadline(c *jay.Conn) {
 		s.end()
 		c.Close()
 	case s.state == inHead:
-		s.refuse(c, errHeadTimeout)
+		s.fail(c, errHeadTimeout)
 	case s.state == inBody:
-		s.refuse(c, errBodyTimeout)
+		s.fail(c, errBodyTimeout)
 	}
 }
 
@@ -277,8 +279,8 @@ func stopping(c *jay.Conn) bool {
 
 // Panic answers 500 if nothing of the answer has been sent yet.
 func (s *serverConn) Panic(c *jay.Conn, err *jay.PanicError) {
-	if !s.unasked() && s.x != nil {
-		s.x.w.refuse(c, errPanic)
+	if !s.unasked() && s.x != nil && !s.x.w.refuse(c, errPanic) {
+		c.Abort()
 	}
 	s.end()
 }

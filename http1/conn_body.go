@@ -21,7 +21,7 @@ func (s *serverConn) beginBody(c *jay.Conn, b []byte) int {
 		s.run(c)
 		return 0
 	case length > x.limits.body():
-		s.refuse(c, errBodyTooLarge)
+		s.fail(c, errBodyTooLarge)
 		return len(b)
 	case length > 0 && length <= int64(len(b)) && x.req.sink == nil:
 		x.req.body = b[:length:length]
@@ -32,7 +32,7 @@ func (s *serverConn) beginBody(c *jay.Conn, b []byte) int {
 	x.since = c.Now()
 	if x.req.flags&flagContinue != 0 && len(b) == 0 && !x.w.started {
 		x.req.flags &^= flagContinue
-		_, _ = c.WriteString("HTTP/1.1 100 Continue\r\n\r\n")
+		_, _ = c.WriteWhole(goOn) // an error has closed the connection
 	}
 	return 0
 }
@@ -45,7 +45,7 @@ func (s *serverConn) readBody(c *jay.Conn, b []byte) int {
 	if x.req.Chunked() {
 		var err error
 		if piece, n, err = x.chunks.Next(b, x.limits); err != nil {
-			s.refuse(c, err)
+			s.fail(c, err)
 			return len(b)
 		}
 		if s.p.RawBody {
@@ -59,7 +59,7 @@ func (s *serverConn) readBody(c *jay.Conn, b []byte) int {
 		done = x.left == 0
 	}
 	if err := s.takeBody(piece); err != nil {
-		s.refuse(c, err)
+		s.fail(c, err)
 		return len(b)
 	}
 	if done && x.paused {

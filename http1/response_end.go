@@ -8,9 +8,12 @@ import (
 )
 
 // end completes the answer. It reports whether the connection can be used
-// again; err is what the program did wrong, for which the client was answered
-// 500 if that was still possible.
+// again; err is what the program did wrong. A connection that has ended is
+// neither.
 func (w *ResponseWriter) end(c *jay.Conn) (reuse bool, err error) {
+	if w.lost {
+		return false, nil
+	}
 	if w.failed == nil {
 		w.failed = w.checkStatus()
 	}
@@ -19,26 +22,20 @@ func (w *ResponseWriter) end(c *jay.Conn) (reuse bool, err error) {
 	}
 	switch {
 	case w.failed != nil:
-		return false, w.abandon(c)
 	case w.x.next != nil:
-		w.sendHead(c, Framing{Length: -1}, nil)
-		return true, nil
+		err = w.queue(c, w.appendHead(c, Framing{Length: -1}), nil, nil, nil)
 	case !w.started:
-		w.sendWhole(c)
-		return !w.closing, nil
+		err = w.sendWhole(c)
+	case w.mode == bodyChunked:
+		err = w.queue(c, nil, nil, nil, lastChunk)
+	case w.mode == bodyLength:
+		w.failed = w.checkLength(w.sent)
 	}
-	if w.mode == bodyChunked {
-		_, _ = c.WriteString("0\r\n\r\n")
-	} else if w.mode == bodyLength {
-		if w.failed = w.checkLength(w.sent); w.failed != nil {
-			return false, w.abandon(c)
-		}
-	}
-	return !w.closing, nil
+	return err == nil && !w.closing, w.failed
 }
 
 // sendWhole sends an answer of which nothing was sent yet.
-func (w *ResponseWriter) sendWhole(c *jay.Conn) {
+func (w *ResponseWriter) sendWhole(c *jay.Conn) error {
 	f := Framing{Length: int64(len(w.body))}
 	body := w.body
 	if w.bodiless() {
@@ -50,7 +47,14 @@ func (w *ResponseWriter) sendWhole(c *jay.Conn) {
 		}
 		body = nil
 	}
-	w.sendHead(c, f, body)
+	b := w.appendHead(c, f)
+	if len(body) <= cap(b)-len(b) {
+		b = append(b, body...)
+		body = nil
+	}
+	err := w.queue(c, b, body, nil, nil)
+	w.started = err == nil
+	return err
 }
 
 // checkStatus refuses what would make the end of the answer, or the meaning
@@ -85,21 +89,13 @@ func (w *ResponseWriter) checkLength(n int64) error {
 	return nil
 }
 
-// abandon ends an answer that went wrong and returns why.
-func (w *ResponseWriter) abandon(c *jay.Conn) error {
-	w.refuse(c, asError(w.failed))
-	return w.failed
-}
-
 // refuse sends e as the answer, in the place of what the program has set, and
 // says close. The text names the rule that was broken, never what the client
-// has sent. An answer whose head was sent is cut short.
-func (w *ResponseWriter) refuse(c *jay.Conn, e *Error) {
+// has sent. An answer whose head was sent is cut short. It reports whether the
+// client can tell what became of the answer; if not, only a reset tells.
+func (w *ResponseWriter) refuse(c *jay.Conn, e *Error) bool {
 	if w.started {
-		if w.mode == bodyUntilClose {
-			c.Abort() // FIN would pass for the end of the answer
-		}
-		return
+		return w.mode != bodyUntilClose // FIN would pass for the end
 	}
 	w.x.next = nil
 	w.head.Reset()
@@ -114,7 +110,7 @@ func (w *ResponseWriter) refuse(c *jay.Conn, e *Error) {
 	w.body = append(w.body, e.Reason...)
 	w.body = append(w.body, '\n')
 	w.closing = true
-	w.sendWhole(c)
+	return w.sendWhole(c) == nil
 }
 
 // SendInterim sends an interim answer (103 Early Hints) with the fields set
@@ -132,8 +128,7 @@ func (w *ResponseWriter) SendInterim(status int) error {
 	}
 	b := appendStatusLine(w.x.conn.AvailableBuffer(), status)
 	b = w.head.appendInterim(b)
-	_, err := w.x.conn.Write(append(b, '\r', '\n'))
-	return err
+	return w.queue(w.x.conn, append(b, '\r', '\n'), nil, nil, nil)
 }
 
 // Switch ends HTTP on the connection: once the handler has returned, the head

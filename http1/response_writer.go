@@ -26,6 +26,7 @@ type ResponseWriter struct {
 	later    bool // Later was called
 	finished bool // Later.Finish was called
 	closing  bool // the head said close
+	lost     bool // the connection ended under it
 
 	onGone     func()
 	onWritable func()
@@ -153,21 +154,23 @@ func (w *ResponseWriter) SetDate() error {
 	return w.SetHeader("Date", w.x.owner.p.dates.At(w.x.conn.Now()).Value())
 }
 
-// Write adds to the body. For HEAD, 204, 205 and 304 the bytes only count.
+// Write adds to the body. For HEAD, 204, 205 and 304 the bytes only count. An
+// error that is jay.ErrOutputLimit or jay.ErrBudget says that there is no room
+// for p, of which nothing was taken.
 func (w *ResponseWriter) Write(p []byte) (int, error) {
 	if err := w.beforeSwitch("write"); err != nil {
 		return 0, err
 	}
-	if !w.passes(len(p)) {
-		w.body = append(w.body, p...)
+	if w.passes(len(p)) {
+		if err := w.pass(p); err != nil {
+			return 0, err
+		}
 		return len(p), nil
 	}
-	if err := w.Flush(); err != nil {
+	if err := w.room(len(p)); err != nil {
 		return 0, err
 	}
-	if err := w.sendBody(w.x.conn, p); err != nil {
-		return 0, err
-	}
+	w.body = append(w.body, p...)
 	return len(p), nil
 }
 
@@ -176,11 +179,34 @@ func (w *ResponseWriter) WriteString(s string) (int, error) {
 	if err := w.beforeSwitch("write"); err != nil {
 		return 0, err
 	}
+	if err := w.room(len(s)); err != nil {
+		return 0, err
+	}
+	before := len(w.body)
 	w.body = append(w.body, s...)
 	if w.passes(0) {
-		return len(s), w.Flush()
+		if err := w.pass(nil); err != nil {
+			w.body = w.body[:before]
+			return 0, err
+		}
 	}
 	return len(s), nil
+}
+
+// room refuses n more bytes of a body for which there is no room when it is
+// sent.
+func (w *ResponseWriter) room(n int) error {
+	if n += len(w.body); w.started || w.bodiless() {
+		return nil
+	}
+	return w.fail(roomError(w.x.conn, n))
+}
+
+func roomError(c *jay.Conn, n int) error {
+	if err := c.Room(n); err != nil {
+		return fmt.Errorf("send %d bytes of an answer: %w, %d bytes are unsent", n, err, c.Buffered())
+	}
+	return nil
 }
 
 // passes reports whether n more bytes are sent as they come instead of being
@@ -203,20 +229,29 @@ func (w *ResponseWriter) Flush() error {
 	if err := w.beforeSwitch("flush"); err != nil {
 		return err
 	}
+	return w.pass(nil)
+}
+
+// pass sends what was written so far, and p behind it.
+func (w *ResponseWriter) pass(p []byte) error {
 	c := w.x.conn
+	var head []byte
 	if !w.started {
 		if err := w.fail(w.checkStatus()); err != nil {
 			return err
 		}
-		w.start(c)
+		head = w.appendHead(c, w.streamed())
 	}
-	body := w.body
+	if err := w.send(c, head, w.body, p); err != nil {
+		return err
+	}
 	w.body = w.body[:0]
-	return w.sendBody(c, body)
+	return nil
 }
 
-// start sends the head of an answer whose length may not be known.
-func (w *ResponseWriter) start(c *jay.Conn) {
+// streamed decides how the client finds the end of an answer whose length may
+// not be known.
+func (w *ResponseWriter) streamed() Framing {
 	f := Framing{Length: -1}
 	switch {
 	case w.bodiless():
@@ -228,12 +263,11 @@ func (w *ResponseWriter) start(c *jay.Conn) {
 	default:
 		w.mode, f.Chunked = bodyChunked, true
 	}
-	w.sendHead(c, f, nil)
+	return f
 }
 
-// sendHead sends the head and, in the same piece if it fits, the body.
-func (w *ResponseWriter) sendHead(c *jay.Conn, f Framing, body []byte) {
-	w.started = true
+// appendHead encodes the head into the connection's free buffer.
+func (w *ResponseWriter) appendHead(c *jay.Conn, f Framing) []byte {
 	if w.x.next == nil {
 		w.closing = w.closing || w.mustClose(c)
 		f.Close = w.closing
@@ -246,15 +280,7 @@ func (w *ResponseWriter) sendHead(c *jay.Conn, f Framing, body []byte) {
 	case status == 204, w.x.next != nil: // section 8.6
 		w.head.Del("Content-Length")
 	}
-	b := w.head.Append(c.AvailableBuffer(), f, w.x.owner.p.dates.At(c.Now()))
-	if len(body) <= cap(b)-len(b) {
-		b = append(b, body...)
-		body = nil
-	}
-	_, _ = c.Write(b)
-	if len(body) > 0 {
-		_, _ = c.Write(body)
-	}
+	return w.head.Append(c.AvailableBuffer(), f, w.x.owner.p.dates.At(c.Now()))
 }
 
 // mustClose reports whether the connection cannot be used after this answer.
@@ -262,29 +288,50 @@ func (w *ResponseWriter) mustClose(c *jay.Conn) bool {
 	return !w.x.req.KeepAlive() || c.Draining() != nil || w.head.wantsClose() || !w.x.framed()
 }
 
-// sendBody sends a piece of the body in the way that the head has announced.
-// That the client has left is the caller's to know, not a mistake of his.
-func (w *ResponseWriter) sendBody(c *jay.Conn, p []byte) (err error) {
-	if len(p) == 0 || w.mode == bodyNone {
-		return nil
+// send queues two pieces of the body in the way that the head announces, and
+// head before them if it has not been sent: all of it or nothing. Where the
+// head has been sent, the connection fails if there is no room. That the client
+// has left is the caller's to know, not a mistake of his.
+func (w *ResponseWriter) send(c *jay.Conn, head, body, p []byte) error {
+	n, end := int64(len(body)+len(p)), []byte(nil)
+	switch {
+	case n == 0:
+	case w.mode == bodyNone:
+		body, p, n = nil, nil, 0
+	case w.mode == bodyLength && w.sent+n > w.head.length:
+		return w.fail(fmt.Errorf("write: %d bytes exceed the Content-Length of %d", w.sent+n, w.head.length))
+	case w.mode == bodyChunked:
+		if head == nil {
+			head = c.AvailableBuffer()
+		}
+		head = append(strconv.AppendInt(head, n, 16), "\r\n"...)
+		end = crlf
 	}
-	w.sent += int64(len(p))
-	switch w.mode {
-	case bodyLength:
-		if w.sent > w.head.length {
-			return w.fail(fmt.Errorf("write: %d bytes exceed the Content-Length of %d that was sent", w.sent, w.head.length))
-		}
-	case bodyChunked:
-		b := strconv.AppendInt(c.AvailableBuffer(), int64(len(p)), 16)
-		if _, err = c.Write(append(b, '\r', '\n')); err != nil {
-			return err
-		}
-		if _, err = c.Write(p); err != nil {
-			return err
-		}
-		_, err = c.WriteString("\r\n")
+	if err := w.queue(c, head, body, p, end); err != nil {
 		return err
 	}
-	_, err = c.Write(p)
+	w.started = true
+	w.sent += n
+	return nil
+}
+
+// queue queues pieces of an answer, all or none. The end is bytes of its
+// framing, behind them. While nothing of the answer was sent, having no room is
+// an error that can be answered.
+func (w *ResponseWriter) queue(c *jay.Conn, head, body, p, end []byte) error {
+	if !w.started {
+		if err := w.fail(roomError(c, len(head)+len(body)+len(p)+len(end))); err != nil {
+			return err
+		}
+	}
+	_, err := c.WriteWhole(head, body, p, end)
+	w.lost = err != nil
 	return err
 }
+
+// Bytes of framing; nobody changes them.
+var (
+	crlf      = []byte("\r\n")
+	lastChunk = []byte("0\r\n\r\n")
+	goOn      = []byte("HTTP/1.1 100 Continue\r\n\r\n")
+)

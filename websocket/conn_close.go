@@ -37,7 +37,7 @@ func (c *Conn) sendClose(code Code, reason string) {
 		c.ending = &ending{code, reason}
 	}
 	var payload [maxControl]byte
-	_ = c.write(bitFin|byte(opClose), appendClose(payload[:0], code, reason))
+	_ = c.writeWhole(bitFin|byte(opClose), appendClose(payload[:0], code, reason))
 }
 
 // tookClose completes the closing handshake.

@@ -11,7 +11,8 @@ import (
 // Send queues a message; what is queued is sent once, at the end of the
 // loop's turn. It never blocks and never sends a part: it returns nil, or why
 // nothing was queued: jay.ErrClosed (also once Close was called),
-// jay.ErrOutputLimit, ErrInvalidText, ErrUnfinished.
+// jay.ErrOutputLimit, jay.ErrBudget, ErrInvalidText, ErrUnfinished. With
+// jay.Server.DropNewest the connection goes on without the message.
 func (c *Conn) Send(m Message) error {
 	if err := m.check(); err != nil {
 		return err
@@ -48,7 +49,8 @@ func (c *Conn) SendJSON(v any) error {
 // fragment of its own. The first part says whether the message is text, the
 // one with last ends it; in between no other message can be sent. Parts of
 // text must be cut between characters, and are not compressed. See OnWritable
-// for when to go on.
+// for when to go on. A part behind the first that finds no room fails the
+// connection, jay.Server.DropNewest or not.
 func (c *Conn) SendPart(m Message, last bool) error {
 	if c.state != stateOpen {
 		return jay.ErrClosed
@@ -63,7 +65,11 @@ func (c *Conn) SendPart(m Message, last bool) error {
 	if last {
 		first |= bitFin
 	}
-	if err := c.write(first, m.data); err != nil {
+	write := c.write
+	if c.has(flagPart) {
+		write = c.writeWhole
+	}
+	if err := write(first, m.data); err != nil {
 		return err
 	}
 	c.flags |= flagPart
@@ -132,5 +138,12 @@ func (c *Conn) write(first byte, payload []byte) error {
 	}
 	var head [maxHeader]byte
 	_, err := c.jc.Writev(appendHeader(head[:0], first, len(payload)), payload)
+	return err
+}
+
+// writeWhole is write for a frame that the peer cannot do without.
+func (c *Conn) writeWhole(first byte, payload []byte) error {
+	var head [maxHeader]byte
+	_, err := c.jc.WriteWhole(appendHeader(head[:0], first, len(payload)), payload)
 	return err
 }

@@ -262,6 +262,15 @@ func clients() []fault {
 			tests: both(in("loop", "TestGone", "TestResetAfterTheEnd"), in(".", "TestGoneWhilePaused", "TestResetWhileHeld")),
 		},
 		{
+			name:  "requests hidden in a body that is withheld, cut short or answered before it has come",
+			holds: "no byte of a body is read as a request; the response says close where the connection closes", tests: in("http1", "TestEndsBeforeTheBody"),
+		},
+		{
+			name:  "a response or message that exceeds what may be unsent, `DropNewest` or not",
+			holds: "500 while nothing of the response was sent; otherwise it is queued whole or the connection ends; messages are dropped whole",
+			tests: append(in("http1", "TestResponseWithoutRoom"), append(in("websocket", "TestDropNewest"), in("framing", "TestDropNewest")...)...),
+		},
+		{
 			name: "a descriptor's number used again while events of its last owner are due", holds: "the new connection does not get them", tests: in("loop", "TestStaleGenerationIsDropped", "TestReusedDescriptorGetsNoStaleEvent"),
 		},
 	}
