@@ -341,3 +341,29 @@ func (s *state) draining() int {
 	}
 	return len(builds)
 }
+
+// postpone moves everything that is due at a time by d: nothing has happened for
+// so long.
+func (s *state) postpone(d time.Duration) {
+	later := func(t *instant) {
+		if *t != 0 {
+			*t = t.add(d)
+		}
+	}
+	for _, w := range s.Workers {
+		later(&w.Deadline)
+	}
+	for _, fleet := range [][]*program{s.Programs, s.next()} {
+		for _, p := range fleet {
+			for _, sl := range p.Slots {
+				later(&sl.RetryAt)
+			}
+		}
+	}
+	for _, c := range s.Queue {
+		later(&c.NotBefore)
+	}
+	if s.Change != nil {
+		later(&s.Change.Until)
+	}
+}

@@ -46,14 +46,14 @@ func wayBack(reason error, keep ...int) error {
 	}
 	info := bootInfo{Role: roleMaster, Path: boot.Path, State: boot.State}
 	info.Failed = printable(reason.Error(), 2000) // a variable has room for 128 KiB
-	ignoreSignals()
+	ignoreSignals(newTerminal())
 	err := sys.ExecInPlace(fdPath(boot.Back), os.Args, info.with(bootEnviron), append(keep, boot.State))
 	return errors.Join(reason, fmt.Errorf("back to the file before: %w", err))
 }
 
 // restart begins anew with what a master that has stopped its workers left.
 func (m *master) restart(s savedMaster) error {
-	m.daemon, m.activated, m.shield = s.Daemon, s.Activated, s.Shield
+	m.daemon, m.activated, m.shield, m.terminal.nohup = s.Daemon, s.Activated, s.Shield, s.NoHup
 	m.dir = &runDir{path: s.RunDir, lock: os.NewFile(uintptr(s.Lock), pidName)}
 	if err := private(s.descriptors()); err != nil {
 		return err
@@ -75,7 +75,7 @@ func (m *master) takeOver(s savedMaster) (err error) {
 			os.Stderr.Write(debug.Stack())
 		}
 	}()
-	m.daemon, m.started, m.report = s.Daemon, s.Started, nil
+	m.daemon, m.started, m.report, m.terminal.nohup = s.Daemon, s.Started, nil, s.NoHup
 	m.boardFD, m.activated, m.shield = s.Board, s.Activated, s.Shield
 	m.dir = &runDir{path: s.RunDir, lock: os.NewFile(uintptr(s.Lock), pidName)}
 	if err := private(s.descriptors()); err != nil {

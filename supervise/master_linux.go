@@ -22,26 +22,28 @@ import (
 // master is the process that owns sockets and workers. Everything in it
 // belongs to the goroutine of run, the owner; others reach it through events.
 type master struct {
-	o       *Options
-	c       *config
-	dir     *runDir
-	path    string // the start path, symbolic links unresolved
-	daemon  bool
-	started time.Time
-	machine *machine
-	control *controlServer
-	sink    *logSink
-	logger  *slog.Logger
-	cred    *syscall.Credential // of workers; nil: the master's own
+	o        *Options
+	c        *config
+	dir      *runDir
+	path     string // the start path, symbolic links unresolved
+	daemon   bool
+	terminal terminal
+	started  time.Time
+	machine  *machine
+	control  *controlServer
+	sink     *logSink
+	logger   *slog.Logger
+	cred     *syscall.Credential // of workers; nil: the master's own
 
-	signals chan os.Signal
-	events  chan any // what follows, and func() to be called by the owner
-	local   []any    // events that the owner has for itself
-	timers  []timer
-	readers sync.WaitGroup
-	burials sync.WaitGroup // children that are being reaped
-	buries  atomic.Int32   // how many those are
-	hooks   chan func()    // run one after the other on a goroutine of their own
+	signals  chan os.Signal
+	suspends chan struct{} // the user of the terminal suspends the job
+	events   chan any      // what follows, and func() to be called by the owner
+	local    []any         // events that the owner has for itself
+	timers   []timer
+	readers  sync.WaitGroup
+	burials  sync.WaitGroup // children that are being reaped
+	buries   atomic.Int32   // how many those are
+	hooks    chan func()    // run one after the other on a goroutine of their own
 
 	procs     map[uint32]*proc
 	describes []*describing
@@ -106,19 +108,21 @@ type messageEvent struct {
 }
 
 func newMaster(o *Options, c *config, path string) *master {
+	terminal := newTerminal()
 	signals := make(chan os.Signal, 64)
-	notify(signals)
+	notify(signals, terminal)
 	return &master{
-		signals: signals, o: o, c: c, path: path, started: time.Now(), procs: map[uint32]*proc{}, events: make(chan any, 64),
+		signals: signals, suspends: make(chan struct{}), terminal: terminal,
+		o: o, c: c, path: path, started: time.Now(), procs: map[uint32]*proc{}, events: make(chan any, 64),
 		hooks: make(chan func(), 1024), kills: memoryKills{}, boardFD: -1, null: -1, report: func(error) {},
 	}
 }
 
 // notify directs every signal that means something to a master to ch.
-func notify(ch chan<- os.Signal) {
+func notify(ch chan<- os.Signal, t terminal) {
 	signal.Ignore(syscall.SIGPIPE)
-	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2,
-		syscall.SIGCHLD, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGWINCH)
+	signal.Notify(ch, append(t.jobSignals(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2,
+		syscall.SIGCHLD, syscall.SIGWINCH)...)
 }
 
 // prepare does what a fresh master and one that continues have in common.
@@ -218,6 +222,8 @@ func (m *master) bringUp(ctx context.Context) error {
 // run is the owner's loop; it returns when the service has stopped.
 func (m *master) run() {
 	defer signal.Stop(m.signals)
+	m.notifySuspend()
+	defer sys.DefaultAction(syscall.SIGTSTP)
 	wake := time.NewTimer(0)
 	defer wake.Stop()
 	m.everySecond()
@@ -233,6 +239,8 @@ func (m *master) run() {
 			select {
 			case s := <-m.signals:
 				m.onSignal(s.(syscall.Signal))
+			case <-m.suspends:
+				m.suspend()
 			case ev := <-m.events:
 				m.handle(ev)
 			case <-wake.C:
@@ -333,7 +341,7 @@ func (m *master) onSignal(s syscall.Signal) {
 	case syscall.SIGQUIT:
 		m.step(evCommand{Kind: commandStop, Now: stopping, Dump: true})
 	case syscall.SIGHUP:
-		m.step(evCommand{Kind: commandReload})
+		m.onHangup()
 	case syscall.SIGUSR1:
 		m.reopenLogs()
 	case syscall.SIGUSR2:

@@ -22,6 +22,7 @@ type savedMaster struct {
 	Lock    int         `json:"lock"`
 	Control int         `json:"control"`
 	Daemon  bool        `json:"daemon"`
+	NoHup   bool        `json:"no_hup"`
 	RunDir  string      `json:"run_dir"`
 	Started time.Time   `json:"started"`
 	Log     []string    `json:"log"` // the last lines, for the logs command
@@ -46,7 +47,7 @@ type savedProc struct {
 // from; for a rehearsal it may be a moment old.
 func (m *master) save(fresh bool) savedMaster {
 	s := savedMaster{
-		Version: stateVersion, Fresh: fresh, State: m.machine.state, Board: m.boardFD, Daemon: m.daemon, RunDir: m.dir.path, Started: m.started,
+		Version: stateVersion, Fresh: fresh, State: m.machine.state, Board: m.boardFD, Daemon: m.daemon, NoHup: m.terminal.nohup, RunDir: m.dir.path, Started: m.started,
 		Control: -1, Activated: m.activated, Shield: m.shield,
 	}
 	onFD(m.dir.lock, func(fd int) error { s.Lock = fd; return nil })
@@ -247,15 +248,15 @@ func (m *master) execState(path string, s savedMaster, info bootInfo) error {
 	if info.Back != 0 {
 		keep = append(keep, info.Back)
 	}
-	ignoreSignals()
+	ignoreSignals(m.terminal)
 	info.Role, info.Path, info.State = roleMaster, m.path, fd
 	err = sys.ExecInPlace(path, os.Args, info.environ(), keep)
-	notify(m.signals)
+	notify(m.signals, m.terminal)
 	return err
 }
 
 // ignoreSignals is for the time of an exec, in which the default action would
 // meet a signal.
-func ignoreSignals() {
-	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU)
+func ignoreSignals(t terminal) {
+	signal.Ignore(append(t.jobSignals(), syscall.SIGHUP, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)...)
 }

@@ -25,6 +25,7 @@ func (m *master) watch() {
 		m.watchLimits(p)
 	}
 	m.watchRunDir()
+	m.watchTerminal()
 	m.after(m.c.watchPeriod(), m.watch)
 }
 

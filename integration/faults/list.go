@@ -90,6 +90,15 @@ func hangs() []fault {
 			tests: in(e2e, "TestSuspended"),
 		},
 		{
+			name:  "a terminal suspends the service: Ctrl-Z, and output in the background under stty tostop",
+			holds: "it stands still, and goes on after fg or bg as if nothing had been; nothing spins",
+			tests: in(supervised, "TestTerminalSuspends", "TestTerminalForbidsOutput"),
+		},
+		{
+			name: "the terminal of a service hangs up", holds: "the service stops; after nohup it goes on and idles",
+			tests: in(supervised, "TestTerminalHangsUp"),
+		},
+		{
 			name: "a worker does not end when it is told to", holds: "killed at the deadline", tests: in(supervised, "TestStubbornWorkerIsKilledAtTheDeadline"),
 		},
 		{

@@ -250,9 +250,3 @@ func AwaitHangup(fd int) error {
 		}
 	}
 }
-
-// IsTerminal reports whether a descriptor is a terminal.
-func IsTerminal(fd int) bool {
-	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	return err == nil
-}

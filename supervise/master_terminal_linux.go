@@ -1,0 +1,155 @@
+package supervise
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// hangupDelay is how long after a SIGHUP the terminal is looked at again: when a
+// session's leader exits, the signal comes a moment before the terminal goes.
+const hangupDelay = 100 * time.Millisecond
+
+// terminal is what a master has to know of the terminal that it was started
+// from. The zero value is none.
+type terminal struct {
+	attached bool // it is the controlling terminal, and its signals are meant for us
+	nohup    bool // whoever started us wants us to live on when it hangs up
+
+	gone time.Time // when it was first seen to have gone
+}
+
+// newTerminal looks at the terminal of this process, before signals are notified.
+func newTerminal() terminal {
+	return terminal{attached: sys.HasTerminal(), nohup: signal.Ignored(syscall.SIGHUP)}
+}
+
+// jobSignals are those that the kernel stops a job with at a terminal. Only TSTP
+// is handled there: with a handler for TTOU, a write that it forbids would be
+// restarted, and forbidden, for ever. Elsewhere TTIN and TTOU are for scaleBy.
+func (t terminal) jobSignals() []os.Signal {
+	if t.attached {
+		return nil
+	}
+	return []os.Signal{syscall.SIGTTIN, syscall.SIGTTOU}
+}
+
+// forkLimit is how long the owner may leave a signal alone. It does so only while
+// it starts a process: then that has been stopped by the signal as well, before
+// it had a process group of its own.
+const forkLimit = 200 * time.Millisecond
+
+// notifySuspend has the owner told when the user suspends the job.
+func (m *master) notifySuspend() {
+	if !m.terminal.attached {
+		return
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTSTP)
+	go func() { // for the life of the process
+		for range signals {
+			select {
+			case m.suspends <- struct{}{}:
+				continue
+			case <-time.After(forkLimit):
+			}
+			syscall.Kill(0, syscall.SIGCONT)
+			m.suspends <- struct{}{}
+		}
+	}()
+}
+
+// suspend stops the workers and then this process, and continues them when it is
+// continued. Where the kernel does not stop it, as the process group has no
+// shell to continue it, everything goes on at once.
+func (m *master) suspend() {
+	m.signalAll(syscall.SIGSTOP)
+	began := m.now()
+	if err := sys.StopSelf(syscall.SIGTSTP); err != nil {
+		m.logger.Error("suspend", "error", err)
+	}
+	m.signalAll(syscall.SIGCONT)
+	m.resumed(time.Duration(m.now() - began))
+}
+
+// signalAll sends a signal to the process groups of all workers and of the
+// processes that describe a file.
+func (m *master) signalAll(s syscall.Signal) {
+	for _, p := range m.procs {
+		sys.KillGroup(p.w.PID, s) // one that has ended is still to be reaped
+	}
+	for _, d := range m.describes {
+		if !d.reaped {
+			sys.KillGroup(d.pid, s)
+		}
+	}
+}
+
+// resumed goes on after a suspension: the time that it took is nobody's.
+func (m *master) resumed(took time.Duration) {
+	m.machine.postpone(took)
+	now := time.Now()
+	m.watched = now
+	for _, p := range m.procs {
+		p.heard = now
+	}
+	if m.sink.file != nil { // at a terminal in the background the line would suspend it again
+		m.logger.Info("the service was suspended", "for", took.Round(time.Millisecond))
+	}
+}
+
+// onHangup obeys SIGHUP: a reload, unless the terminal that the service was
+// started from has gone. Then it ends as any program does that nohup has not
+// been asked to keep.
+func (m *master) onHangup() {
+	if !m.terminal.attached {
+		m.step(evCommand{Kind: commandReload})
+		return
+	}
+	if m.leaveTerminal() {
+		return
+	}
+	m.after(hangupDelay, func() {
+		if !m.leaveTerminal() {
+			m.step(evCommand{Kind: commandReload})
+		}
+	})
+}
+
+// hangupMay is how much later than the terminal goes the SIGHUP for it may come,
+// which a shell passes on to its jobs.
+const hangupMay = 2 * time.Second
+
+// watchTerminal notices a terminal that has gone without a SIGHUP, as it does
+// when the user logs out and leaves the service in the background. Then the next
+// one is a reload.
+func (m *master) watchTerminal() {
+	t := &m.terminal
+	switch {
+	case !t.attached || sys.HasTerminal():
+	case t.gone.IsZero():
+		t.gone = time.Now()
+	case time.Since(t.gone) > hangupMay:
+		t.attached = false
+	}
+}
+
+// leaveTerminal reports whether the terminal has gone, and sees to it.
+func (m *master) leaveTerminal() bool {
+	if !m.terminal.attached || sys.HasTerminal() {
+		return false
+	}
+	m.terminal.attached = false
+	if m.terminal.nohup {
+		m.logger.Warn("the terminal has hung up; the service goes on, as it was started with SIGHUP ignored")
+		return true
+	}
+	m.logger.Warn("the terminal has hung up")
+	if m.machine.Phase == phaseRunning {
+		m.step(evCommand{Kind: commandStop})
+	}
+	return true
+}
