@@ -16,9 +16,6 @@ import (
 	"github.com/jay-go/jay/internal/sys"
 )
 
-// maxSocketPath is what fits sockaddr_un on Linux, the terminating zero excluded.
-const maxSocketPath = 107
-
 // checkRunDir looks at the run directory as openRunDir would use it.
 func (k *checker) checkRunDir() {
 	const area = "run directory"
@@ -28,9 +25,8 @@ func (k *checker) checkRunDir() {
 		return
 	}
 	dir := &runDir{path: path}
-	if n := len(dir.control()); n > maxSocketPath {
-		k.say(checkError, area, fmt.Sprintf("the control socket %s would have a path of %d bytes, at most %d fit a Unix address", dir.control(), n, maxSocketPath),
-			"choose a shorter --run-dir")
+	if err := dir.fits(); err != nil {
+		k.say(checkError, area, err.Error(), "choose a shorter --run-dir")
 		return
 	}
 	fi, err := os.Stat(path)

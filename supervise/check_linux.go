@@ -168,8 +168,17 @@ func (k *checker) findMaster() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	s, err := NewClient(dir.path).Status(ctx)
-	if errors.Is(err, ErrNotRunning) { // it has just ended
+	client, err := k.c.ownClient()
+	var s Status
+	if err == nil {
+		s, err = client.Status(ctx)
+	}
+	refused := (*refusedError)(nil)
+	switch {
+	case errors.Is(err, ErrNotRunning): // it has just ended
+		return
+	case errors.As(err, &refused):
+		k.say(checkError, "service", refused.text, "choose another --run-dir")
 		return
 	}
 	if err != nil {

@@ -29,6 +29,8 @@ type config struct {
 	loop     string // as resolved
 
 	runDir    string
+	named     bool // the user, or the program, says which run directory
+	exact     bool // only the very same program is asked
 	logFile   string
 	logFormat string
 	logLevel  string

@@ -15,10 +15,6 @@ import (
 	"github.com/jay-go/jay/internal/sys"
 )
 
-// answerTimeout is how long the command line waits for a master to answer a
-// question; a master answers within 200 ms unless it is stopped.
-const answerTimeout = 5 * time.Second
-
 // runCommand carries out the command of the command line.
 func runCommand(o *Options, c *config) error {
 	if err := c.checkArgs(o); err != nil {
@@ -37,7 +33,10 @@ func runCommand(o *Options, c *config) error {
 	if err := c.findRunDir(); err != nil {
 		return err
 	}
-	client := NewClient(c.runDir)
+	client, err := c.ownClient()
+	if err != nil {
+		return err
+	}
 	switch c.command {
 	case "start":
 		return start(o, c)
@@ -46,7 +45,7 @@ func runCommand(o *Options, c *config) error {
 	case "status":
 		return status(c, client)
 	case "top":
-		return watchStatus(client)
+		return watchStatus(c, client)
 	case "connections":
 		return connections(c, client)
 	case "logs":
@@ -95,7 +94,9 @@ func start(o *Options, c *config) error {
 
 // restart replaces a running service, or starts one.
 func restart(o *Options, c *config, client *Client) error {
-	if !masterHolds(c.runDir) {
+	if held, err := (&runDir{path: c.runDir}).look(); err != nil {
+		return c.failure("restart", err)
+	} else if !held {
 		return start(o, c)
 	}
 	return operate(c, client)
@@ -111,13 +112,8 @@ func operate(c *config, client *Client) error {
 	defer cancel()
 	detail, gone, err := client.Do(ctx, c.command, body)
 	switch {
-	case errors.Is(err, ErrNotRunning):
-		if c.command == "stop" && !masterHolds(c.runDir) {
-			return fmt.Errorf("stop: not running (run directory %s)", c.runDir)
-		}
-		return fmt.Errorf("%s: not running (run directory %s)", c.command, c.runDir)
 	case err != nil:
-		return fmt.Errorf("%s: %w", c.command, err)
+		return c.failure(c.command, err)
 	case gone && c.command != "stop":
 		return fmt.Errorf("%s: the master has ended meanwhile", c.command)
 	}
@@ -159,13 +155,13 @@ func result(command string, detail map[string]any) string {
 // status prints the status; its exit code is the service's state (LSB).
 func status(c *config, client *Client) error {
 	if c.watch {
-		return watchStatus(client)
+		return watchStatus(c, client)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
 	b, err := client.Get(ctx, "/v1/status")
 	if err != nil {
-		return notAnswering(c, "status", err)
+		return c.noAnswer("status", err)
 	}
 	var s Status
 	if err := decodeJSON(b, &s); err != nil {
@@ -192,22 +188,8 @@ func status(c *config, client *Client) error {
 	return nil
 }
 
-// notAnswering explains why there is no answer: nothing runs, or what runs
-// does not reply.
-func notAnswering(c *config, what string, err error) error {
-	dir := &runDir{path: c.runDir}
-	if !dir.held() {
-		if c.json {
-			fmt.Println(`{"state":"stopped"}`)
-			return exitError{code: exitStopped}
-		}
-		return exitError{code: exitStopped, text: fmt.Sprintf("%s: not running (run directory %s)", what, c.runDir)}
-	}
-	return fmt.Errorf("%s: the master (pid %d) does not answer: %w", what, dir.holder(), err)
-}
-
 // watchStatus prints the status every second until it is interrupted.
-func watchStatus(client *Client) error {
+func watchStatus(c *config, client *Client) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	for {
@@ -216,7 +198,7 @@ func watchStatus(client *Client) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("status: %w", err)
+			return c.noAnswer(c.command, err)
 		}
 		if isTerminal(os.Stdout) {
 			io.WriteString(os.Stdout, "\x1b[H\x1b[2J")
@@ -237,7 +219,7 @@ func connections(c *config, client *Client) error {
 	for after := ""; ; {
 		page, err := client.Connections(ctx, c.filter, after, 1000)
 		if err != nil {
-			return notAnswering(c, "connections", err)
+			return c.noAnswer("connections", err)
 		}
 		all.Connections = append(all.Connections, page.Connections...)
 		all.Missing = mergeMissing(all.Missing, page.Missing)
@@ -275,7 +257,7 @@ func logs(c *config, client *Client) error {
 		case again && (ctx.Err() != nil || errors.Is(err, ErrNotRunning)):
 			return nil // it has stopped, or we have
 		case err != nil:
-			return notAnswering(c, "logs", err)
+			return c.noAnswer("logs", err)
 		}
 		_, _ = io.Copy(os.Stdout, body)
 		body.Close()

@@ -21,19 +21,29 @@ var ErrNotRunning = errors.New("not running")
 
 // Client talks to the master of a run directory over its control socket.
 type Client struct {
-	dir  string
-	http *http.Client
+	dir    string
+	origin string // who asks, as originHeader has it; "" is somebody who may ask everybody
+	http   *http.Client
 }
+
+// originHeader says of which program a question is, encoded for a URL.
+const originHeader = "Jay-Program"
 
 // NewClient is a client of the service whose run directory is dir. It
 // connects when it is used.
 func NewClient(dir string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
+		d := net.Dialer{Timeout: answerTimeout} // the queue of a master that stands still may be full
 		return d.DialContext(ctx, "unix", filepath.Join(dir, "control.sock"))
 	}
-	return &Client{dir: dir, http: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	return &Client{dir: dir, http: &http.Client{Transport: &http.Transport{
+		DialContext: dial, DisableKeepAlives: true, ResponseHeaderTimeout: answerTimeout,
+	}}}
 }
+
+// answerTimeout is how long a master may take to begin its answer. It does so
+// within 200 ms unless it is stopped, or replaced just now.
+const answerTimeout = 10 * time.Second
 
 // Get sends GET path and returns the body. An answer that is no success is an
 // error with the master's words.
@@ -73,9 +83,12 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (io
 	if err != nil {
 		return nil, err
 	}
+	if c.origin != "" {
+		req.Header.Set(originHeader, c.origin)
+	}
 	resp, err := c.http.Do(req)
 	for deadline := time.Now().Add(connectPatience); comesBack(method, err); resp, err = c.http.Do(req) {
-		if !masterHolds(c.dir) || time.Now().After(deadline) {
+		if !masterHolds(c.dir) || time.Now().After(deadline) || ctx.Err() != nil {
 			return nil, ErrNotRunning
 		}
 		time.Sleep(10 * time.Millisecond) // it starts, or restarts
@@ -111,11 +124,22 @@ func (e *refusedError) Error() string { return e.text }
 // listen on its control socket.
 const connectPatience = 5 * time.Second
 
+// operationError is what a command has failed of.
+type operationError struct{ text string }
+
+func (e operationError) Error() string { return e.text }
+
 // comesBack reports an error of asking that another try may cure: nobody
 // listens, or, for what changes nothing, whoever listened has ended.
 func comesBack(method string, err error) bool {
 	return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) ||
 		method == http.MethodGet && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE))
+}
+
+// timedOut reports an answer that did not come in time.
+func timedOut(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
 }
 
 // Status asks for the service's status.
@@ -169,11 +193,13 @@ func (c *Client) Do(ctx context.Context, command string, body any) (detail map[s
 		case err == nil && decodeJSON(b, &op) == nil && op.State == operationDone:
 			return op.Detail, false, nil
 		case err == nil && op.State == operationFailed:
-			return op.Detail, false, errors.New(op.Error)
+			return op.Detail, false, operationError{op.Error}
 		case err != nil && ctx.Err() != nil:
 			return nil, false, ctx.Err()
 		case err != nil && !masterHolds(c.dir):
 			return nil, true, nil
+		case timedOut(err):
+			return nil, false, err
 		case errors.As(err, &refused) && refused.status == http.StatusNotFound: // another master runs now
 			return nil, true, nil
 		}

@@ -20,6 +20,7 @@ import (
 // master through do; what the owner changes, in move, they do not look at.
 type controlServer struct {
 	m      *master
+	origin origin // of the master, for those who say theirs
 	drain  *httpDrain
 	ending chan struct{} // closed when answers that go on have to end
 	once   sync.Once     // closes
@@ -36,7 +37,7 @@ type peer struct{ uid, pid int }
 
 // newControlServer serves the socket, which it takes over unless it fails.
 func newControlServer(m *master, fd int) (*controlServer, error) {
-	c := &controlServer{m: m, ending: make(chan struct{})}
+	c := &controlServer{m: m, origin: originOf(m.c, m.path), ending: make(chan struct{})}
 	server := &http.Server{
 		Handler: c.guard(refuseUnknown(c.routes())), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second,
 		MaxHeaderBytes: 16 << 10,
@@ -141,13 +142,24 @@ func (c *controlServer) closed() bool {
 	}
 }
 
-// guard lets in root and the master's own user, whatever the socket's mode is.
+// guard lets in root and the master's own user, whatever the socket's mode is, and
+// no command of another program.
 func (c *controlServer) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := r.Context().Value(peerKey{}).(peer)
 		if p.uid != 0 && p.uid != os.Geteuid() {
 			refuse(w, http.StatusForbidden, fmt.Errorf("uid %d may not control this service", p.uid))
 			return
+		}
+		if header := r.Header.Get(originHeader); header != "" {
+			other, err := parseOrigin(header)
+			if err == nil {
+				err = c.origin.refuses(other, c.m.dir)
+			}
+			if err != nil {
+				refuse(w, http.StatusConflict, err)
+				return
+			}
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 		next.ServeHTTP(w, r)

@@ -101,7 +101,10 @@ func (m *master) begin(started func(m *master, err error)) error {
 	if m.dir, err = openRunDir(m.c.runDir); err != nil {
 		return err
 	}
-	if err := m.dir.take(); err != nil {
+	var held errHeld
+	if err := m.dir.take(); errors.As(err, &held) {
+		return m.c.holderOf(held)
+	} else if err != nil {
 		return err
 	}
 	return m.beginLocked(started)
@@ -133,7 +136,7 @@ func (m *master) beginLocked(started func(m *master, err error)) error {
 		}
 		return err
 	}
-	m.report = func(err error) { started(m, err) }
+	m.begun, m.report = true, func(err error) { started(m, err) }
 	m.logger.Info("start", "version", m.c.version, "run_dir", m.dir.path)
 	m.tellMemory()
 	for _, s := range unserved(m.activated, m.c.specs()) {
@@ -146,6 +149,7 @@ func (m *master) beginLocked(started func(m *master, err error)) error {
 type startReport struct {
 	PID    int    `json:"pid"`
 	Error  string `json:"error"`
+	Trying bool   `json:"trying"` // the master goes on all the same
 	Status Status `json:"status"`
 }
 
@@ -157,6 +161,7 @@ func reportTo(fd int) func(*master, error) {
 		r := startReport{PID: os.Getpid()}
 		if err != nil {
 			r.Error = err.Error()
+			r.Trying = m.begun && m.machine.Phase == phaseRunning
 		}
 		if m.machine != nil {
 			r.Status = m.snapshot(&query{})
@@ -249,7 +254,7 @@ func awaitDaemon(c *config, pid int, f *os.File, logFile string) error {
 		_, status, _ := sys.Reap(pid, true)
 		return fmt.Errorf("start: the daemon ended before it served (%s); see %s", exitCause(status.ExitStatus(), "", killedBySomebody, "", ""), logFile)
 	}
-	if r.Error != "" && r.Status.PID == 0 {
+	if r.Error != "" && !r.Trying {
 		sys.Reap(pid, true) // it is ending
 		return errors.New(r.Error)
 	}
@@ -257,7 +262,7 @@ func awaitDaemon(c *config, pid int, f *os.File, logFile string) error {
 		printStart(os.Stdout, r.Status, c.runDir)
 	}
 	if r.Error != "" {
-		return fmt.Errorf("start: %s; the master (pid %d) goes on trying; see %s", r.Error, r.PID, logFile)
+		return fmt.Errorf("start: %s; the master (pid %d) goes on trying until %s stop; see %s", r.Error, r.PID, c.prog, logFile)
 	}
 	if !c.quiet {
 		fmt.Fprintf(os.Stdout, "ready, daemon pid %d\n", r.PID)

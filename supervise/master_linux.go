@@ -63,6 +63,7 @@ type master struct {
 	activated []activated
 	notified  string // what the service manager was told last
 
+	begun    bool        // everything is open: from now on a failure is tried again
 	report   func(error) // tells who started us; nil once done
 	late     func()      // called once, when all are ready after a report that they were not
 	quieting bool        // the control server is ending, for an exec

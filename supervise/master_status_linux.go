@@ -122,7 +122,7 @@ func (m *master) status(reply func(Status)) {
 
 func (m *master) snapshot(q *query) Status {
 	s := Status{
-		Version: m.c.version, PID: os.Getpid(), Started: m.started.Round(time.Millisecond), Generation: m.machine.Generation,
+		Version: m.c.version, Path: m.path, PID: os.Getpid(), Started: m.started.Round(time.Millisecond), Generation: m.machine.Generation,
 		State: m.stateName(), Loop: m.c.loop, MemoryLimitBytes: m.memory.total,
 		Programs: []ProgramStatus{}, Workers: []WorkerStatus{},
 	}

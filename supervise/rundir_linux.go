@@ -27,8 +27,9 @@ const (
 
 // errHeld says that another master has the run directory.
 type errHeld struct {
-	dir string
-	pid int
+	dir  string
+	pid  int
+	path string // of its program; "" where that is not known
 }
 
 func (e errHeld) Error() string {
@@ -36,15 +37,39 @@ func (e errHeld) Error() string {
 	if e.pid != 0 {
 		who = "pid " + strconv.Itoa(e.pid)
 	}
-	return fmt.Sprintf("run directory %s: already running (%s); stop it first, or choose another --run-dir", e.dir, who)
+	what := ""
+	if e.path != "" {
+		what = " as " + printable(e.path, 500)
+	}
+	return fmt.Sprintf("run directory %s: already running (%s)%s; stop it first, or choose another --run-dir", e.dir, who, what)
 }
 
-// findRunDir makes the run directory the default one where none was named.
+// findRunDir makes the run directory the default one where none was named, and
+// refuses one that cannot be any.
 func (c *config) findRunDir() (err error) {
-	if c.runDir == "" {
-		c.runDir, err = defaultRunDir(c.prog)
+	if c.named = c.runDir != ""; !c.named {
+		if c.runDir, err = defaultRunDir(c.prog); err != nil {
+			return err
+		}
 	}
-	return err
+	if c.runDir, err = filepath.Abs(c.runDir); err != nil {
+		return fmt.Errorf("run directory %s: %w", c.runDir, err)
+	}
+	if err := (&runDir{path: c.runDir}).fits(); err != nil && c.command != "check" { // which says it among others
+		return fmt.Errorf("%w; choose a shorter --run-dir", err)
+	}
+	return nil
+}
+
+// maxSocketPath is what fits sockaddr_un on Linux, the terminating zero excluded.
+const maxSocketPath = 107
+
+// fits says whether the control socket's path is one that a socket can have.
+func (d *runDir) fits() error {
+	if n := len(d.control()); n > maxSocketPath {
+		return fmt.Errorf("the control socket %s would have a path of %d bytes, at most %d fit a Unix address", d.control(), n, maxSocketPath)
+	}
+	return nil
 }
 
 // defaultRunDir is where a program's run directory is when nobody says.
@@ -153,14 +178,23 @@ func (d *runDir) holder() int {
 	return 0
 }
 
-// held reports whether a master lives.
+// held reports whether a master lives, as far as we may look.
 func (d *runDir) held() bool {
+	held, _ := d.look()
+	return held
+}
+
+// look is held with the error of not being allowed to look.
+func (d *runDir) look() (held bool, err error) {
 	f, err := os.Open(d.pidFile())
+	if errors.Is(err, os.ErrPermission) {
+		return false, err
+	}
 	if err != nil {
-		return false
+		return false, nil
 	}
 	defer f.Close()
-	return errors.Is(onFD(f, sys.TryLockShared), sys.ErrLocked)
+	return errors.Is(onFD(f, sys.TryLockShared), sys.ErrLocked), nil
 }
 
 // listen makes the control socket. The lock is ours, so one that is there is

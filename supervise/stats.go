@@ -87,6 +87,7 @@ type WorkerStatus struct {
 // Status is the body of GET /v1/status.
 type Status struct {
 	Version          string          `json:"version"`
+	Path             string          `json:"path"` // the program's file, as it was started
 	PID              int             `json:"pid"`
 	Started          time.Time       `json:"started"`
 	Generation       int             `json:"generation"`

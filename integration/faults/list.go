@@ -133,6 +133,16 @@ func masters() []fault {
 			holds: "reload and upgrade find them again, byte for byte; status shows them escaped", tests: in(supervised, "TestPathsThatAreNotText", "TestStringsKeepTheirBytes"),
 		},
 		{
+			name:  "two programs whose files have one name, and so one default run directory; a program that was moved, renamed, or is reached by another link",
+			holds: "no command acts on the other's service, and says whose it is; its own is found again, or the message says where",
+			tests: in(supervised, "TestStrangers", "TestFoundAgain"),
+		},
+		{
+			name:  "a command meets no master, a dead one's socket, one that is stopped, one of another user, one that ends meanwhile, a path that no socket can have",
+			holds: "it ends, says which on one line, and has the exit code for it",
+			tests: in(supervised, "TestCommandsWithoutAnAnswer", "TestControlPathTooLong"),
+		},
+		{
 			name: "process 1 of a container", holds: "orphans are reaped, TERM stops", tests: in(supervised, "TestFirstProcess"),
 		},
 		{

@@ -1,0 +1,63 @@
+package supervise
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// failure says why a command has no result: nothing runs here, what runs does not
+// answer, is another program or somebody else's, or has refused or failed.
+func (c *config) failure(what string, err error) error {
+	dir := &runDir{path: c.runDir}
+	held, lookErr := dir.look()
+	refused := (*refusedError)(nil)
+	switch {
+	case errors.As(err, &refused):
+		return fmt.Errorf("%s: %w", what, err)
+	case errors.Is(err, os.ErrPermission), lookErr != nil:
+		return fmt.Errorf("%s: %s: %w%s", what, dir.path, syscall.EACCES, dir.owner())
+	case errors.Is(err, ErrNotRunning), !held && !answered(err):
+		return fmt.Errorf("%s: not running (run directory %s)%s", what, c.runDir, c.elsewhere())
+	case timedOut(err):
+		return fmt.Errorf("%s: the master (pid %d) does not answer%s", what, dir.holder(), standsStill(dir.holder()))
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// answered reports an error that the master itself has told.
+func answered(err error) bool {
+	var told operationError
+	return errors.As(err, &told)
+}
+
+// noAnswer is failure for a question: exit code 3 where nothing runs.
+func (c *config) noAnswer(what string, err error) error {
+	dir := &runDir{path: c.runDir}
+	if held, lookErr := dir.look(); held || lookErr != nil {
+		return c.failure(what, err)
+	}
+	if c.json {
+		fmt.Println(`{"state":"stopped"}`)
+		return exitError{code: exitStopped}
+	}
+	return exitError{code: exitStopped, text: c.failure(what, ErrNotRunning).Error()}
+}
+
+// owner is the end of a message about a run directory that we may not look into.
+func (d *runDir) owner() string {
+	fi, err := os.Stat(d.path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("; it belongs to %s: be that user, or root, or use another --run-dir", userName(fi.Sys().(*syscall.Stat_t).Uid))
+}
+
+// standsStill is the end of a message about a master that does not answer.
+func standsStill(pid int) string {
+	if pid != 0 && stopped(pid) {
+		return fmt.Sprintf(": it is stopped (SIGSTOP); kill -CONT %d lets it go on, and may carry out what it was asked", pid)
+	}
+	return ""
+}
