@@ -15,6 +15,7 @@ import (
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/internal/leak"
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // lineCounter is a slog.Handler that counts.
@@ -47,7 +48,7 @@ func TestConnectAndReset(t *testing.T) {
 		for range 8 {
 			all.Go(func() {
 				for k := range resets / 8 {
-					c, err := net.Dial("tcp", addr)
+					c, err := reset.Dial("tcp", addr, patience)
 					if err != nil {
 						t.Error(err)
 						return
@@ -55,7 +56,6 @@ func TestConnectAndReset(t *testing.T) {
 					if k%2 == 0 {
 						_, _ = c.Write([]byte("x"))
 					}
-					_ = c.(*net.TCPConn).SetLinger(0)
 					c.Close()
 				}
 			})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/internal/leak"
+	"github.com/jay-go/jay/internal/reset"
 )
 
 func TestMain(m *testing.M) {
@@ -102,7 +103,7 @@ func dialOn(t *testing.T, network, addr string) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { reset.Close(c) })
 	_ = c.SetDeadline(time.Now().Add(patience))
 	return c
 }

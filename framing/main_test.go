@@ -9,6 +9,7 @@ import (
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/internal/leak"
+	"github.com/jay-go/jay/internal/reset"
 )
 
 func TestMain(m *testing.M) {
@@ -70,7 +71,7 @@ func dial(t *testing.T, addr string) *net.TCPConn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { reset.Close(c) })
 	_ = c.SetDeadline(time.Now().Add(patience))
 	return c.(*net.TCPConn)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // dial connects to a server under test; the connection is closed at the end.
@@ -20,7 +21,7 @@ func dial(t testing.TB, addr string) *net.TCPConn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { reset.Close(c) })
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	return c.(*net.TCPConn)
 }

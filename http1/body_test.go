@@ -10,6 +10,7 @@ import (
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/internal/reset"
 )
 
 func quiet(*jay.Conn, error) {}
@@ -42,7 +43,7 @@ func TestEarlyAnswers(t *testing.T) {
 				_, _ = io.WriteString(conn, c.send[:cut])
 				_, _ = io.WriteString(conn, c.send[cut:])
 				until(t, conn, c.want)
-				conn.Close()
+				reset.Close(conn)
 			}
 		})
 	}

@@ -39,7 +39,7 @@ func serveWith(t testing.TB, s *jay.Server) string {
 // and waits for its end.
 func start(t testing.TB, s *jay.Server) (addr string, stop func()) {
 	t.Helper()
-	s.Addr, s.Loop = "tcp://127.0.0.1:0", cmp.Or(s.Loop, os.Getenv("JAY_LOOP"))
+	s.Addr, s.Loop = cmp.Or(s.Addr, "tcp://127.0.0.1:0"), cmp.Or(s.Loop, os.Getenv("JAY_LOOP"))
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()

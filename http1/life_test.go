@@ -14,6 +14,7 @@ import (
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // closedWithin reads to the end and returns what came before it.
@@ -337,7 +338,7 @@ func TestSwitch(t *testing.T) {
 				_, _ = io.WriteString(conn, c.send[:cut])
 				_, _ = io.WriteString(conn, c.send[cut:])
 				until(t, conn, c.want)
-				conn.Close()
+				reset.Close(conn)
 			}
 		})
 	}
@@ -368,7 +369,7 @@ func TestAgainstNetHTTPClient(t *testing.T) {
 		}
 		w.WriteString("end")
 	}))
-	transport := &http.Transport{MaxConnsPerHost: 1}
+	transport := &http.Transport{MaxConnsPerHost: 1, DialContext: reset.DialContext}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
 	big := strings.Repeat("0123456789", 100_000)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // A player plays conformance cases against a server that echoes bodies.
@@ -124,7 +125,7 @@ func finals(rs []response) (out []response) {
 
 // play returns what was wrong.
 func (p *player) play(c *http1.TestCase) (problems []string) {
-	conn, err := net.DialTimeout("tcp", p.addr, 3*time.Second)
+	conn, err := reset.Dial("tcp", p.addr, 3*time.Second)
 	if err != nil {
 		return []string{err.Error()}
 	}

@@ -4,7 +4,6 @@ package supervise_test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/internal/exampletest"
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // TestKilledWorkerIsReplaced measures how long it takes until the replacement
@@ -29,7 +29,7 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 		time.Sleep(1050 * time.Millisecond) // a healthy second: what dies earlier is held back
 		exampletest.Suspend(t, pid)
 		// It cannot accept any more, so this connection waits in the queue.
-		c, err := net.Dial("tcp", addr)
+		c, err := reset.Dial("tcp", addr, patience)
 		if err != nil {
 			t.Fatal(err)
 		}

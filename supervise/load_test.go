@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // load is clients that hold a server to HTTP: on a connection kept alive, every
@@ -67,7 +69,7 @@ func (l *load) note(err error, what string) {
 
 func (l *load) kept(interval time.Duration) {
 	for !l.stopped(0) {
-		c, err := net.Dial("tcp", l.addr)
+		c, err := reset.Dial("tcp", l.addr, patience)
 		if err != nil {
 			l.note(err, "connect")
 			continue
@@ -91,7 +93,7 @@ func (l *load) converse(c net.Conn, interval time.Duration) {
 
 func (l *load) fresh() {
 	for !l.stopped(2 * time.Millisecond) {
-		c, err := net.Dial("tcp", l.addr)
+		c, err := reset.Dial("tcp", l.addr, patience)
 		if err == nil {
 			_, err = exchange(c, bufio.NewReader(c), "Connection: close\r\n")
 			c.Close()

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/internal/exampletest"
+	"github.com/jay-go/jay/internal/reset"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -228,7 +229,7 @@ func get(addr, path string) (string, error) {
 
 // begin is get that returns when the answer has begun.
 func begin(addr, path string) (rest func() (string, error), err error) {
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: reset.DialContext}, Timeout: patience}
 	resp, err := client.Get("http://" + addr + path)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/internal/reset"
 	"github.com/jay-go/jay/websocket"
 )
 
@@ -100,7 +101,7 @@ func connect(t testing.TB, addr string) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { reset.Close(conn) })
 	_ = conn.SetDeadline(time.Now().Add(3 * patience))
 	return &peer{t: t, conn: conn, r: bufio.NewReaderSize(conn, 64<<10)}, nil
 }

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // payload is bytes as the cases write them.
@@ -441,7 +443,7 @@ func play(t *testing.T, addr string, c *wsCase, patience time.Duration) []string
 	if err != nil {
 		return []string{err.Error()}
 	}
-	defer p.conn.Close()
+	defer reset.Close(p.conn)
 	g := &playing{c: c, p: p, want: c.want(), patience: patience, changed: make(chan struct{}, 1)}
 	problems := g.run()
 	if c.Informational {

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // heldClients is how many send most of something long and then wait; heldBytes
@@ -46,7 +48,7 @@ func holdOnce(ctx context.Context, b *bench, begin func(net.Conn) error) (most f
 	defer func() {
 		for _, c := range conns {
 			if c != nil {
-				c.Close()
+				reset.Close(c)
 			}
 		}
 	}()

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // idleFor starts jay with an idle timeout.
@@ -145,6 +147,6 @@ func openIdle(addr string) (conns []idleConn, err error) {
 
 func closeIdle(conns []idleConn) {
 	for _, c := range conns {
-		c.Close()
+		reset.Close(c.Conn)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // The slope is taken between these numbers of idle connections.
@@ -56,7 +58,7 @@ func grow(ctx context.Context, b *bench, s server) (few, many sample, err error)
 	var conns []net.Conn
 	defer func() {
 		for _, c := range conns {
-			c.Close()
+			reset.Close(c)
 		}
 	}()
 	for _, step := range []struct {

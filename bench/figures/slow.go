@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	loads "github.com/jay-go/jay/internal/load"
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // slowConnections are those that send a byte a second: half of them a head,
@@ -101,7 +102,7 @@ func dribble(addr string) (end func(), err error) {
 			select {
 			case <-stop:
 				for _, c := range conns {
-					c.Close()
+					reset.Close(c)
 				}
 				return
 			case <-every:

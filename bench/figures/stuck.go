@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // stuckRounds is how many connections there are of each kind of stuckKinds, in
@@ -25,11 +27,9 @@ var stuckKinds = []struct {
 	{"FIN of the backend, then of the client", func(client, backend *net.TCPConn) error {
 		return errors.Join(backend.CloseWrite(), client.CloseWrite())
 	}},
-	{"reset by the client", func(client, _ *net.TCPConn) error { return reset(client) }},
-	{"reset by the backend", func(_, backend *net.TCPConn) error { return reset(backend) }},
+	{"reset by the client", func(client, _ *net.TCPConn) error { return reset.Close(client) }},
+	{"reset by the backend", func(_, backend *net.TCPConn) error { return reset.Close(backend) }},
 }
-
-func reset(c *net.TCPConn) error { return errors.Join(c.SetLinger(0), c.Close()) }
 
 // cpuStuck measures the worker of a proxy whose connections cannot move.
 func cpuStuck(ctx context.Context, b *bench, f figure, o options) (result, error) {
@@ -55,7 +55,7 @@ func stuckOnce(ctx context.Context, b *bench, d time.Duration) (percent float64,
 	var open []net.Conn
 	defer func() {
 		for _, c := range open {
-			c.Close()
+			reset.Close(c)
 		}
 	}()
 	for i := range stuckRounds * len(stuckWays) {

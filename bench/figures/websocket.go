@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // Servers of the WebSocket figures. jay's has the name that verdict looks for.
@@ -225,7 +227,7 @@ func growWebSockets(ctx context.Context, b *bench, s server, offer string) (few,
 	var conns []*wsClient
 	defer func() {
 		for _, c := range conns {
-			c.conn.Close()
+			reset.Close(c.conn)
 		}
 	}()
 	for _, step := range []struct {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/internal/needs"
+	"github.com/jay-go/jay/internal/reset"
 )
 
 func TestMain(m *testing.M) { exampletest.Main(m, main) }
@@ -193,7 +194,7 @@ func talk(t *testing.T, network, addr, stream string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer reset.Close(c)
 	_ = c.SetDeadline(time.Now().Add(exampletest.Patience))
 	if _, err := io.WriteString(c, stream); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/internal/reset"
 )
 
 func get(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n" }
@@ -24,7 +26,7 @@ func dial(t *testing.T, addr string) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { reset.Close(conn) })
 	conn.SetDeadline(time.Now().Add(patience))
 	return &peer{t, conn}
 }

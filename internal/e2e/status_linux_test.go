@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/internal/exampletest"
+	"github.com/jay-go/jay/internal/reset"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -181,7 +182,7 @@ func dialMany(t *testing.T, addr string, n int) []net.Conn {
 	var conns []net.Conn // guarded by mu
 	t.Cleanup(func() {
 		for _, c := range conns {
-			c.Close()
+			reset.Close(c)
 		}
 	})
 	var dialers sync.WaitGroup

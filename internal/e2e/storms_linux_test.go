@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/internal/load"
 	"github.com/jay-go/jay/internal/needs"
+	"github.com/jay-go/jay/internal/reset"
 	"golang.org/x/sys/unix"
 )
 
@@ -69,7 +69,7 @@ func TestClientsReset(t *testing.T) {
 			for range 5 {
 				clients.Go(func() {
 					for range tt.times / 5 {
-						if err := reset(s.addr, tt.request, tt.receive); err != nil {
+						if err := cutOff(s.addr, tt.request, tt.receive); err != nil {
 							t.Error(err)
 							return
 						}
@@ -89,17 +89,14 @@ func TestClientsReset(t *testing.T) {
 	}
 }
 
-// reset connects, sends, receives some of the answer and resets the connection.
-func reset(addr, request string, receive int64) error {
-	conn, err := net.Dial("tcp", addr)
+// cutOff connects, sends, receives some of the answer and resets the connection.
+func cutOff(addr, request string, receive int64) error {
+	conn, err := reset.Dial("tcp", addr, patience)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(patience))
-	if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
-		return err
-	}
 	if _, err := io.WriteString(conn, request); err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // A Peer is a client of the service. What it waits for and does not get fails
@@ -24,7 +26,7 @@ func (s *Service) Dial(server string) *Peer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { conn.Close() })
+	s.t.Cleanup(func() { reset.Close(conn) })
 	_ = conn.SetDeadline(time.Now().Add(Patience))
 	return &Peer{conn.(*net.TCPConn), s.t, bufio.NewReader(conn)}
 }

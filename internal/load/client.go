@@ -9,6 +9,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // A client has one connection at a time and one request on it at a time. It
@@ -73,7 +75,7 @@ func (c *client) exchange(r *Result) {
 }
 
 func (c *client) connect() error {
-	conn, err := net.DialTimeout(c.load.network(), c.load.Addr, c.load.timeout())
+	conn, err := reset.Dial(c.load.network(), c.load.Addr, c.load.timeout())
 	if err != nil {
 		return err
 	}

@@ -112,6 +112,8 @@ static void open_one(int ep, struct sockaddr_in *a) {
 	static const char request[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+	struct linger reset = {.l_onoff = 1}; // at the end: thousands in TIME_WAIT would keep their ports
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 	if (connect(fd, (void *)a, sizeof *a)) die("connect");
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	send_all(fd, request, sizeof request - 1);
