@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/supervise"
 )
 
 // acceptor takes the connections of one listening socket.
 type acceptor struct {
 	worker  *Worker
 	ln      *loop.Listener
+	socket  supervise.Socket
 	fd      int // of the listening socket
 	via     *endpoint
 	handler Handler
@@ -144,6 +146,10 @@ func (a *acceptor) drop(sock loop.Socket) {
 // in the queue, and nothing spins.
 func (a *acceptor) AcceptFailed(err error) {
 	w := a.worker
+	if errors.Is(err, syscall.EINVAL) { // the socket has ended, and its queue is empty
+		a.ln.Pause()
+		return
+	}
 	w.stats.acceptErrors++
 	if errors.Is(err, syscall.ECONNABORTED) {
 		return

@@ -21,25 +21,32 @@ const (
 	DrainMasterGone = supervise.MasterGone
 )
 
-// startDrain stops the accepting and tells the connections. When the whole
-// service stops, nobody else will serve what waits in the accept queue, so it
-// is emptied first.
+// startDrain stops the accepting and tells the connections. What waits in a
+// queue that others accept from is left to them; of sockets that end it is
+// accepted first.
 func (w *Worker) startDrain(d *Drain) {
 	w.drain, w.resting = d, false
 	for len(w.own) > 0 {
 		w.own[0].Close()
 	}
-	if d.Reason == DrainReload || d.Reason == DrainScale {
-		w.closeListeners()
-		w.tellDrain()
+	if w.emptying {
 		return
 	}
-	w.emptying = true
 	for _, a := range w.acceptors {
+		if !d.Ends(a.socket) {
+			a.ln.Close()
+			continue
+		}
+		w.emptying = true
 		a.peeking = true
 		a.ln.Resume()
 	}
-	w.emptyQueue(w.stats.accepted)
+	if w.emptying {
+		w.emptyQueue(w.stats.accepted)
+		return
+	}
+	w.host.unlisten()
+	w.tellDrain()
 }
 
 // emptyQueue looks once a turn whether the last turn has accepted anything.

@@ -33,7 +33,7 @@ func testHost(ln net.Listener, peers func() (int, int), drains <-chan *Drain) ho
 		incarnation: 7,
 		backend:     "goroutine",
 		logger:      slog.New(slog.DiscardHandler),
-		listen:      []listening{{ln.Addr(), loop.ListenSocket{FD: -1, Listener: func() (net.Listener, error) { return ln, nil }}}},
+		listen:      []listening{{ln.Addr(), loop.ListenSocket{FD: -1, Listener: func() (net.Listener, error) { return ln, nil }}, supervise.Socket{}}},
 		setLoad:     func(int) {},
 		peers:       peers,
 		ready:       func() error { return nil },

@@ -39,8 +39,9 @@ type host struct {
 
 // listening is one open address.
 type listening struct {
-	addr net.Addr
-	sock loop.ListenSocket
+	addr   net.Addr
+	sock   loop.ListenSocket
+	socket supervise.Socket
 }
 
 // Serve runs the server in this process, without a master: for tests,
@@ -120,7 +121,7 @@ func (s *Server) runWorker(ctx context.Context, w *supervise.Worker, began func(
 		connections: w.ReportConnections,
 		overtaken:   w.Overtaken(),
 		guard:       guard{warn: w.BlockWarning(), limit: w.Watchdog(), beat: w.Beat, hung: w.Hung, recovered: w.Recovered},
-		unlisten:    func() {}, // the sockets are the master's
+		unlisten:    w.Unlisten,
 		onListen: func(fn func([]listening)) {
 			w.OnSockets(func() { fn(listeningOn(w.Sockets())) })
 		},
@@ -208,7 +209,7 @@ func (w *Worker) listen(on listening) error {
 
 // accept begins to take the connections of a socket.
 func (w *Worker) accept(on listening, h Handler) (*acceptor, error) {
-	a := &acceptor{worker: w, handler: h, fd: on.sock.FD, via: &endpoint{addr: on.addr, unix: on.addr.Network() == "unix"}}
+	a := &acceptor{worker: w, handler: h, socket: on.socket, fd: on.sock.FD, via: &endpoint{addr: on.addr, unix: on.addr.Network() == "unix"}}
 	if tcp, ok := on.addr.(*net.TCPAddr); ok {
 		a.via.anywhere = tcp.IP.IsUnspecified()
 	}
@@ -325,7 +326,7 @@ func drainOf(ctx context.Context, s *Server) *Drain {
 
 func listeningOn(sockets []supervise.Socket) (on []listening) {
 	for _, s := range sockets {
-		on = append(on, listening{addrOf(s), loop.ListenSocket{FD: s.FD(), Listener: s.Listener}})
+		on = append(on, listening{addrOf(s), loop.ListenSocket{FD: s.FD(), Listener: s.Listener}, s})
 	}
 	return on
 }

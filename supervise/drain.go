@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -35,6 +36,16 @@ func (r DrainReason) String() string {
 type Drain struct {
 	Reason   DrainReason
 	Deadline time.Time // zero: no deadline
+
+	ending []*handle // sockets that end, beside all of those of a stop
+}
+
+// Ends reports whether nobody accepts from a socket when this worker has
+// stopped to: the service ends, or a reload has dropped the address. Who waits
+// in its queue is this worker's to serve; a second after the drain has begun, or
+// when [Worker.Unlisten] is called, the socket refuses clients.
+func (d *Drain) Ends(s Socket) bool {
+	return d.Reason == Stop || d.Reason == MasterGone || slices.Contains(d.ending, s.h)
 }
 
 // overtakes reports whether d is more urgent than an earlier drain: the service

@@ -54,7 +54,7 @@ func DrainHTTP(ctx context.Context, w *Worker, srv *http.Server, listeners ...ne
 		return err
 	case <-ctx.Done():
 	}
-	return d.drain(context.Cause(ctx), w.Overtaken(), l)
+	return d.drain(context.Cause(ctx), w, l)
 }
 
 // httpDrain knows the connections of a server and how they end.
@@ -176,7 +176,7 @@ func (d *httpDrain) greeted() <-chan struct{} {
 	return d.fresh.wait()
 }
 
-func (d *httpDrain) drain(cause error, overtaken <-chan *Drain, l *httpListeners) error {
+func (d *httpDrain) drain(cause error, w *Worker, l *httpListeners) error {
 	close(d.draining)
 	var how *Drain
 	if !errors.As(cause, &how) {
@@ -184,11 +184,15 @@ func (d *httpDrain) drain(cause error, overtaken <-chan *Drain, l *httpListeners
 	}
 	ctx, cancel := until(how.Deadline)
 	defer func() { cancel() }()
+	l.empty(how)
 	l.close()
+	if len(l.explicit) == 0 { // who made others knows about them
+		w.Unlisten()
+	}
 	if how.Reason == Reload || how.Reason == Scale {
 		select {
 		case <-d.empty():
-		case next := <-overtaken: // idle connections need not wait any more
+		case next := <-w.Overtaken(): // idle connections need not wait any more
 			cancel()
 			ctx, cancel = until(next.Deadline)
 		case <-ctx.Done():

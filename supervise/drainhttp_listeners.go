@@ -1,10 +1,13 @@
 package supervise
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
+	"time"
 )
 
 // httpListeners are the listeners that a server accepts from. In a worker that
@@ -28,7 +31,7 @@ func newHTTPListeners(srv *http.Server) *httpListeners {
 func (l *httpListeners) accept(ln net.Listener, wanted func() bool) {
 	l.wg.Go(func() {
 		err := l.srv.Serve(ln)
-		if !wanted() {
+		if !wanted() || errors.Is(err, syscall.EINVAL) { // it ends, and its queue is empty
 			return
 		}
 		select {
@@ -85,6 +88,20 @@ func (l *httpListeners) follow(w *Worker) error {
 		return fmt.Errorf("program %s has no stream address to serve; name one in Listen", w.Name())
 	}
 	return nil
+}
+
+// empty waits until nobody is in the queues of those sockets that end with the
+// drain, but not for long.
+func (l *httpListeners) empty(d *Drain) {
+	l.mu.Lock()
+	var ending []*handle
+	for h := range l.open {
+		if d.Ends(Socket{h: h}) {
+			ending = append(ending, h)
+		}
+	}
+	l.mu.Unlock()
+	awaitQueues(ending, time.After(settleFor(d)))
 }
 
 // close stops accepting. When it returns, what was accepted is known to the

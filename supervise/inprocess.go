@@ -72,7 +72,7 @@ func (r *inProcess) runProgram(ctx context.Context, p *Program, w *Worker) error
 		if t := p.stopTimeout(); t >= 0 {
 			d.Deadline = time.Now().Add(t)
 		}
-		w.settle(settleFor(d))
+		w.settle(d, settleFor(d))
 		drain(d)
 	})()
 	if p.OnWorkerStart != nil {

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -18,6 +19,7 @@ const acceptedWait = 500 * time.Millisecond
 // drain waits until each was used.
 type workerListener struct {
 	net.Listener
+	socket Socket
 	forget func(*workerListener) // called at Close
 	done   chan struct{}
 	close  func() error // once; closes done
@@ -27,8 +29,8 @@ type workerListener struct {
 	pending countdown // guarded by mu; calls of Accept under way, and connections that nobody has used
 }
 
-func newWorkerListener(ln net.Listener, forget func(*workerListener)) *workerListener {
-	l := &workerListener{Listener: ln, forget: forget, done: make(chan struct{})}
+func newWorkerListener(ln net.Listener, s Socket, forget func(*workerListener)) *workerListener {
+	l := &workerListener{Listener: ln, socket: s, forget: forget, done: make(chan struct{})}
 	l.close = sync.OnceValue(func() error {
 		defer close(l.done)
 		return ln.Close()
@@ -47,7 +49,7 @@ func (l *workerListener) Accept() (net.Conn, error) {
 	if err == nil {
 		return &acceptedConn{Conn: c, use: sync.OnceFunc(func() { l.end() })}, nil
 	}
-	if paused := l.end(); paused {
+	if paused := l.end(); paused || errors.Is(err, syscall.EINVAL) { // it ends, and its queue is empty
 		<-l.done
 		return l.Listener.Accept()
 	}

@@ -100,7 +100,7 @@ func TestListenerIsNotWaitedForEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := &Worker{}
-	l := newWorkerListener(ln, w.forgetListener)
+	l := newWorkerListener(ln, Socket{h: &handle{}}, w.forgetListener)
 	defer l.Close()
 	w.listeners = map[*workerListener]bool{l: true}
 	c, err := net.Dial("tcp", ln.Addr().String())
@@ -116,7 +116,8 @@ func TestListenerIsNotWaitedForEver(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.settle(settleFor(&Drain{Reason: MasterGone, Deadline: time.Now().Add(time.Second)}))
+		d := &Drain{Reason: MasterGone, Deadline: time.Now().Add(time.Second)}
+		w.settle(d, settleFor(d))
 	}()
 	select {
 	case <-done:

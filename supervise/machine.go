@@ -35,6 +35,11 @@ type world interface {
 	setBacklog(s *socket, backlog int)
 	// share lets further sockets bind the address of an open one.
 	share(id int) error
+	// refuse lets nobody new into a socket's queue. Who waits there can be
+	// accepted. admit takes it back, where that is possible.
+	refuse(s *socket)
+	admit(s *socket) bool
+	// close ends a socket for whoever has a descriptor of it, unless it was given.
 	close(s *socket)
 
 	// describe asks the file at the start path what it is. evDescribed
@@ -148,6 +153,8 @@ func (m *machine) step(ev any) {
 		m.onTaken(ev)
 	case evUndelivered:
 		m.onUndelivered(ev)
+	case evUnlistened:
+		m.onUnlistened(ev)
 	case evDescribed:
 		m.onDescribed(ev)
 	case evExecFailed:
@@ -191,6 +198,7 @@ func (m *machine) nextDeadline() instant {
 		if w.Killed == "" {
 			soonest(w.Deadline)
 			soonest(w.RepeatAt)
+			soonest(w.LetGo)
 		}
 	}
 	if m.Phase != phaseRunning {
@@ -255,6 +263,7 @@ func (m *machine) drain(w *worker, reason DrainReason, limit time.Duration, dump
 		}
 	} else {
 		w.State, w.Deadline = workerDraining, deadline
+		w.LetGo = m.world.now().add(letGoTime)
 	}
 	w.Drain = reason
 	m.orderDrain(w, dump)
@@ -263,28 +272,20 @@ func (m *machine) drain(w *worker, reason DrainReason, limit time.Duration, dump
 // collect closes the sockets and builds that nothing refers to, and forgets
 // old operations.
 func (m *machine) collect() {
-	sockets, builds := map[int]bool{}, map[int]bool{}
+	m.closeSockets()
+	builds := map[int]bool{}
 	for _, w := range m.Workers {
 		builds[w.Build] = true
-		for _, id := range w.Sockets {
-			sockets[id] = true
-		}
 	}
 	for _, fleet := range [][]*program{m.Programs, m.next()} {
 		for _, p := range fleet {
 			builds[p.Build] = true
-			for _, sl := range p.Slots {
-				for _, id := range sl.Sockets {
-					sockets[id] = true
-				}
-			}
 		}
 	}
 	if m.Change != nil {
 		builds[m.Change.Build] = true
 	}
 	builds[m.RestartBuild] = true
-	m.Sockets = keep(m.Sockets, func(s *socket) bool { return sockets[s.ID] }, m.world.close)
 	m.Builds = keep(m.Builds, func(b *build) bool { return builds[b.ID] }, m.world.closeBuild)
 	for i := 0; len(m.Operations) > keepOperations && i < len(m.Operations); {
 		if m.Operations[i].State == operationRunning {

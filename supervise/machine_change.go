@@ -224,15 +224,35 @@ func (m *machine) onExecFailed(ev evExecFailed) {
 // failChange ends the change in progress without effect: what it started goes.
 func (m *machine) failChange(err error) {
 	c := m.end()
+	var leaving leavers
 	for _, p := range c.Next {
 		for _, sl := range p.Slots {
-			for _, w := range m.workersOf(sl) {
-				m.dismiss(w, p, Reload)
-			}
+			leaving.add(p, m.workersOf(sl))
 		}
 	}
+	m.dismissAll(leaving, Reload)
 	m.world.log(slog.LevelError, string(c.Command.Kind)+" failed", "error", err)
 	m.finish(c.Command.Ops, err, nil)
+}
+
+// leavers are workers that have to go, with their programs.
+type leavers struct {
+	programs []*program
+	workers  []*worker
+}
+
+func (l *leavers) add(p *program, list []*worker) {
+	for _, w := range list {
+		l.programs, l.workers = append(l.programs, p), append(l.workers, w)
+	}
+}
+
+// dismissAll ends workers whose slots they are not in any more.
+func (m *machine) dismissAll(l leavers, reason DrainReason) {
+	m.endSockets(l.workers)
+	for i, w := range l.workers {
+		m.dismiss(w, l.programs[i], reason)
+	}
 }
 
 // dismiss ends a worker: one that serves drains, one that does not is killed.
@@ -254,12 +274,16 @@ func (m *machine) commit() {
 	c, old := m.end(), m.Programs
 	m.Programs, m.Held = nil, false
 	m.Generation++
+	var leaving leavers
 	for _, p := range old {
-		kept := slices.Contains(c.Kept, p.Spec.Name)
-		if kept {
+		if slices.Contains(c.Kept, p.Spec.Name) {
 			m.Programs = append(m.Programs, p)
+			m.pass(p)
+			continue
 		}
-		m.retire(p, kept)
+		for _, sl := range p.Slots {
+			leaving.add(p, m.workersOf(sl))
+		}
 	}
 	for _, p := range c.Next {
 		if was := findProgram(old, p.Spec.Name); was != nil {
@@ -268,6 +292,7 @@ func (m *machine) commit() {
 		}
 	}
 	m.Programs = append(m.Programs, c.Next...)
+	m.dismissAll(leaving, Reload)
 	m.world.log(slog.LevelInfo, string(c.Command.Kind)+" done", "generation", m.Generation)
 	m.world.reloaded()
 	m.finish(c.Command.Ops, nil, map[string]any{"generation": m.Generation})
@@ -285,19 +310,14 @@ func (m *machine) changeBacklog(was, p *program) {
 	}
 }
 
-// retire drains the workers of an old fleet's program, or tells those that
-// stay that a reload has passed.
-func (m *machine) retire(p *program, kept bool) {
+// pass tells the workers of a program that keeps them that a reload has passed.
+func (m *machine) pass(p *program) {
 	for _, sl := range p.Slots {
-		if kept && sl.Worker == 0 {
+		if sl.Worker == 0 {
 			sl.State, sl.Streak = slotWanted, 0
 		}
 		for _, w := range m.workersOf(sl) {
-			if kept {
-				m.order(w, message{Kind: msgReload}, nil)
-			} else {
-				m.dismiss(w, p, Reload)
-			}
+			m.order(w, message{Kind: msgReload}, nil)
 		}
 	}
 }

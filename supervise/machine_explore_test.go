@@ -23,6 +23,11 @@ func TestExplore(t *testing.T) {
 		return programSpec{Name: "a", Listen: []string{"tcp://127.0.0.1:80"}, Count: count, ReusePort: reusePort,
 			StartTimeout: 10 * time.Second, StopTimeout: 10 * time.Second}
 	}
+	two := func(count int, reusePort bool) programSpec {
+		spec := one(count, reusePort)
+		spec.Listen = append(spec.Listen, "tcp://127.0.0.1:81")
+		return spec
+	}
 	background := programSpec{Name: "b", Count: 1, StartTimeout: time.Second, StopTimeout: noTimeout, NotReloadable: true}
 	for _, tt := range []struct {
 		name   string
@@ -43,6 +48,8 @@ func TestExplore(t *testing.T) {
 		{"orders that are lost, own sockets", []programSpec{one(2, true)}, []programSpec{one(1, true)}, budget{commands: 2, losses: 1}},
 		{"orders that are lost, and a crash", []programSpec{one(1, false), background}, []programSpec{one(1, false), background},
 			budget{commands: 1, crashes: 1, losses: 2}},
+		{"a dropped address", []programSpec{two(1, false)}, []programSpec{one(1, false)}, budget{commands: 2, crashes: 1}},
+		{"a dropped address, own sockets, lost orders", []programSpec{two(2, true)}, []programSpec{one(1, true)}, budget{commands: 2, losses: 1}},
 		{"three reloads", []programSpec{one(1, false)}, []programSpec{one(1, false)}, budget{commands: 3, only: commandReload}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -52,7 +59,8 @@ func TestExplore(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.World.Slow = tt.budget.losses > 0
-			e := &explorer{t: t, next: tt.next, seen: map[string]bool{}, limit: exploreStates()}
+			drops := len(tt.next[0].Listen) < len(tt.first[0].Listen)
+			e := &explorer{t: t, next: tt.next, drops: drops, seen: map[string]bool{}, limit: exploreStates()}
 			if n, err := strconv.Atoi(os.Getenv("EXPLORE_STATES")); err == nil {
 				e.limit = n
 			}
@@ -95,6 +103,7 @@ type choice struct {
 type explorer struct {
 	t     *testing.T
 	next  []programSpec
+	drops bool // next drops an address
 	seen  map[string]bool
 	limit int
 }
@@ -159,6 +168,9 @@ func (e *explorer) choices(s *situation) (list []choice) {
 			add(fmt.Sprintf("an order for %s is not delivered (pid %d)", program, p.PID), "", func(s *situation) {
 				s.Machine.step(evUndelivered{p.ID, s.loseOrder(i), "no room"})
 			})
+		}
+		if w := m.worker(p.ID); p.Drained && !p.Hung && len(w.Sockets) > 0 && e.drops {
+			add(fmt.Sprintf("%s accepts no more (pid %d)", program, p.PID), "", func(s *situation) { s.Machine.step(evUnlistened{s.World.Procs[i].ID}) })
 		}
 		if w := m.worker(p.ID); w.Hung {
 			add(fmt.Sprintf("%s goes on (pid %d)", program, p.PID), "*", func(s *situation) {
@@ -278,6 +290,7 @@ func (s *situation) key() string {
 			k.Sockets[i] = name("fd", k.Sockets[i])
 		}
 		relative(&k.RepeatAt)
+		relative(&k.LetGo)
 		k.Ordered = 0
 		for i := range k.Orders {
 			k.Orders[i].N = 0

@@ -50,6 +50,8 @@ type fakeSocket struct {
 	FD    int
 	Key   socketKey
 	Share bool
+
+	Refusing bool // nobody new comes in
 }
 
 type fakeDescribe struct {
@@ -182,6 +184,22 @@ func (f *fakeWorld) setBacklog(s *socket, _ int) {
 	if !f.hasSocket(s.ID) {
 		f.problem("socket %d is changed and not open", s.ID)
 	}
+}
+
+func (f *fakeWorld) fakeSocket(s *socket, what string) *fakeSocket {
+	i := slices.IndexFunc(f.Sockets, func(o fakeSocket) bool { return o.FD == s.ID })
+	if i < 0 {
+		f.problem("socket %d %s and is not open", s.ID, what)
+		return &fakeSocket{}
+	}
+	return &f.Sockets[i]
+}
+
+func (f *fakeWorld) refuse(s *socket) { f.fakeSocket(s, "refuses newcomers").Refusing = true }
+
+func (f *fakeWorld) admit(s *socket) bool {
+	f.fakeSocket(s, "admits newcomers").Refusing = false
+	return true
 }
 
 func (f *fakeWorld) close(s *socket) {

@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/jay-go/jay/internal/addr"
 )
@@ -123,7 +122,7 @@ func (m *machine) assignAddress(p *program, key socketKey, text string, perSlot 
 	for _, s := range m.Sockets {
 		k := s.Key
 		k.Slot = 0
-		if k == key && s.Key.Slot >= own {
+		if k == key && s.Key.Slot >= own && m.open(s.Key) == s {
 			sl := p.Slots[s.Key.Slot%len(p.Slots)]
 			sl.Sockets = append(sl.Sockets, s.ID)
 		}
@@ -133,21 +132,20 @@ func (m *machine) assignAddress(p *program, key socketKey, text string, perSlot 
 
 // obtain finds an open socket or opens it.
 func (m *machine) obtain(p *program, key socketKey, text string, perSlot bool) (*socket, error) {
-	i := slices.IndexFunc(m.Sockets, func(s *socket) bool { return s.Key == key })
-	if i >= 0 {
-		if perSlot && key.Slot == 0 && !m.Sockets[i].Given {
-			if err := m.world.share(m.Sockets[i].ID); err != nil {
+	if s := m.open(key); s != nil {
+		if perSlot && key.Slot == 0 && !s.Given {
+			if err := m.world.share(s.ID); err != nil {
 				return nil, fmt.Errorf("listen %s: %w", text, err)
 			}
 		}
-		return m.Sockets[i], nil
+		return s, nil
 	}
 	at := key
 	if key.Slot > 0 { // bind where slot 0 is, which matters for port 0
 		first := key
 		first.Slot = 0
-		if j := slices.IndexFunc(m.Sockets, func(s *socket) bool { return s.Key == first }); j >= 0 {
-			at.Addr = m.Sockets[j].Addr
+		if s := m.open(first); s != nil {
+			at.Addr = s.Addr
 		}
 	}
 	s, err := m.world.open(&p.Spec, at, perSlot)

@@ -110,8 +110,10 @@ func (e *explorer) checkSockets(s *situation, fail func(string, ...any)) {
 		if m.socket(open.FD) == nil {
 			fail("socket %d is open and forgotten", open.FD)
 		}
-		if m.Phase == phaseRunning && !e.isHeard(s, open.FD) {
+		if heard := e.isHeard(s, open.FD); !heard && !e.isEnding(s, open) {
 			fail("nobody would ever accept from socket %+v", open)
+		} else if heard && open.Refusing {
+			fail("socket %+v has a worker and lets nobody in", open)
 		}
 	}
 	for _, w := range m.Workers {
@@ -120,7 +122,7 @@ func (e *explorer) checkSockets(s *situation, fail func(string, ...any)) {
 				fail("worker %+v uses socket %d, which is closed", w, id)
 			}
 		}
-		if p := s.World.proc(w.PID); w.hasTaken(msgSockets) && w.State != workerDraining && !slices.Equal(p.Sockets, w.Sockets) {
+		if p := s.World.proc(w.PID); w.hasTaken(msgSockets) && w.State != workerDraining && w.Killed == "" && !slices.Equal(p.Sockets, w.Sockets) {
 			fail("worker %d has sockets %v, the machine thinks %v", w.PID, p.Sockets, w.Sockets)
 		}
 	}
@@ -141,18 +143,31 @@ func (e *explorer) checkSockets(s *situation, fail func(string, ...any)) {
 	}
 }
 
-// isHeard reports whether a slot, or a worker that still drains, has the socket.
+// isHeard reports whether somebody accepts from a socket, or will: a slot, or a
+// worker that does not drain.
 func (e *explorer) isHeard(s *situation, fd int) bool {
-	for _, fleet := range [][]*program{s.Machine.Programs, s.Machine.next()} {
+	m := s.Machine
+	for _, fleet := range [][]*program{m.Programs, m.next()} {
 		for _, p := range fleet {
 			for _, sl := range p.Slots {
-				if slices.Contains(sl.Sockets, fd) {
+				if m.Phase == phaseRunning && slices.Contains(sl.Sockets, fd) {
 					return true
 				}
 			}
 		}
 	}
-	return slices.ContainsFunc(s.Machine.Workers, func(w *worker) bool { return slices.Contains(w.Sockets, fd) })
+	return slices.ContainsFunc(m.Workers, func(w *worker) bool {
+		p := s.World.proc(w.PID)
+		return w.State != workerDraining && !p.Killed && !p.Drained && slices.Contains(w.Sockets, fd)
+	})
+}
+
+// isEnding reports whether a socket lets nobody new in and will be closed: those
+// who have it are going to let go of it, with an order or a deadline.
+func (e *explorer) isEnding(s *situation, open fakeSocket) bool {
+	return open.Refusing && slices.ContainsFunc(s.Machine.Workers, func(w *worker) bool {
+		return w.LetGo != 0 && slices.Contains(w.Sockets, open.FD)
+	})
 }
 
 // checkEnds lets everything go well from here on: every operation has to end,
@@ -196,6 +211,11 @@ func (e *explorer) checkOver(from, s *situation) {
 	})
 	if m.Phase == phaseRunning && !m.Held && !givenUp && !m.allReady(m.Programs) {
 		e.t.Fatalf("not all slots are ready in the end after: %s", strings.Join(from.path, "\n       "))
+	}
+	for _, open := range s.World.Sockets {
+		if open.Refusing || m.Phase == phaseStopped {
+			e.t.Fatalf("socket %+v is open in the end after: %s", open, strings.Join(from.path, "\n       "))
+		}
 	}
 	if m.Phase == phaseStopping {
 		e.t.Fatalf("stopping never ends after: %s", strings.Join(from.path, "\n       "))

@@ -124,7 +124,7 @@ func (m *machine) orderDrain(w *worker, dump bool) {
 	if w.Deadline != 0 {
 		limit = max(time.Duration(w.Deadline-m.world.now())-killGrace, 0)
 	}
-	m.order(w, message{Kind: msgDrain, Reason: w.Drain, Timeout: limit, Dump: dump}, nil)
+	m.order(w, message{Kind: msgDrain, Reason: w.Drain, Timeout: limit, Dump: dump, Ending: m.endingOf(w)}, nil)
 }
 
 // replaceDeaf has a worker that takes no orders replaced where it serves, and

@@ -14,6 +14,10 @@ func TestOrders(t *testing.T) {
 			p.Orders = nil
 		}
 	}
+	wait := func(s *fakeService) {
+		s.World.Clock += instant(orderPatience)
+		s.Machine.step(evTick{})
+	}
 	for _, tt := range []struct {
 		name    string
 		between func(s *fakeService) // what happens to the orders of a scale to 1
@@ -24,7 +28,7 @@ func TestOrders(t *testing.T) {
 		{"taken", func(s *fakeService) { s.takeOrders(s.World.Procs[0]) }, true, 2, false},
 		{"on their way", func(*fakeService) {}, false, 1, false},
 		{"lost", lose, false, 1, false},
-		{"lost, and repeated", func(s *fakeService) { lose(s); s.tick(); s.takeOrders(s.World.Procs[0]) }, true, 2, false},
+		{"lost, and repeated", func(s *fakeService) { lose(s); wait(s); s.takeOrders(s.World.Procs[0]) }, true, 2, false},
 		{"not delivered, and repeated", func(s *fakeService) {
 			w := s.Machine.Workers[0]
 			lose(s)
@@ -36,7 +40,7 @@ func TestOrders(t *testing.T) {
 			s.takeOrders(s.World.Procs[0])
 		}, true, 2, false},
 		{"lost, and repeated twice, of which the first is late", func(s *fakeService) {
-			s.tick()
+			wait(s)
 			s.takeOrders(s.World.Procs[0])
 		}, true, 2, false},
 		{"another one is taken", func(s *fakeService) {
@@ -45,14 +49,14 @@ func TestOrders(t *testing.T) {
 		{"never taken", func(s *fakeService) {
 			for range 3 * orderTries {
 				lose(s)
-				s.tick()
+				wait(s)
 			}
 			lose(s)
 		}, false, 1, true},
 		{"never taken, and replaced", func(s *fakeService) {
 			for range 3 * orderTries {
 				lose(s)
-				s.tick()
+				wait(s)
 			}
 			s.allReady()
 		}, true, 1, true},
@@ -123,13 +127,13 @@ func TestDrainOvertakes(t *testing.T) {
 		earlier, later Drain
 		want           bool
 	}{
-		{"repeated", Drain{Reload, at(time.Minute)}, Drain{Reload, at(time.Minute - 10*time.Millisecond)}, false},
+		{"repeated", Drain{Reason: Reload, Deadline: at(time.Minute)}, Drain{Reason: Reload, Deadline: at(time.Minute - 10*time.Millisecond)}, false},
 		{"repeated without a deadline", Drain{Reason: Reload}, Drain{Reason: Reload}, false},
-		{"a stop", Drain{Reload, at(time.Minute)}, Drain{Stop, at(time.Hour)}, true},
-		{"a stop, repeated", Drain{Stop, at(time.Minute)}, Drain{Stop, at(time.Minute)}, false},
-		{"a deadline, where there was none", Drain{Reason: Reload}, Drain{Reload, at(time.Minute)}, true},
-		{"a sooner deadline", Drain{Reload, at(time.Hour)}, Drain{Reload, at(time.Minute)}, true},
-		{"a later deadline", Drain{Stop, at(time.Minute)}, Drain{Stop, at(time.Hour)}, false},
+		{"a stop", Drain{Reason: Reload, Deadline: at(time.Minute)}, Drain{Reason: Stop, Deadline: at(time.Hour)}, true},
+		{"a stop, repeated", Drain{Reason: Stop, Deadline: at(time.Minute)}, Drain{Reason: Stop, Deadline: at(time.Minute)}, false},
+		{"a deadline, where there was none", Drain{Reason: Reload}, Drain{Reason: Reload, Deadline: at(time.Minute)}, true},
+		{"a sooner deadline", Drain{Reason: Reload, Deadline: at(time.Hour)}, Drain{Reason: Reload, Deadline: at(time.Minute)}, true},
+		{"a later deadline", Drain{Reason: Stop, Deadline: at(time.Minute)}, Drain{Reason: Stop, Deadline: at(time.Hour)}, false},
 	} {
 		if got := tt.later.overtakes(&tt.earlier); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)

@@ -32,10 +32,8 @@ func (m *machine) beginScale() {
 		}
 	}
 	p.Retries = nil
-	m.resize(p, c.Command.Count)
-	if err := m.reassign(p); err != nil {
-		m.resize(p, c.From)
-		err = errors.Join(err, m.reassign(p))
+	if err := m.resize(p, c.Command.Count); err != nil {
+		err = errors.Join(err, m.resize(p, c.From))
 		m.failChange(fmt.Errorf("scale %s: %w", p.Spec.Name, err))
 		return
 	}
@@ -55,17 +53,19 @@ func (m *machine) asked(p *program) int {
 }
 
 // resize adds empty slots, or takes the highest away and drains their workers.
-func (m *machine) resize(p *program, n int) {
+func (m *machine) resize(p *program, n int) error {
 	for len(p.Slots) < n {
 		p.Slots = append(p.Slots, &slot{})
 	}
+	var leaving leavers
 	for _, sl := range p.Slots[n:] {
-		for _, w := range m.workersOf(sl) {
-			m.dismiss(w, p, Scale)
-		}
+		leaving.add(p, m.workersOf(sl))
 	}
 	p.Slots = p.Slots[:n]
 	p.Spec.Count = n
+	err := m.reassign(p)
+	m.dismissAll(leaving, Scale)
+	return err
 }
 
 // reassign gives the slots their sockets anew and tells running workers whose
@@ -144,7 +144,6 @@ func (m *machine) scaleLost(w *worker, cause string) {
 		return
 	}
 	p := findProgram(m.Programs, w.Program)
-	m.resize(p, c.From)
-	err := errors.Join(fmt.Errorf("scale %s: new worker %d: %s; %d workers stay", w.Program, w.Slot, cause, c.From), m.reassign(p))
+	err := errors.Join(fmt.Errorf("scale %s: new worker %d: %s; %d workers stay", w.Program, w.Slot, cause, c.From), m.resize(p, c.From))
 	m.failChange(err)
 }

@@ -135,6 +135,7 @@ type worker struct {
 
 	MemoryLimit int64 `json:"memory_limit,omitempty"` // its GOMEMLIMIT from us in bytes; 0: none
 
+	LetGo    instant `json:"let_go,omitempty"`    // when it has no sockets any more; 0: it has none, or keeps them
 	Ordered  int     `json:"ordered,omitempty"`   // orders so far
 	Orders   []order `json:"orders,omitempty"`    // those that it has not taken
 	RepeatAt instant `json:"repeat_at,omitempty"` // when they are given again; 0: there are none
@@ -151,6 +152,8 @@ type socket struct {
 	Addr       string    `json:"addr"`            // as bound
 	Given      bool      `json:"given,omitempty"` // by the service manager
 	Configured string    `json:"-"`               // as its program writes it; in socketsOf only
+
+	Ending bool `json:"ending,omitempty"` // nobody new comes into its queue
 
 	Dev uint64 `json:"dev,omitempty"` // with Ino: the file of a Unix socket that we have made
 	Ino uint64 `json:"ino,omitempty"`

@@ -37,6 +37,7 @@ func (m *machine) stop(ev evCommand) {
 	} else if ev.Kind == commandStop {
 		m.Restart = false
 	}
+	m.endSockets(m.Workers)
 	for _, w := range m.Workers {
 		if ev.Now {
 			m.kill(w, "stopped at once")

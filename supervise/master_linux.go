@@ -509,6 +509,8 @@ func (m *master) onMessage(ev messageEvent) {
 		m.step(evRecovered{ID: ev.id})
 	case msgLeave:
 		m.step(evReplace{ID: ev.id, Why: printable(ev.m.Why, 500)})
+	case msgUnlistened:
+		m.step(evUnlistened{ID: ev.id})
 	case msgTaken:
 		m.step(evTaken{ID: ev.id, Order: ev.m.Order})
 	case msgUntaken:

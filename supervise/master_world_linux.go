@@ -224,13 +224,40 @@ func (m *master) setBacklog(s *socket, backlog int) {
 	}
 }
 
+func (m *master) refuse(s *socket) {
+	if s.Given {
+		return // it stays the service manager's
+	}
+	m.removePath(s) // another socket may be made there
+	if err := sys.RefuseNew(s.ID); err != nil {
+		m.logger.Warn("end a socket", "address", s.Addr, "error", err)
+	}
+}
+
+func (m *master) admit(s *socket) bool { return s.Given || sys.AdmitNew(s.ID) == nil }
+
 func (m *master) close(s *socket) {
-	if a, err := addr.Parse(s.Addr); err == nil && a.Scheme == addr.Unix {
-		if err := sys.RemoveFile(a.Path, sys.FileID{Dev: s.Dev, Ino: s.Ino}); err != nil {
-			m.logger.Warn("remove socket", "address", s.Addr, "error", err)
+	m.removePath(s)
+	if s.Given {
+		if m.machine != nil && m.machine.Phase == phaseRunning {
+			m.logger.Warn("socket of the service manager that no program serves", "address", s.Addr)
 		}
+	} else if err := sys.EndListening(s.ID); err != nil {
+		m.logger.Warn("end a socket", "address", s.Addr, "error", err)
 	}
 	sys.Close(s.ID)
+}
+
+// removePath removes the path of a Unix socket that is our own.
+func (m *master) removePath(s *socket) {
+	a, err := addr.Parse(s.Addr)
+	if err != nil || a.Scheme != addr.Unix {
+		return
+	}
+	if err := sys.RemoveFile(a.Path, sys.FileID{Dev: s.Dev, Ino: s.Ino}); err != nil {
+		m.logger.Warn("remove socket", "address", s.Addr, "error", err)
+	}
+	s.Dev, s.Ino = 0, 0
 }
 
 func (m *master) closeBuild(b *build) { sys.Close(b.File) }

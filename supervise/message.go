@@ -26,11 +26,12 @@ const (
 	msgLeave       messageKind = "leave"       // Why: it wants to be replaced
 	msgTaken       messageKind = "taken"       // Order: it is carried out
 	msgUntaken     messageKind = "untaken"     // Order, Why: it came and cannot be carried out
+	msgUnlistened  messageKind = "unlistened"  // it drains and accepts no more
 
 	// From the master. The last three are orders.
 	msgAskStats       messageKind = "ask-stats"       // Seq
 	msgAskConnections messageKind = "ask-connections" // Seq, Query
-	msgDrain          messageKind = "drain"           // Reason, Timeout, Dump
+	msgDrain          messageKind = "drain"           // Reason, Timeout, Dump, Ending
 	msgReload         messageKind = "reload"          // call OnReload and stay
 	msgSockets        messageKind = "sockets"         // the whole new set; new ones come as rights
 )
@@ -51,6 +52,7 @@ type message struct {
 	Connections []ConnectionInfo `json:"connections,omitempty"`
 	More        bool             `json:"more,omitempty"`
 	Sockets     []socketRole     `json:"sockets,omitempty"`
+	Ending      []int            `json:"ending,omitempty"` // IDs of sockets that nobody accepts from afterwards
 }
 
 // encode gives the packet of m.

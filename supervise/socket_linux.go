@@ -49,6 +49,17 @@ func (h *handle) fd() int {
 	return h.n
 }
 
+// queued is how many connections wait to be accepted, where that is known.
+func (h *handle) queued() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.n < 0 {
+		return 0
+	}
+	waiting, _ := sys.AcceptQueue(h.n)
+	return waiting
+}
+
 func (h *handle) close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -45,6 +45,8 @@ func openHandle(a addr.Addr, _ int, _ bool) (*handle, string, error) {
 
 func (h *handle) fd() int { return -1 }
 
+func (h *handle) queued() int { return 0 }
+
 func (h *handle) listener() (net.Listener, error)     { return h.ln, nil }
 func (h *handle) packetConn() (net.PacketConn, error) { return h.pc, nil }
 

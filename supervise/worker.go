@@ -191,7 +191,7 @@ func (w *Worker) Listener(address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := newWorkerListener(ln, w.forgetListener)
+	l := newWorkerListener(ln, s, w.forgetListener)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.settled {
@@ -211,23 +211,74 @@ func (w *Worker) forgetListener(l *workerListener) {
 	delete(w.listeners, l)
 }
 
-// settle pauses all listeners, and returns when the connections that they gave
-// are in use, or after limit.
-func (w *Worker) settle(limit time.Duration) {
+// Unlisten says that the worker, which drains, accepts from none of its stream
+// sockets any more: those that end refuse clients from now on. Without it
+// they do so a second after the drain has begun.
+func (w *Worker) Unlisten() {
+	for _, s := range w.Sockets() {
+		if !s.datagram() {
+			_ = s.Close() // a second call
+		}
+	}
+	go w.tell(message{Kind: msgUnlistened}) // a loop calls this, which must not wait
+}
+
+// settle lets the listeners of sockets that end empty their queues, pauses all,
+// and returns when the connections that they gave are in use, or after limit.
+func (w *Worker) settle(d *Drain, limit time.Duration) {
+	timeout := time.NewTimer(limit)
+	defer timeout.Stop()
+	w.emptyQueues(d, timeout.C)
 	w.mu.Lock()
 	w.settled = true
 	var all []<-chan struct{}
+	heard := map[*handle]bool{}
 	for l := range w.listeners {
 		all = append(all, l.pause())
+		heard[l.socket.h] = true
+	}
+	for _, s := range w.sockets {
+		if !s.datagram() && !heard[s.h] {
+			heard = nil // by something that we do not know
+		}
 	}
 	w.mu.Unlock()
-	timeout := time.NewTimer(limit)
-	defer timeout.Stop()
+	if len(heard) > 0 {
+		w.tell(message{Kind: msgUnlistened})
+	}
 	for _, settled := range all {
 		select {
 		case <-settled:
 		case <-timeout.C:
 			return
+		}
+	}
+}
+
+// emptyQueues waits until the listeners have accepted whoever waits in the
+// queues of sockets that end.
+func (w *Worker) emptyQueues(d *Drain, timeout <-chan time.Time) {
+	w.mu.Lock()
+	var ending []*handle
+	for l := range w.listeners {
+		if d.Ends(l.socket) {
+			ending = append(ending, l.socket.h)
+		}
+	}
+	w.mu.Unlock()
+	awaitQueues(ending, timeout)
+}
+
+// awaitQueues waits until nobody waits in the queues of TCP sockets. Of others
+// nobody can tell.
+func awaitQueues(list []*handle, timeout <-chan time.Time) {
+	for _, h := range list {
+		for h.queued() > 0 {
+			select {
+			case <-time.After(time.Millisecond):
+			case <-timeout:
+				return
+			}
 		}
 	}
 }

@@ -221,7 +221,7 @@ func (l *workerLink) drain(d *Drain) {
 		}
 	}
 	go func() {
-		l.w.settle(settleFor(d))
+		l.w.settle(d, settleFor(d))
 		l.cancel(d)
 	}()
 }
@@ -230,7 +230,7 @@ func (l *workerLink) onDrain(m message) {
 	if m.Dump {
 		os.Stderr.Write(stack.All())
 	}
-	d := &Drain{Reason: m.Reason}
+	d := &Drain{Reason: m.Reason, ending: l.w.handles(m.Ending)}
 	if m.Timeout >= 0 {
 		d.Deadline = time.Now().Add(m.Timeout)
 	}

@@ -52,3 +52,16 @@ func (w *Worker) setSockets(list []socketRole, fds []int) error {
 	}
 	return nil
 }
+
+// handles are those of the sockets that the master calls so.
+func (w *Worker) handles(ids []int) []*handle {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []*handle
+	for _, id := range ids {
+		if i := slices.Index(w.ids, id); i >= 0 {
+			list = append(list, w.sockets[i].h)
+		}
+	}
+	return list
+}

@@ -181,6 +181,15 @@ func logs() []fault {
 func changes() []fault {
 	return []fault{
 		{
+			name:  "a reload that drops an address, or a stop, while old workers drain",
+			holds: "who waits in its queue is answered, who comes is refused; nobody hangs or is reset (TCP, a socket a worker, Unix)",
+			tests: both(in(e2e, "TestDroppedAddress"), in(supervised, "TestDroppedSocket")),
+		},
+		{
+			name: "an order to a worker is lost, or cannot be delivered", holds: "it is given again; a scale waits for it; a worker that takes none is replaced",
+			tests: in(supervised, "TestOrders", "TestDrainThatIsNotTaken", "TestExplore"),
+		},
+		{
 			name: "reloads and upgrades under load", holds: "no request fails, on connections that stay or come; the old workers go", tests: in(e2e, "TestReloadUnderLoad"),
 		},
 		{

@@ -1,0 +1,186 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/supervise"
+)
+
+// addressed listens where the file $JAY_E2E_ADDRESSES says, which a reload
+// reads again. "/slow" is answered when the file $JAY_E2E_ADDRESSES.go is there.
+func addressed() {
+	file := os.Getenv("JAY_E2E_ADDRESSES")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		panic(err)
+	}
+	text := string(b)
+	s := &jay.Server{
+		Name: "addressed", Addrs: strings.Fields(text), Workers: 2, ReusePort: os.Getenv("JAY_E2E_REUSE") != "", StopTimeout: time.Minute,
+		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+			if r.Path() != "/slow" {
+				io.WriteString(w, "ok")
+				return
+			}
+			later := w.Later()
+			var look func()
+			look = func() {
+				if _, err := os.Stat(file + ".go"); err != nil {
+					r.Conn().Loop().AfterFunc(5*time.Millisecond, look)
+				} else if !later.Gone() {
+					io.WriteString(later.Writer(), "slow")
+					later.Finish()
+				}
+			}
+			look()
+		}),
+	}
+	(&jay.Options{Servers: []*jay.Server{s}, Options: supervise.Options{}}).Main()
+}
+
+// startAddressed starts addressed at some addresses. set gives it others, for
+// the next reload; release lets it answer what is slow.
+func startAddressed(t *testing.T, reuse bool, addresses ...string) (s *service, set func(...string), release func()) {
+	t.Helper()
+	file := filepath.Join(runDir(t), "addresses")
+	set = func(list ...string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(strings.Join(list, "\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(addresses...)
+	t.Setenv("JAY_E2E_ADDRESSES", file)
+	if reuse {
+		t.Setenv("JAY_E2E_REUSE", "1")
+	}
+	release = func() { os.WriteFile(file+".go", nil, 0o600) }
+	t.Cleanup(release)
+	return startOwn(t, "addressed"), set, release
+}
+
+// fetchAt asks once on a fresh connection to an address.
+func fetchAt(address, path string) (string, error) {
+	network, at, _ := strings.Cut(address, "://")
+	conn, err := (&net.Dialer{Timeout: patience}).Dial(network, at)
+	if err != nil {
+		return "", fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(3 * patience))
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path)
+	b, err := io.ReadAll(conn)
+	if err != nil {
+		return "", err
+	}
+	if !strings.HasPrefix(string(b), "HTTP/1.1 200 ") {
+		return "", fmt.Errorf("answered %q", b)
+	}
+	_, body, _ := strings.Cut(string(b), "\r\n\r\n")
+	return body, nil
+}
+
+// notThere reports the errors of a client that nobody listens for.
+func notThere(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist)
+}
+
+// TestDroppedAddress: while old workers drain nobody hangs at an address that a
+// reload, or a stop, has dropped: each client is answered or refused.
+func TestDroppedAddress(t *testing.T) {
+	for _, tt := range []struct {
+		name, second string
+		reuse        bool
+		command      string
+	}{
+		{"TCP", "tcp://127.0.0.1:0", false, "reload"},
+		{"a socket a worker", "tcp://127.0.0.1:0", true, "reload"},
+		{"Unix", "unix://PATH", false, "reload"},
+		{"TCP, upgrade", "tcp://127.0.0.1:0", false, "upgrade"},
+		{"TCP, stop", "tcp://127.0.0.1:0", false, "stop"},
+		{"Unix, stop", "unix://PATH", false, "stop"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			second := strings.Replace(tt.second, "PATH", filepath.Join(runDir(t), "s"), 1)
+			const stays = "tcp://127.0.0.1:0"
+			s, set, release := startAddressed(t, tt.reuse, stays, second)
+			st, _ := s.status()
+			first, dropped := st.Programs[0].Addresses[0], st.Programs[0].Addresses[1]
+
+			slow := make(chan error, 1)
+			go func() {
+				body, err := fetchAt(dropped, "/slow")
+				if err == nil && body != "slow" {
+					err = fmt.Errorf("the body is %q", body)
+				}
+				slow <- err
+			}()
+			s.wait("the slow request to be there", func(st status, _ int) bool {
+				return st.Workers[0].Connections+st.Workers[1].Connections > 0
+			})
+			var answered, refused atomic.Int64
+			var clients sync.WaitGroup
+			stop := make(chan struct{})
+			for range 2 {
+				clients.Go(func() {
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						switch _, err := fetchAt(dropped, "/"); {
+						case err == nil:
+							answered.Add(1)
+						case notThere(err):
+							refused.Add(1)
+							time.Sleep(time.Millisecond)
+						default:
+							t.Errorf("a client of the dropped address: %v", err)
+						}
+					}
+				})
+			}
+			eventually(t, "clients to be answered", func() bool { return answered.Load() > 10 })
+			set(stays)
+			ended := make(chan int, 1)
+			go func() {
+				_, code := s.command(tt.command)
+				ended <- code
+			}()
+			eventually(t, "clients to be refused", func() bool { return refused.Load() > 10 })
+			select {
+			case err := <-slow:
+				t.Errorf("the slow request has ended before it was released: %v", err)
+			default:
+			}
+			close(stop)
+			clients.Wait()
+			if tt.command != "stop" {
+				if body, err := fetchAt(first, "/"); err != nil || body != "ok" {
+					t.Errorf("the address that stays: %q, %v", body, err)
+				}
+			}
+			release()
+			if code := <-ended; code != 0 {
+				t.Errorf("%s: exit %d", tt.command, code)
+			}
+			if err := <-slow; err != nil {
+				t.Errorf("the slow request: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,75 @@
+package supervise
+
+import (
+	"slices"
+	"testing"
+)
+
+// TestDroppedSocket: what becomes of the socket of an address that a reload has
+// dropped, while the old worker drains.
+func TestDroppedSocket(t *testing.T) {
+	both := programSpec{Name: "a", Count: 1, Listen: []string{"127.0.0.1:80", "127.0.0.1:81"}, StartTimeout: noTimeout, StopTimeout: noTimeout}
+	one := both
+	one.Listen = both.Listen[:1]
+	reload := func(s *fakeService, spec programSpec) {
+		s.command(evCommand{Kind: commandReload})
+		s.described(nil, spec)
+		s.allReady()
+		s.World.Clock = max(s.World.Clock, s.Machine.Change.Until) // not to the end of the drain
+		s.Machine.step(evTick{})
+	}
+	for _, tt := range []struct {
+		name           string
+		then           func(s *fakeService, old uint32)
+		open, refusing bool
+	}{
+		{"it lets nobody in while the old worker serves who waits", func(*fakeService, uint32) {}, true, true},
+		{"the old worker accepts no more", func(s *fakeService, old uint32) { s.Machine.step(evUnlistened{old}) }, false, false},
+		{"it does not say so", func(s *fakeService, _ uint32) {
+			s.World.Clock += instant(letGoTime)
+			s.Machine.step(evTick{})
+		}, false, false},
+		{"it dies", func(s *fakeService, _ uint32) { s.Machine.step(s.World.reap(s.World.Procs[0])) }, false, false},
+		{"a reload that has the address again, in time", func(s *fakeService, _ uint32) {
+			s.command(evCommand{Kind: commandReload})
+			s.described(nil, both)
+		}, true, false},
+		{"such a reload, and the old worker accepts no more", func(s *fakeService, old uint32) {
+			s.command(evCommand{Kind: commandReload})
+			s.described(nil, both)
+			s.Machine.step(evUnlistened{old})
+		}, true, false},
+		{"such a reload, which fails", func(s *fakeService, old uint32) {
+			s.command(evCommand{Kind: commandReload})
+			s.described(nil, both)
+			s.Machine.step(s.World.reap(s.World.Procs[len(s.World.Procs)-1]))
+		}, true, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := newFakeService(both)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.allReady()
+			old, dropped := s.Machine.Workers[0].ID, s.Machine.Sockets[1].ID
+			reload(s, one)
+			last := s.World.sent[len(s.World.sent)-1]
+			if last.Kind != msgDrain || !slices.Equal(last.Ending, []int{dropped}) {
+				t.Errorf("the old worker is told %+v; want that socket %d ends", last, dropped)
+			}
+			tt.then(s, old)
+			open, refusing := false, false
+			for _, k := range s.World.Sockets {
+				if k.FD == dropped {
+					open, refusing = true, k.Refusing
+				}
+			}
+			if open != tt.open || refusing != tt.refusing {
+				t.Errorf("open %v, refusing %v; want %v, %v", open, refusing, tt.open, tt.refusing)
+			}
+			if len(s.World.Problems) > 0 {
+				t.Error(s.World.Problems)
+			}
+		})
+	}
+}
