@@ -1,5 +1,7 @@
 package jay
 
+import "github.com/jay-go/jay/internal/poison"
+
 // Buffer is where a protocol collects what belongs to one connection and does
 // not fit into one call: the body of a request, the pieces of a message, a
 // response that is not complete. Its memory, by what it takes and not by what
@@ -106,6 +108,7 @@ func (b *Buffer) Extend(n int) {
 // Truncate forgets all but the first n bytes and keeps the memory.
 func (b *Buffer) Truncate(n int) {
 	if b.k != nil {
+		poison.Fill(b.k.b[n:])
 		b.k.b = b.k.b[:n]
 	}
 }

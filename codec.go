@@ -1,6 +1,10 @@
 package jay
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/jay-go/jay/internal/poison"
+)
 
 // Codec turns bytes into messages of type M and back. It does no I/O and keeps
 // no state between calls, so one value serves all connections.
@@ -45,9 +49,10 @@ func (h *Messages[M]) Data(c *Conn, b []byte) (used int, err error) {
 			}
 			return used, nil
 		}
-		used += n
 		c.CountRequest()
 		h.OnMessage(c, m)
+		poison.Fill(b[used : used+n])
+		used += n
 	}
 	return used, nil
 }

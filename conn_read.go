@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/jay-go/jay/internal/poison"
 )
 
 // events is a Conn as its loop sees it; the type keeps the completions out of
@@ -46,6 +48,7 @@ func (c *Conn) received(b []byte) {
 		return
 	}
 	c.deliver(plain)
+	poison.Fill(plain)
 }
 
 // deliver gives the handler what it left last time and b, and keeps what it
@@ -67,6 +70,7 @@ func (c *Conn) deliver(b []byte) {
 		if n < 0 || n > len(b) {
 			panic(fmt.Sprintf("jay: %T.Data says it used %d of %d bytes", h, n, len(b)))
 		}
+		poison.Fill(b[:n])
 		b = b[n:]
 		if err != nil {
 			c.misbehaved(err)
@@ -124,7 +128,7 @@ func (c *Conn) keep(kept *chunk, b []byte) {
 	} else {
 		kept.off = len(kept.b) - len(b)
 		switch {
-		case cap(kept.b) > largeChunk && len(b) <= cap(kept.b)/4: // a large message was used
+		case poison.On, cap(kept.b) > largeChunk && len(b) <= cap(kept.b)/4: // a large message was used
 			kept = c.worker.pool.grown(kept, len(b))
 		case kept.off > len(kept.b)/2:
 			kept.b = kept.b[:copy(kept.b, b)]

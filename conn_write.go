@@ -2,6 +2,8 @@ package jay
 
 import (
 	"fmt"
+
+	"github.com/jay-go/jay/internal/poison"
 )
 
 // Write queues a copy of p; the queue is sent once, at the end of the loop's
@@ -126,6 +128,7 @@ func (c *Conn) encode(p []byte) error {
 		return err
 	}
 	c.push(wire)
+	poison.Fill(wire)
 	return nil
 }
 
@@ -139,7 +142,7 @@ func (c *Conn) push(p []byte) {
 
 // scratch returns what of b is kept for the next call.
 func scratch(b []byte) []byte {
-	if cap(b) > 1<<20 {
+	if cap(b) > 1<<20 || poison.On {
 		return nil
 	}
 	return b

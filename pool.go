@@ -1,6 +1,10 @@
 package jay
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/jay-go/jay/internal/poison"
+)
 
 // chunk is a piece of buffer. Chunks come from the worker's pool and return to
 // it as soon as they are empty, so a connection at rest holds none.
@@ -137,8 +141,9 @@ func (p *chunkPool) put(k *chunk) {
 		}
 		return
 	}
+	poison.Fill(k.b[:cap(k.b)])
 	k.b, k.off = k.b[:0], 0
-	if s := sizeOf(cap(k.b)); s < sizes && p.nFree[s] < keepChunks[s] {
+	if s := sizeOf(cap(k.b)); !poison.On && s < sizes && p.nFree[s] < keepChunks[s] {
 		k.next, p.free[s] = p.free[s], k
 		p.nFree[s]++
 	}

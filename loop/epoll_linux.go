@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/internal/poison"
 	"github.com/jay-go/jay/internal/sys"
 	"golang.org/x/sys/unix"
 )
@@ -224,6 +225,7 @@ func (b *epollBackend) receive(s *Stream) {
 			b.want(s, s.mask)
 		}
 		s.h.Received(b.buf[:n], nil)
+		b.buf = poison.Renew(b.buf)
 	case unix.EAGAIN:
 	default:
 		s.ended(readError(err))

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/jay-go/jay/internal/poison"
 )
 
 // goroutineBackend is the portable backend: each stream and listener has
@@ -150,6 +152,7 @@ func (b *goroutineBackend) read(s *Stream, g *goStream, slot, gen uint32) {
 	defer close(g.exited)
 	buf := make([]byte, b.l.cfg.readBudget())
 	for again := true; again; {
+		buf = poison.Renew(buf)
 		n, err := g.conn.Read(buf)
 		g.chunk, g.err = buf[:n], err
 		b.arrive(arrival{slot, gen, func() { b.received(s, g) }})
@@ -196,6 +199,7 @@ func (b *goroutineBackend) received(s *Stream, g *goStream) {
 		g.chunk = nil
 		b.again()
 		s.h.Received(p, nil)
+		poison.Fill(p)
 		return
 	}
 	switch err := g.err; {
