@@ -90,6 +90,7 @@ type Loop struct {
 	turnAt time.Duration // when this turn began
 	lapAt  time.Duration // when the present callback began
 	more   bool          // there is work for the next turn: do not wait for it
+	turned uint64        // how many turns there were
 
 	// How far this turn has come, so that it is entered again behind a
 	// callback that did not return.
@@ -189,6 +190,7 @@ func (l *Loop) turns() {
 
 // begin starts a turn.
 func (l *Loop) begin() {
+	l.turned++
 	l.wall = l.clock()
 	l.turnAt = l.wall.Sub(l.epoch)
 	l.meter.begin(l, l.turnAt)

@@ -94,6 +94,10 @@ func (l *Loop) Stack() (trace []byte, where string) {
 // Timers returns the number of live timers. Loop only.
 func (l *Loop) Timers() int { return len(l.timers) }
 
+// Turns returns how often the loop has run what was due: it has woken up as
+// often, at most. Loop only.
+func (l *Loop) Turns() uint64 { return l.turned }
+
 // begin marks the start of a turn.
 func (m *meter) begin(l *Loop, now time.Duration) {
 	l.lapAt = now

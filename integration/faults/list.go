@@ -299,6 +299,10 @@ func clients() []fault {
 			tests: append(in("http1", "TestResponseWithoutRoom"), append(in("websocket", "TestDropNewest"), in("framing", "TestDropNewest")...)...),
 		},
 		{
+			name: "connections and pipes that can do nothing: peers idle, finished, reset or both, output stuck, reading paused, TCP and Unix", holds: "no loop turns, and the process takes less than 1 % of a processor",
+			tests: in(".", "TestNothingSpins"),
+		},
+		{
 			name: "a descriptor's number used again while events of its last owner are due", holds: "the new connection does not get them", tests: in("loop", "TestStaleGenerationIsDropped", "TestReusedDescriptorGetsNoStaleEvent"),
 		},
 	}
