@@ -98,6 +98,8 @@ const (
 	flagEnded                       // nothing counts against the budget any more
 	flagData                        // Handler.Data is running
 	flagReplaced                    // and SetHandler was called meanwhile
+	flagSpliced                     // the kernel carries what comes from the Pipe's other end to here
+	flagMail                        // what a Ref has accepted is being written
 
 	// flagsSettle are those that ask for more at the turn's end than to send.
 	flagsSettle = flagFullDue | flagDetach | flagDrainTell | flagDrainDue | flagDataDue | flagEOFDue | flagPiped
@@ -178,6 +180,7 @@ func (c *Conn) Handler() Handler { return c.handler }
 // SetHandler gives the connection to another handler: an upgrade, or state of
 // its own. h.Open is called at once, bytes not yet used go to h.
 func (c *Conn) SetHandler(h Handler) {
+	c.unsplice()
 	c.handler, c.need = h, 0
 	c.flags &^= flagPiped
 	if c.has(flagData) {
@@ -193,7 +196,10 @@ func (c *Conn) Replaced() bool { return c.has(flagReplaced) }
 
 // SetFilter puts f below the handler; nil removes the filter. Bytes that were
 // written before are not transformed.
-func (c *Conn) SetFilter(f Filter) { c.filter = f }
+func (c *Conn) SetFilter(f Filter) {
+	c.unsplice()
+	c.filter = f
+}
 
 // State returns where the connection is in its life: "open", "half-closed"
 // (one side has finished sending), "flushing" or "lingering" (Close was

@@ -1,10 +1,6 @@
 package jay
 
-import (
-	"fmt"
-	"net"
-	"time"
-)
+import "time"
 
 // Close ends the connection in order: what was written is sent, then FIN, then
 // the peer's rest is discarded until its FIN, so that no reset destroys the
@@ -14,6 +10,8 @@ func (c *Conn) Close() {
 	if c.state != stateOpen {
 		return
 	}
+	c.unsplice()
+	c.refuseMail()
 	c.setState(stateFlushing)
 	c.dropInput()
 	if !c.has(flagEOF) {
@@ -69,6 +67,8 @@ func (c *Conn) fail(err error) {
 // goes on; the connection closes when the peer finishes too. Later writes fail.
 func (c *Conn) CloseWrite() {
 	if c.state == stateOpen && !c.has(flagFin) {
+		c.unspliceTo()
+		c.refuseMail()
 		c.flags |= flagFin | flagFinDue
 		c.later()
 	}
@@ -127,10 +127,15 @@ func (c *Conn) end(err error) {
 	}
 	c.gone.Or(refGone)
 	c.dropInput()
+	if p, ok := c.handler.(*pipeEnd); ok && p.to.pipedTo(c) {
+		p.to.unspliceTo() // what has come from c arrives
+		c.take(flagSpliced)
+	}
 	pending := c.stream.Sending()
 	c.stream.Close(c.has(flagAbort))
 	c.out.drop(&c.worker.pool, !pending)
 	c.worker.loop.StopDeadline(&c.wheel)
+	c.worker.waited(c)
 	c.worker.remove(c)
 	c.later()
 }
@@ -155,47 +160,11 @@ func (c *Conn) dropInput() {
 	}
 }
 
-// Detach gives the connection away, to net/http say: once the present callback
-// has returned, fn gets it with all unused bytes before those still to come.
-// The framework forgets it: Handler.Close is called with nil, before fn.
-// It returns ErrHeld when output is unsent; fn gets a net.Conn that is its to
-// close and to read on any goroutine.
-func (c *Conn) Detach(fn func(conn net.Conn, unused []byte)) error {
-	switch {
-	case c.state != stateOpen:
-		return ErrClosed
-	case c.out.size > 0 || c.filter != nil:
-		return ErrHeld
-	}
-	c.flags |= flagDetach
-	c.stream.StopRecv()
-	c.worker.detaching(c, fn)
-	c.later()
-	return nil
-}
-
-// detach carries out what Detach asked for.
-func (c *Conn) detach(fn func(net.Conn, []byte)) {
-	var unused []byte
-	if c.in != nil {
-		unused = append(unused, c.in.b[c.in.off:]...)
-	}
-	conn, err := c.stream.Detach()
-	if err != nil {
-		c.take(flagDetach)
-		c.misbehaved(fmt.Errorf("detach: %w", err))
-		return
-	}
-	c.end(nil)
-	c.finish()
-	fn(conn, unused)
-}
-
 // panicked closes a connection after one of its callbacks has panicked. What
 // panics on the way to that is logged.
 func (c *Conn) panicked(err *PanicError) {
 	again := c.has(flagPanicked)
-	c.flags |= flagPanicked
+	c.flags = c.flags&^flagMail | flagPanicked
 	c.later()
 	if c.err == nil {
 		c.err = err

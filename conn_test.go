@@ -345,7 +345,7 @@ func TestDetachToNetHTTP(t *testing.T) {
 		go web.Serve(ln)
 		defer web.Close()
 		addr := serve(t, &jay.Server{Handler: onLine(func(c *jay.Conn, line string) {
-			if err := c.Detach(func(conn net.Conn, unused []byte) { ln.add(conn, unused) }); err != nil {
+			if err := c.Detach(func(conn net.Conn, unused []byte, _ error) { ln.add(conn, unused) }); err != nil {
 				t.Errorf("Detach: %v", err)
 			}
 		})}, backend)

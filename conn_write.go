@@ -11,7 +11,7 @@ import (
 // nil, or 0 and ErrClosed, ErrOutputLimit or ErrBudget. After the last two the
 // connection fails, unless Server.DropNewest is set.
 func (c *Conn) Write(p []byte) (int, error) {
-	if c.state != stateOpen || c.has(flagFin) {
+	if !c.writable() {
 		return 0, ErrClosed
 	}
 	if err := c.Room(len(p)); err != nil {
@@ -21,6 +21,17 @@ func (c *Conn) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// writable reports whether more may be written.
+func (c *Conn) writable() bool {
+	if c.has(flagSpliced) {
+		c.unspliceTo()
+	}
+	if c.state == stateOpen && c.flags&(flagFin|flagDetach) == 0 {
+		return true
+	}
+	return c.has(flagMail) && c.state <= stateFlushing && (!c.has(flagFin) || c.has(flagFinDue))
 }
 
 // Writev is Write for a message in pieces: it queues copies of all of them or
@@ -35,7 +46,7 @@ func (c *Conn) Writev(pieces ...[]byte) (n int, err error) {
 func (c *Conn) WriteWhole(pieces ...[]byte) (n int, err error) { return c.writev(pieces, false) }
 
 func (c *Conn) writev(pieces [][]byte, drop bool) (n int, err error) {
-	if c.state != stateOpen || c.has(flagFin) {
+	if !c.writable() {
 		return 0, ErrClosed
 	}
 	for _, p := range pieces {
@@ -59,7 +70,7 @@ func (c *Conn) WriteShared(p []byte) (int, error) {
 	if c.filter != nil || len(p) == 0 {
 		return c.Write(p)
 	}
-	if c.state != stateOpen || c.has(flagFin) {
+	if !c.writable() {
 		return 0, ErrClosed
 	}
 	if err := c.Room(len(p)); err != nil {
@@ -115,6 +126,9 @@ func (c *Conn) WriteString(s string) (int, error) {
 func (c *Conn) AvailableBuffer() []byte {
 	if c.state != stateOpen || c.filter != nil {
 		return nil
+	}
+	if c.has(flagSpliced) {
+		c.unspliceTo()
 	}
 	c.later() // even if nothing is written, the buffer must go back
 	return c.out.free(&c.worker.pool)
@@ -187,7 +201,7 @@ func (c *Conn) flush() {
 		}
 	}
 	switch {
-	case c.out.size > 0:
+	case c.out.size > 0 || c.mailed() > 0:
 	case c.state == stateFlushing:
 		c.linger()
 	case c.has(flagFinDue):

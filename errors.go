@@ -39,6 +39,4 @@ var (
 	ErrBusy = loop.ErrBusy
 	// ErrStopped: the worker stopped before the connection was done.
 	ErrStopped = errors.New("the worker stopped")
-	// ErrHeld: the connection cannot be detached while something is unsent.
-	ErrHeld = errors.New("bytes are still unsent")
 )

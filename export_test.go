@@ -44,6 +44,9 @@ func testHost(ln net.Listener, peers func() (int, int), drains <-chan *Drain) ho
 	}
 }
 
+// FD returns the connection's descriptor, -1 where the backend has none.
+func (c *Conn) FD() int { return c.stream.FD() }
+
 // Report returns the figures that a supervised worker would report.
 func (w *Worker) Report() supervise.Stats { return w.report() }
 

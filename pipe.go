@@ -6,7 +6,9 @@ package jay
 // half-close is carried over. When one connection fails, or has gone before, the
 // other is aborted.
 // It takes the place of both handlers; bytes not used so far are carried too.
-// Both connections must be of the same worker.
+// Both connections must be of the same worker. An end that is given another
+// handler later is the source of the Pipe no longer, and what the other end does
+// is then carried to it still.
 func Pipe(a, b *Conn) {
 	if a.worker != b.worker {
 		panic("jay: Pipe joins connections of two workers")
@@ -23,27 +25,53 @@ func Pipe(a, b *Conn) {
 }
 
 // pipeEnd is the handler of one end of a Pipe.
-type pipeEnd struct {
-	to      *Conn
-	spliced bool // the kernel carries what comes from to here
-}
+type pipeEnd struct{ to *Conn }
 
 // splice lets the kernel carry the bytes from p.to to c, once nothing is left
 // to be sent and nobody looks at them. Where it cannot, they are copied.
 func (p *pipeEnd) splice(c *Conn) {
 	from := p.to
-	if p.spliced || c.out.size > 0 || from.in != nil || c.filter != nil || from.filter != nil ||
-		c.state != stateOpen || !from.Reading() {
+	if c.has(flagSpliced|flagFin) || c.out.size > 0 || from.in != nil || c.filter != nil || from.filter != nil ||
+		c.state != stateOpen || !from.Reading() || !from.pipedTo(c) {
 		return
 	}
-	p.spliced = true
-	_ = from.stream.Splice(&c.stream)
+	if from.stream.Splice(&c.stream) == nil {
+		c.flags |= flagSpliced
+	}
+}
+
+// pipedTo reports whether c is an end of a Pipe whose other one is to.
+func (c *Conn) pipedTo(to *Conn) bool {
+	p, ok := c.handler.(*pipeEnd)
+	return ok && p.to == to
+}
+
+// unspliceTo takes what comes to c back from the kernel: what that has on the
+// way is queued, ahead of what is written next.
+func (c *Conn) unspliceTo() {
+	if !c.take(flagSpliced) {
+		return
+	}
+	held, err := c.handler.(*pipeEnd).to.stream.Unsplice()
+	if err != nil {
+		c.abort(err)
+		return
+	}
+	c.push(held)
+}
+
+// unsplice takes both directions back.
+func (c *Conn) unsplice() {
+	c.unspliceTo()
+	if p, ok := c.handler.(*pipeEnd); ok && p.to.pipedTo(c) {
+		p.to.unspliceTo()
+	}
 }
 
 // Spliced counts what the kernel has carried from one end to the other.
 func (e *events) Spliced(in, out int, blocked bool) {
 	c := (*Conn)(e)
-	to := c.handler.(*pipeEnd).to
+	to := c.handler.(*pipeEnd).to // another handler ends the splice first
 	w := c.worker
 	c.bytesIn += uint64(in)
 	to.bytesOut += uint64(out)
@@ -64,18 +92,39 @@ func (p *pipeEnd) Open(c *Conn) { c.flags |= flagPiped }
 
 // Data passes bytes on.
 func (p *pipeEnd) Data(c *Conn, b []byte) (int, error) {
+	if p.to.has(flagDetach) { // and closes c next
+		c.PauseRead()
+		return 0, nil
+	}
 	if _, err := p.to.Write(b); err != nil {
 		c.Abort()
 		return 0, nil
 	}
 	if p.to.has(flagFull) {
 		c.PauseRead()
+		c.worker.waitFor(p.to, c)
 	}
 	return len(b), nil
 }
 
-// Writable goes on reading what was stopped because c was full.
-func (p *pipeEnd) Writable(*Conn) { p.to.ResumeRead() }
+// waitFor has from read on once to, whatever its handler is by then, has fallen
+// below its low-water mark.
+func (w *Worker) waitFor(to, from *Conn) {
+	if w.waiting == nil {
+		w.waiting = map[*Conn]*Conn{}
+	}
+	w.waiting[to] = from
+}
+
+// waited returns who waits for c, which from now on nobody does.
+func (w *Worker) waited(c *Conn) *Conn {
+	if len(w.waiting) == 0 {
+		return nil
+	}
+	from := w.waiting[c]
+	delete(w.waiting, c)
+	return from
+}
 
 // EOF carries the half-close over.
 func (p *pipeEnd) EOF(*Conn) { p.to.CloseWrite() }

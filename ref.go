@@ -33,6 +33,8 @@ func (r Ref) Do(fn func(c *Conn)) error { return r.Carry(0, fn) }
 // writes. They count until fn runs. Carry returns ErrOutputLimit when more than
 // Server.MaxOutput would wait for this connection, and ErrBudget when the
 // worker's memory budget is spent and this connection holds much of it already.
+// Once Close, CloseWrite or Detach was called it returns ErrClosed, unless n is
+// 0; what was accepted before is written before they take effect.
 func (r Ref) Carry(n int, fn func(c *Conn)) error {
 	if r.Closed() {
 		return ErrClosed
@@ -92,7 +94,11 @@ func (r Ref) once(what uint32, fn func(c *Conn)) error {
 func (c *Conn) carry(n int, fn func(c *Conn)) error {
 	err := c.worker.loop.Post(func() {
 		c.unreserve(n)
-		c.do(fn)
+		if n > 0 {
+			c.deliverMail(fn)
+		} else {
+			c.do(fn)
+		}
 	})
 	switch err {
 	case nil:
@@ -104,13 +110,33 @@ func (c *Conn) carry(n int, fn func(c *Conn)) error {
 	return ErrClosed
 }
 
+// deliverMail runs a func that carries bytes. They were accepted: they may be
+// written although the connection has begun to finish, which waits for them.
+func (c *Conn) deliverMail(fn func(*Conn)) {
+	if c.gone.Load()&refGone != 0 {
+		return
+	}
+	c.flags |= flagMail
+	c.later()
+	c.do(fn)
+	c.flags &^= flagMail
+}
+
 // mail is what of one connection waits for the loop: the number of funcs, and
-// below it that of the bytes that they carry.
+// below it that of the bytes that they carry. The sign says that no bytes are
+// accepted any more.
 const (
 	mailBytes = 1<<40 - 1
 	mailOne   = 1 << 40
 	maxMail   = 1 << 16 // funcs
+	noMail    = -1 << 63
 )
+
+// mailed returns how many bytes were accepted and wait for the loop.
+func (c *Conn) mailed() int64 { return c.posted.Load() & mailBytes }
+
+// refuseMail has no more bytes accepted.
+func (c *Conn) refuseMail() { c.posted.Or(noMail) }
 
 // reserve counts a func with n bytes that will wait for the loop, if that is not
 // too much. Any goroutine may call it.
@@ -119,9 +145,12 @@ func (c *Conn) reserve(n int) error {
 	for {
 		had := c.posted.Load()
 		bytes := int(had & mailBytes)
+		if had < 0 && n > 0 {
+			return ErrClosed
+		}
 		var err error
 		switch {
-		case had>>40 >= maxMail:
+		case had&^noMail>>40 >= maxMail:
 			err = ErrBusy
 		case n > min(w.maxOutput, mailBytes)-bytes:
 			err = ErrOutputLimit

@@ -63,20 +63,6 @@ type resting struct {
 	peers    []net.Conn // for the end
 }
 
-// identity is a filter that changes nothing: it keeps a Pipe from splicing.
-type identity struct{}
-
-func (identity) Decode(plain, wire []byte) ([]byte, error) { return append(plain, wire...), nil }
-func (identity) Encode(wire, plain []byte) ([]byte, error) { return append(wire, plain...), nil }
-
-// sink takes what comes.
-type sink struct{}
-
-func (sink) Open(*jay.Conn)                          {}
-func (sink) Data(_ *jay.Conn, b []byte) (int, error) { return len(b), nil }
-func (sink) EOF(*jay.Conn)                           {} // keeps the connection
-func (sink) Close(*jay.Conn, error)                  {}
-
 func newResting(t *testing.T, backend string) *resting {
 	r := &resting{T: t, accepted: make(chan *jay.Conn, 1), addrs: map[string]string{}, far: map[string]net.Listener{}}
 	dir := t.TempDir()

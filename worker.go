@@ -30,11 +30,12 @@ type Worker struct {
 	nextID    uint64
 	times     timeouts
 	drain     *Drain
-	detached  map[*Conn]func(net.Conn, []byte)
-	starting  bool          // OnWorkerStart is running
-	startErr  error         // why it did not start
-	emptying  bool          // the accept queue is being emptied before the drain
-	drained   chan struct{} // closed when no connection is left
+	detached  map[*Conn]func(net.Conn, []byte, error)
+	waiting   map[*Conn]*Conn // by an end of a Pipe that is full: the one that has to wait
+	starting  bool            // OnWorkerStart is running
+	startErr  error           // why it did not start
+	emptying  bool            // the accept queue is being emptied before the drain
+	drained   chan struct{}   // closed when no connection is left
 	stats     counters
 	life      context.Context // done when the worker ends
 	refusing  int             // connections that are being refused
@@ -181,12 +182,6 @@ func (c *Conn) settle() {
 	if on := w.server.OnBufferFull; c.take(flagFullDue) && on != nil {
 		on(c)
 	}
-	if c.has(flagDetach) && c.state == stateOpen {
-		fn := w.detached[c]
-		delete(w.detached, c)
-		c.detach(fn)
-		return
-	}
 	if c.take(flagDrainDue) { // ahead of the next message
 		c.tellWritable()
 	}
@@ -209,6 +204,9 @@ func (c *Conn) settle() {
 		p.splice(c)
 	}
 	c.flushed()
+	if c.has(flagDetach) {
+		c.settleDetach()
+	}
 }
 
 // flushed makes the callbacks that a flush has made due.
@@ -222,6 +220,9 @@ func (c *Conn) flushed() {
 }
 
 func (c *Conn) tellWritable() {
+	if from := c.worker.waited(c); from != nil {
+		from.ResumeRead()
+	}
 	if h, ok := c.handler.(WritableHandler); ok {
 		h.Writable(c)
 	}
@@ -268,13 +269,6 @@ func (w *Worker) logPanic(c *Conn, err *PanicError) {
 		id = c.id
 	}
 	w.host.logger.Error("a callback panicked", "conn", id, "err", err, "stack", string(err.Stack))
-}
-
-func (w *Worker) detaching(c *Conn, fn func(net.Conn, []byte)) {
-	if w.detached == nil {
-		w.detached = map[*Conn]func(net.Conn, []byte){}
-	}
-	w.detached[c] = fn
 }
 
 // since returns the time from a tick to now.

@@ -1,0 +1,79 @@
+package jay
+
+import (
+	"errors"
+	"fmt"
+	"net"
+)
+
+// Detach gives the connection away, to net/http say: once all that was written
+// before has been sent, also by [Ref.Send], fn gets it with all unused bytes
+// before those still to come, to close and to use on any goroutine. The
+// framework forgets it: Handler.Close is called with nil, before fn. Until then
+// nothing is read, and later writes fail.
+//
+// If the connection ends before, fn gets no connection and why. It is called
+// once, never from inside Detach, unless Detach returns an error.
+func (c *Conn) Detach(fn func(conn net.Conn, unused []byte, err error)) error {
+	switch {
+	case c.state != stateOpen || c.has(flagDetach):
+		return ErrClosed
+	case c.filter != nil:
+		return errFiltered
+	}
+	c.unsplice()
+	c.refuseMail()
+	c.flags |= flagDetach
+	c.stream.StopRecv()
+	c.worker.detaching(c, fn)
+	c.later()
+	return nil
+}
+
+var errFiltered = errors.New("detach: the connection has a Filter, whose state cannot be given away")
+
+// settleDetach carries out what Detach asked for, as soon as it can be.
+func (c *Conn) settleDetach() {
+	switch {
+	case c.state != stateOpen:
+		err := c.err
+		if err == nil {
+			err = ErrClosed
+		}
+		c.detached()(nil, nil, err)
+	case c.out.size > 0 || c.stream.Sending() || c.mailed() > 0 || c.has(flagFinDue):
+	default:
+		c.detach()
+	}
+}
+
+func (c *Conn) detach() {
+	var unused []byte
+	if c.in != nil {
+		unused = append(unused, c.in.b[c.in.off:]...)
+	}
+	conn, err := c.stream.Detach()
+	if err != nil {
+		c.misbehaved(fmt.Errorf("detach: %w", err)) // fn is told next
+		return
+	}
+	fn := c.detached()
+	c.end(nil)
+	c.finish()
+	fn(conn, unused, nil)
+}
+
+func (w *Worker) detaching(c *Conn, fn func(net.Conn, []byte, error)) {
+	if w.detached == nil {
+		w.detached = map[*Conn]func(net.Conn, []byte, error){}
+	}
+	w.detached[c] = fn
+}
+
+// detached returns, once, the func that Detach was given.
+func (c *Conn) detached() func(net.Conn, []byte, error) {
+	c.take(flagDetach)
+	fn := c.worker.detached[c]
+	delete(c.worker.detached, c)
+	return fn
+}
