@@ -263,16 +263,14 @@ func (q *lineQueue) inherit(dropped, untold int64) {
 	q.signal()
 }
 
-// close writes what is queued, for at most d. Later lines are dropped.
-func (q *lineQueue) close(d time.Duration) {
+// close drops later lines. The channel that it returns is closed when all that
+// are queued are written, or cannot be.
+func (q *lineQueue) close() <-chan struct{} {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
 	q.signal()
-	select {
-	case <-q.done:
-	case <-time.After(d):
-	}
+	return q.done
 }
 
 // noteIn makes a lineQueue's note in a log's format.

@@ -74,7 +74,7 @@ func TestFullAndBack(t *testing.T) {
 			t.Errorf("with space again the disk has %q", got)
 		}
 		fmt.Fprint(q, "444\n")
-		q.close(time.Second)
+		await(time.Second, q.close())
 		if got := d.String(); got != "000\n111\n2 lost\n444\n" {
 			t.Errorf("afterwards the disk has %q", got)
 		}
@@ -109,7 +109,7 @@ func TestStuck(t *testing.T) {
 		if all, untold := q.abandon(); all != lines || untold != lines {
 			t.Errorf("without this queue %d lines are lost, %d untold; want all %d", all, untold, lines)
 		}
-		q.close(time.Second)
+		await(time.Second, q.close())
 		close(d.stuck)
 		<-q.done
 		got := d.String()
@@ -152,6 +152,6 @@ func TestAtOnce(t *testing.T) {
 		if got := d.String(); got != "000\n111\n222\n333\n" {
 			t.Errorf("in the end there is %q", got)
 		}
-		q.close(time.Second)
+		await(time.Second, q.close())
 	})
 }

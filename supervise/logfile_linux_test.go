@@ -205,7 +205,8 @@ func manyWriters(t *testing.T, size int64, rename bool) {
 	all.Wait()
 	close(due)
 	renamed.Wait()
-	s.close(10 * time.Second)
+	await(10*time.Second, s.queue.close())
+	s.close()
 	count := map[string]int{}
 	aside, moved := 0, 0
 	for _, file := range files(t, l) {
@@ -364,5 +365,6 @@ func TestFIFO(t *testing.T) {
 	if told != dropped || read+dropped != lines {
 		t.Errorf("%d lines were read, %d dropped and %d of these told of, of %d", read, dropped, told, lines)
 	}
-	s.close(time.Second)
+	await(time.Second, s.queue.close())
+	s.close()
 }

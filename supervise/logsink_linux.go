@@ -63,9 +63,8 @@ func (s *logSink) leave(d time.Duration) (dropped, untold int64) {
 	return s.queue.abandon()
 }
 
-// close writes what is queued, for at most d. Nothing may be written after it.
-func (s *logSink) close(d time.Duration) {
-	s.queue.close(d)
+// close closes the file. Nothing may be written after it, and the queue is closed.
+func (s *logSink) close() {
 	if s.file != nil {
 		s.file.close()
 	}

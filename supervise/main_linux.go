@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,8 @@ func (o *Options) main() int {
 		if err := c.findRunDir(); err != nil {
 			return fail(prog, err)
 		}
-		return fail(prog, runMaster(o, c, boot.Path, reportTo(boot.Report)))
+		out, started := reportTo(boot.Report)
+		return fail(prog, runMaster(o, c, boot.Path, out, started))
 	}
 	return fail(prog, runCommand(o, c))
 }
@@ -72,8 +74,9 @@ func describeSelf(c *config, err error) int {
 }
 
 // runMaster is a service's whole life, from the first start to its end.
-func runMaster(o *Options, c *config, path string, started func(m *master, err error)) error {
+func runMaster(o *Options, c *config, path string, out *outlet, started func(m *master, err error)) error {
 	m := newMaster(o, c, path)
+	m.out = out
 	m.daemon = boot.Role == roleDaemon
 	var err error
 	if m.activated, err = takeActivated(); err == nil {
@@ -81,6 +84,7 @@ func runMaster(o *Options, c *config, path string, started func(m *master, err e
 	}
 	if err != nil {
 		started(m, err)
+		await(lastWords, out.close())
 		return err
 	}
 	m.run()
@@ -154,10 +158,10 @@ type startReport struct {
 }
 
 // reportTo writes the outcome of the start to a descriptor, once.
-func reportTo(fd int) func(*master, error) {
-	return func(m *master, err error) {
-		f := os.NewFile(uintptr(fd), "report")
-		defer f.Close()
+func reportTo(fd int) (*outlet, func(*master, error)) {
+	f := os.NewFile(uintptr(fd), "report")
+	out := newOutlet(f, f.Close)
+	return out, func(m *master, err error) {
 		r := startReport{PID: os.Getpid()}
 		if err != nil {
 			r.Error = err.Error()
@@ -167,8 +171,9 @@ func reportTo(fd int) func(*master, error) {
 			r.Status = m.snapshot(&query{})
 		}
 		if b, err := encodeJSON(r); err == nil {
-			f.Write(b) // whoever started us may have gone
+			out.send(b)
 		}
+		out.close()
 	}
 }
 
@@ -178,12 +183,15 @@ func runForeground(o *Options, c *config) error {
 	if err != nil {
 		return err
 	}
-	return runMaster(o, c, path, func(m *master, err error) {
+	out := newOutlet(os.Stdout, nil)
+	return runMaster(o, c, path, out, func(m *master, err error) {
 		if m.machine == nil || c.quiet {
 			return
 		}
-		printStart(os.Stdout, m.snapshot(&query{}), m.dir.path)
-		ready := func() { fmt.Fprintln(os.Stdout, "ready") }
+		var table bytes.Buffer
+		printStart(&table, m.snapshot(&query{}), m.dir.path)
+		out.send(table.Bytes())
+		ready := func() { out.send([]byte("ready\n")) }
 		if err != nil {
 			m.late = ready // it goes on trying
 			return

@@ -61,7 +61,9 @@ type master struct {
 	starter   *sys.Starter
 	shield    shield
 	activated []activated
-	notified  string // what the service manager was told last
+	notifier  *notifier // nil: there is no service manager
+	notified  string    // what the service manager was told last
+	out       *outlet   // to who started us; nil: nobody
 
 	begun    bool        // everything is open: from now on a failure is tried again
 	report   func(error) // tells who started us; nil once done
@@ -230,6 +232,7 @@ func (m *master) run() {
 	m.everySecond()
 	m.watch()
 	if managed() {
+		m.notifier = newNotifier(notifyManager, func(err error) { m.logger.Warn("notify the service manager", "error", err) })
 		m.calmManager()
 	}
 	m.step(evTick{})
@@ -291,9 +294,7 @@ func (m *master) step(ev any) {
 	m.machine.step(ev)
 	m.tellState()
 	m.reportStart()
-	if managed() {
-		m.tellManager()
-	}
+	m.tellManager()
 }
 
 // untilNext is how long there is nothing to do.
@@ -439,15 +440,40 @@ func (m *master) shutdown() int {
 	}
 	m.starter.Close()
 	m.logger.Info("stopped")
-	m.sink.close(time.Second)
+	m.lastWords()
 	m.dir.release()
 	return code
+}
+
+// lastWords waits for what the service has said to be written, but not for long.
+// Nothing may be said afterwards.
+func (m *master) lastWords() {
+	done := []<-chan struct{}{m.sink.queue.close()}
+	if m.notifier != nil {
+		done = append(done, m.notifier.close())
+	}
+	if m.out != nil {
+		done = append(done, m.out.close())
+	}
+	await(lastWords, done...)
+	m.sink.close()
+}
+
+// flush waits for what has been said until now to be written, but not for long. It
+// is not for the owner, which speaks meanwhile.
+func (m *master) flush() {
+	said := func() bool {
+		return m.sink.queue.idle() && (m.notifier == nil || m.notifier.idle()) && (m.out == nil || m.out.idle())
+	}
+	for deadline := time.Now().Add(lastWords); !said() && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // closeControl answers what has been asked and ends the control API.
 func (m *master) closeControl() {
 	closed := make(chan struct{})
-	go func() { m.control.close(controlQuiet); close(closed) }()
+	go func() { m.control.close(controlQuiet); m.flush(); close(closed) }()
 	for {
 		select {
 		case ev := <-m.events:

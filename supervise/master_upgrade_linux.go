@@ -141,6 +141,7 @@ func (m *master) quiet() {
 	m.quieting = true
 	go func() {
 		m.control.close(controlQuiet)
+		m.flush()
 		m.events <- m.upgrade
 	}()
 }
@@ -235,10 +236,14 @@ func (m *master) thaw() {
 	}
 }
 
+// flushAgain is how long an exec waits for the few lines that were logged since
+// flush. It is short, for the owner stands still.
+const flushAgain = 50 * time.Millisecond
+
 // execState executes a file in place, with the state and all descriptors in it.
 // Where the new master cannot continue it executes the file info.Back, if there is one.
 func (m *master) execState(path string, s savedMaster, info bootInfo) error {
-	s.LogDropped, s.LogUntold = m.sink.leave(time.Second)
+	s.LogDropped, s.LogUntold = m.sink.leave(flushAgain)
 	fd, err := writeState(s)
 	if err != nil {
 		return err

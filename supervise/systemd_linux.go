@@ -124,24 +124,23 @@ func (s activated) open(a addr.Addr, backlog int) (*socket, error) {
 // tellManager tells the service manager what the service is doing, when that
 // has changed (sd_notify(3)). Without one it does nothing.
 func (m *master) tellManager() {
-	if m.report != nil && m.machine.Phase == phaseRunning {
-		return // it has not started yet
+	if m.notifier == nil || m.report != nil && m.machine.Phase == phaseRunning {
+		return // there is none, or we have not started yet
 	}
 	state := m.stateName()
-	text := fmt.Sprintf("STATUS=%s, generation %d: %s\n", state, m.machine.Generation, m.readyText())
+	text := fmt.Sprintf("STATUS=%s, generation %d: %s", state, m.machine.Generation, m.readyText())
 	if text == m.notified {
 		return
 	}
 	m.notified = text
 	switch state {
 	case "stopping":
-		text += daemon.SdNotifyStopping
+		m.notifier.tell(daemon.SdNotifyStopping, text)
 	case "reloading":
-		text += fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, sys.Monotonic().Microseconds())
+		m.notifier.tell(daemon.SdNotifyReloading, text)
 	default:
-		text += daemon.SdNotifyReady
+		m.notifier.tell(daemon.SdNotifyReady, text)
 	}
-	m.notifyManager(text)
 }
 
 // readyText says how many workers of each program serve.
@@ -151,12 +150,6 @@ func (m *master) readyText() string {
 		parts = append(parts, fmt.Sprintf("%s %d of %d", p.Spec.Name, m.machine.ready(p), len(p.Slots)))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func (m *master) notifyManager(text string) {
-	if _, err := daemon.SdNotify(false, text); err != nil {
-		m.logger.Warn("notify the service manager", "error", err)
-	}
 }
 
 // managerPatience is by how much a start or stop that goes on extends the
@@ -170,10 +163,10 @@ func (m *master) calmManager() {
 	every := managerPatience / 2
 	if limit, err := daemon.SdWatchdogEnabled(false); err == nil && limit > 0 {
 		every = min(every, limit/2)
-		m.notifyManager(daemon.SdNotifyWatchdog)
+		m.notifier.sign(daemon.SdNotifyWatchdog)
 	}
 	if m.report != nil || m.machine.Phase == phaseStopping {
-		m.notifyManager(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", managerPatience.Microseconds()))
+		m.notifier.sign(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", managerPatience.Microseconds()))
 	}
 	m.after(every, m.calmManager)
 }

@@ -38,6 +38,7 @@ func newTTY(t *testing.T, name string, tostop bool) *tty {
 	x.shell.Path = needs.Program(t, "bash")
 	x.shell.Args = []string{"bash", "--norc", "--noprofile", "-i"}
 	x.shell.Env = append(x.shell.Env, "SRV="+s.exe, "PS1=", "HISTFILE=")
+	x.shell.Dir = s.bin // where nohup puts what it would have printed
 	x.shell.Stdin, x.shell.Stdout, x.shell.Stderr = end, end, end
 	x.shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := x.shell.Start(); err != nil {

@@ -49,7 +49,7 @@ func runWorker(o *Options, c *config, b bootInfo) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	link.program, link.cancel = p, cancel
 	go link.listen()
-	defer w.lines.close(lastLines)
+	defer func() { await(lastLines, w.lines.close()) }()
 	err = w.live(ctx, p)
 	if err != nil && ctx.Err() == nil {
 		fmt.Fprintf(os.Stderr, "worker %s/%d: %v\n", w.Name(), w.Slot(), err)

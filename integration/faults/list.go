@@ -143,6 +143,11 @@ func masters() []fault {
 			tests: in(supervised, "TestCommandsWithoutAnAnswer", "TestControlPathTooLong"),
 		},
 		{
+			name:  "a service manager, a terminal (Ctrl-S), a pipe or the command that starts a daemon stops reading",
+			holds: "the master answers, replaces workers, changes and heeds TERM; the manager gets what it missed in order",
+			tests: in(supervised, "TestManagerDoesNotRead", "TestOutputIsStuck", "TestStarterDoesNotRead", "TestNotifierCatchesUp"),
+		},
+		{
 			name: "process 1 of a container", holds: "orphans are reaped, TERM stops", tests: in(supervised, "TestFirstProcess"),
 		},
 		{
