@@ -239,7 +239,8 @@ func afterItem(c byte, blank chunkState) (chunkState, error) {
 
 // notInTrailer are the fields that must not arrive after the content they
 // are about (RFC 9110 section 6.5.1): framing, routing, authentication,
-// request modifiers and how to read the content.
+// request modifiers and how to read the content. They are left out, for a
+// program could otherwise take them for what the head lacks.
 var notInTrailer = setOf(idHost, idContentLength, idTransferEncoding, idConnection, idExpect, idUpgrade,
 	idTE, idTrailer, idKeepAlive, idProxyConnection, idCookie, idSetCookie, idContentType,
 	idContentEncoding, idContentRange, idAuthorization, idProxyAuthorization, idRange, idIfMatch,
@@ -260,9 +261,8 @@ func (d *Chunked) takeTrailer(b []byte, limits Limits) (n int, err error) {
 		return 0, errHeadTooLarge
 	case n == 0:
 		return 0, nil
-	case d.trailer.seen&notInTrailer != 0:
-		return 0, errTrailerField
 	}
+	d.trailer.drop(notInTrailer)
 	d.state, d.buf = chunkDone, b[:n:n]
 	return n, nil
 }
@@ -270,6 +270,7 @@ func (d *Chunked) takeTrailer(b []byte, limits Limits) (n int, err error) {
 // Trailer returns the value of the first trailer field called name, or "".
 // Trailer fields are complete once the body is Done, never mixed with those
 // of the head, and valid for as long as the bytes that were given to Next.
+// Those that RFC 9110 section 6.5.1 has in the head alone are left out.
 func (d *Chunked) Trailer(name string) string {
 	if !d.Done() {
 		return ""

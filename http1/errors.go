@@ -56,6 +56,5 @@ var (
 	errChunkLong     = &Error{400, "a chunk's size line exceeds the limit"}
 	errChunkOverhead = &Error{413, "the chunk extensions of the body exceed the limit"}
 	errChunkEnd      = &Error{400, "a chunk's data is not followed by CRLF"}
-	errTrailerField  = &Error{400, "a trailer field that belongs into the header section"}
 	errBodyTooLarge  = &Error{413, "the body exceeds the limit"}
 )

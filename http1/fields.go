@@ -3,6 +3,7 @@ package http1
 import (
 	"iter"
 	"math/bits"
+	"slices"
 )
 
 // field is one field line as offsets into the bytes it was parsed from.
@@ -126,6 +127,15 @@ func (f *fieldLines) add(b []byte, line, colon, end int) bool {
 	f.seen |= 1 << id
 	f.list = append(f.list, field{uint32(line), uint32(v), uint32(e), uint16(colon - line), id})
 	return true
+}
+
+// drop forgets the fields of a set.
+func (f *fieldLines) drop(ids fieldSet) {
+	if f.seen&ids == 0 {
+		return
+	}
+	f.list = slices.DeleteFunc(f.list, func(l field) bool { return ids.has(l.id) })
+	f.seen &^= ids
 }
 
 const (

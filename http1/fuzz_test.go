@@ -43,7 +43,6 @@ var stricter = map[error]string{
 	errChunkLong:     "net/http's limit is larger",
 	errChunkOverhead: "net/http's limit is relative to the body",
 	errChunkSize:     "net/http trims white space",
-	errTrailerField:  "net/http refuses three fields alone",
 	errBodyTooLarge:  "http.ReadRequest has no limit",
 }
 

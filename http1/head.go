@@ -138,7 +138,10 @@ func (h *Head) Parse(b []byte, limits Limits) (n int, err error) {
 // tooLarge says which limit a head has reached that is not complete within
 // its limit.
 func (h *Head) tooLarge() error {
-	if h.part < inFields {
+	switch h.part {
+	case inMethod:
+		return errMethodTooLong
+	case inTarget, inVersion:
 		return errLineTooLong
 	}
 	return errHeadTooLarge
@@ -176,14 +179,13 @@ func (h *Head) parseMethod(b []byte) (bool, error) {
 		i++
 	}
 	h.pos = i
-	if i == len(b) {
-		return false, nil
-	}
-	if b[i] != ' ' || i == h.begin {
-		return false, errMethod
-	}
-	if i > h.begin+maxMethod {
+	switch {
+	case i > h.begin+maxMethod: // whatever follows: RFC 9112 section 3
 		return false, errMethodTooLong
+	case i == len(b):
+		return false, nil
+	case b[i] != ' ' || i == h.begin:
+		return false, errMethod
 	}
 	h.sp1, h.pos = i, i+1
 	if string(b[h.begin:i]) == "HEAD" {
