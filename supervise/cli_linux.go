@@ -145,9 +145,9 @@ func result(command string, detail map[string]any) string {
 	case "restart":
 		return "restarted"
 	case "reload", "upgrade":
-		return fmt.Sprintf("%s done: generation %v", command, detail["generation"])
+		return fmt.Sprintf("%s done: generation %v%s", command, detail["generation"], together(detail))
 	case "scale":
-		return fmt.Sprintf("%v has %v workers", detail["program"], detail["workers"])
+		return fmt.Sprintf("%v has %v workers%s", detail["program"], detail["workers"], together(detail))
 	}
 	return command + " done"
 }

@@ -214,3 +214,15 @@ func number0(n int64) string {
 	}
 	return strconv.FormatInt(n, 10)
 }
+
+// together says that a change was made for several commands.
+func together(detail map[string]any) string {
+	switch n, asked := detail["together"], detail["asked"]; {
+	case n == nil:
+		return ""
+	case asked == nil:
+		return fmt.Sprintf(" (one change for %v commands)", n)
+	default:
+		return fmt.Sprintf(" (one change for %v commands; this one asked for %v)", n, asked)
+	}
+}

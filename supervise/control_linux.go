@@ -265,6 +265,10 @@ func (c *controlServer) command(w http.ResponseWriter, r *http.Request, kind com
 		if refused = c.m.check(kind, &body); refused != nil {
 			return
 		}
+		if kind != commandStop && kind != commandRestart && c.m.machine.busy() {
+			refused = errBusy
+			return
+		}
 		op := c.m.machine.newOperation(kind)
 		id = op.ID
 		c.m.logger.Info("command", "name", string(kind), "operation", id, "peer_uid", p.uid, "peer_pid", p.pid)
@@ -275,6 +279,8 @@ func (c *controlServer) command(w http.ResponseWriter, r *http.Request, kind com
 	})
 	switch {
 	case err != nil:
+	case refused == errBusy:
+		refuse(w, http.StatusServiceUnavailable, fmt.Errorf("%s: %w", kind, refused))
 	case refused != nil:
 		refuse(w, http.StatusBadRequest, refused)
 	default:

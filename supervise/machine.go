@@ -212,7 +212,7 @@ func (m *machine) nextDeadline() instant {
 	if !m.Held {
 		for _, p := range m.Programs {
 			for _, sl := range p.Slots {
-				if sl.State == slotBackoff {
+				if sl.State == slotBackoff && m.vacant(sl) {
 					soonest(sl.RetryAt)
 				}
 			}

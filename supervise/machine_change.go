@@ -1,87 +1,10 @@
 package supervise
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 )
-
-// errStopping fails the operations that a stop overtakes.
-var errStopping = errors.New("the service is stopping")
-
-// onCommand takes a command: stops act at once, everything else is queued.
-func (m *machine) onCommand(ev evCommand) {
-	switch ev.Kind {
-	case commandStop:
-		m.stop(ev)
-		return
-	case commandRestart:
-		m.askRestart(ev)
-		return
-	}
-	if m.Phase != phaseRunning {
-		m.finish([]string{ev.Op}, errStopping, nil)
-		return
-	}
-	if ev.Kind == commandHold {
-		m.hold()
-		m.finish(operations(ev.Op), nil, nil)
-		return
-	}
-	c := &command{Kind: ev.Kind, Ops: operations(ev.Op), Program: ev.Program, Count: ev.Count}
-	if ev.Kind == commandReload || ev.Kind == commandUpgrade {
-		if ev.Op == "" && m.LastChange != 0 {
-			c.NotBefore = m.LastChange.add(signalSpacing)
-		}
-		if m.coalesce(c) {
-			return
-		}
-	}
-	m.Queue = append(m.Queue, c)
-}
-
-func operations(op string) []string {
-	if op == "" {
-		return nil
-	}
-	return []string{op}
-}
-
-// coalesce joins a reload, or an upgrade, to one that waits already.
-func (m *machine) coalesce(c *command) bool {
-	for _, q := range m.Queue {
-		if q.Kind == c.Kind {
-			q.Ops = append(q.Ops, c.Ops...)
-			q.NotBefore = min(q.NotBefore, c.NotBefore)
-			return true
-		}
-	}
-	return false
-}
-
-// advanceQueue begins the next change when none is in progress.
-func (m *machine) advanceQueue() {
-	for m.Phase == phaseRunning && m.Change == nil && len(m.Queue) > 0 {
-		c := m.Queue[0]
-		if m.world.now() < c.NotBefore {
-			return
-		}
-		m.Queue = slices.Delete(m.Queue, 0, 1)
-		m.begin(&change{Command: *c, Stage: changeWaiting})
-		switch c.Kind {
-		case commandScale:
-			m.beginScale()
-		case commandReload:
-			m.LastChange = m.world.now()
-			m.advanceChange()
-		case commandUpgrade:
-			m.LastChange = m.world.now()
-			m.Change.Stage = changeDescribing
-			m.world.describe(m.token(), commandUpgrade)
-		}
-	}
-}
 
 // begin and end frame a change.
 func (m *machine) begin(c *change) {
@@ -116,10 +39,11 @@ func (m *machine) advanceChange() {
 	}
 	switch c.Stage {
 	case changeWaiting:
-		if m.draining() > maxGenerations-2 {
-			m.hurry()
+		if waits := m.makeRoom(); waits != "" {
+			m.note(c.Command.Ops, waits)
 			return
 		}
+		m.note(c.Command.Ops, "")
 		if c.Build != 0 { // an upgrade knows its file already
 			m.startNext()
 			return
@@ -134,16 +58,6 @@ func (m *machine) advanceChange() {
 	case changeSettling:
 		if m.world.now() >= c.Until {
 			m.commit()
-		}
-	}
-}
-
-// hurry bounds the drain of workers that have no limit of their own and that a
-// reload waits for.
-func (m *machine) hurry() {
-	for _, w := range m.Workers {
-		if w.State == workerDraining && w.Deadline == 0 {
-			w.Deadline = m.world.now().add(forcedDrain)
 		}
 	}
 }

@@ -28,6 +28,11 @@ func TestExplore(t *testing.T) {
 		spec.Listen = append(spec.Listen, "tcp://127.0.0.1:81")
 		return spec
 	}
+	endless := func(count int) programSpec {
+		spec := one(count, false)
+		spec.StopTimeout = noTimeout
+		return spec
+	}
 	background := programSpec{Name: "b", Count: 1, StartTimeout: time.Second, StopTimeout: noTimeout, NotReloadable: true}
 	for _, tt := range []struct {
 		name   string
@@ -50,6 +55,9 @@ func TestExplore(t *testing.T) {
 			budget{commands: 1, crashes: 1, losses: 2}},
 		{"a dropped address", []programSpec{two(1, false)}, []programSpec{one(1, false)}, budget{commands: 2, crashes: 1}},
 		{"a dropped address, own sockets, lost orders", []programSpec{two(2, true)}, []programSpec{one(1, true)}, budget{commands: 2, losses: 1}},
+		{"replaced again and again, without a limit", []programSpec{endless(1)}, []programSpec{endless(1)}, budget{commands: 1, recycles: 4}},
+		{"scaled again and again, without a limit", []programSpec{endless(1)}, []programSpec{endless(1)}, budget{commands: 7, only: commandScale}},
+		{"reloads without a limit", []programSpec{endless(1)}, []programSpec{endless(1)}, budget{commands: 5, only: commandReload}},
 		{"three reloads", []programSpec{one(1, false)}, []programSpec{one(1, false)}, budget{commands: 3, only: commandReload}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -337,5 +345,5 @@ func exploreStates() int {
 	if needs.RaceDetector() {
 		return 400
 	}
-	return 4000
+	return 2500
 }

@@ -94,6 +94,20 @@ func (e *explorer) checkProcesses(s *situation, fail func(string, ...any)) {
 			fail("worker %+v has orders that will not be repeated, or none that will", w)
 		}
 	}
+	for _, w := range m.Workers {
+		n, most := 0, maxGenerations
+		for _, other := range m.Workers {
+			if other.Program == w.Program && other.Slot == w.Slot {
+				n++
+				if other.Hung || other.Killed != "" { // replaced whatever there is
+					most++
+				}
+			}
+		}
+		if n > most {
+			fail("%d processes of slot %s/%d live", n, w.Program, w.Slot)
+		}
+	}
 	if len(builds) > maxGenerations {
 		fail("%d generations live", len(builds))
 	}

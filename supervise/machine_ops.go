@@ -1,6 +1,9 @@
 package supervise
 
-import "strconv"
+import (
+	"maps"
+	"strconv"
+)
 
 // newOperation registers a command that somebody waits for. No later master of
 // the service gives its ID to another one.
@@ -18,9 +21,25 @@ func (m *machine) finish(ids []string, err error, detail map[string]any) {
 		if op == nil || op.State != operationRunning {
 			continue
 		}
-		op.State, op.Detail = operationDone, detail
+		op.State, op.Waits = operationDone, ""
+		op.Detail = maps.Clone(detail)
+		if detail != nil && len(ids) > 1 {
+			op.Detail["together"] = len(ids) // one change for so many commands
+		}
+		if op.Kind == commandScale && op.Asked != detail["workers"] && detail != nil {
+			op.Detail["asked"] = op.Asked
+		}
 		if err != nil {
 			op.State, op.Error = operationFailed, err.Error()
+		}
+	}
+}
+
+// note says what operations wait for; "" is nothing but themselves.
+func (m *machine) note(ids []string, waits string) {
+	for _, id := range ids {
+		if op := m.operation(id); op != nil && op.State == operationRunning {
+			op.Waits = waits
 		}
 	}
 }

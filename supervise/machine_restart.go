@@ -55,9 +55,7 @@ func (m *machine) onGoBack() {
 	}
 	m.stop(evCommand{Kind: commandRestart})
 	for _, w := range m.Workers {
-		if limit := m.world.now().add(forcedDrain); w.Deadline == 0 {
-			w.Deadline = limit
-		}
+		m.hurry(w, "the service goes back to the file before")
 	}
 }
 

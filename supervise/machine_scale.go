@@ -25,6 +25,14 @@ func (m *machine) beginScale() {
 		m.failChange(fmt.Errorf("scale %s=%d: %d workers in all, at most %d are possible", p.Spec.Name, c.Command.Count, n, maxWorkers))
 		return
 	}
+	for i := len(p.Slots); i < c.Command.Count; i++ {
+		if !m.hasRoom(p.Spec.Name, i) {
+			m.hurryOldest(p.Spec.Name, i)
+			m.note(c.Command.Ops, fmt.Sprintf("%d workers %s/%d drain", maxGenerations, p.Spec.Name, i))
+			return
+		}
+	}
+	m.note(c.Command.Ops, "")
 	c.From, c.Stage = len(p.Slots), changeStarting
 	for _, sl := range p.Slots {
 		if sl.State != slotWanted {
@@ -111,6 +119,10 @@ func roles(sockets []*socket) []socketRole {
 // advanceScale ends a scale whose new workers are all ready.
 func (m *machine) advanceScale() {
 	c := m.Change
+	if c.Stage == changeWaiting {
+		m.beginScale()
+		return
+	}
 	p := findProgram(m.Programs, c.Command.Program)
 	if m.Held || m.grown(p, c.From) {
 		m.end()
@@ -140,7 +152,7 @@ func (m *machine) grown(p *program, from int) bool {
 // scaleLost gives a scale up when one of its new workers has exited.
 func (m *machine) scaleLost(w *worker, cause string) {
 	c := m.Change
-	if c == nil || c.Command.Kind != commandScale || c.Command.Program != w.Program || w.Slot < c.From {
+	if c == nil || c.Command.Kind != commandScale || c.Stage == changeWaiting || c.Command.Program != w.Program || w.Slot < c.From {
 		return
 	}
 	p := findProgram(m.Programs, w.Program)

@@ -11,13 +11,6 @@ func TestDroppedSocket(t *testing.T) {
 	both := programSpec{Name: "a", Count: 1, Listen: []string{"127.0.0.1:80", "127.0.0.1:81"}, StartTimeout: noTimeout, StopTimeout: noTimeout}
 	one := both
 	one.Listen = both.Listen[:1]
-	reload := func(s *fakeService, spec programSpec) {
-		s.command(evCommand{Kind: commandReload})
-		s.described(nil, spec)
-		s.allReady()
-		s.World.Clock = max(s.World.Clock, s.Machine.Change.Until) // not to the end of the drain
-		s.Machine.step(evTick{})
-	}
 	for _, tt := range []struct {
 		name           string
 		then           func(s *fakeService, old uint32)
@@ -52,7 +45,7 @@ func TestDroppedSocket(t *testing.T) {
 			}
 			s.allReady()
 			old, dropped := s.Machine.Workers[0].ID, s.Machine.Sockets[1].ID
-			reload(s, one)
+			s.reload(one)
 			last := s.World.sent[len(s.World.sent)-1]
 			if last.Kind != msgDrain || !slices.Equal(last.Ending, []int{dropped}) {
 				t.Errorf("the old worker is told %+v; want that socket %d ends", last, dropped)

@@ -184,6 +184,8 @@ type operation struct {
 	State  operationState `json:"state"`
 	Error  string         `json:"error,omitempty"`
 	Detail map[string]any `json:"detail,omitempty"`
+	Waits  string         `json:"waits,omitempty"` // what for
+	Asked  int            `json:"asked,omitempty"` // scale: the count
 }
 
 type commandKind string
@@ -331,20 +333,6 @@ func (s *state) wantedWorkers() int {
 	return n
 }
 
-// draining counts the generations that only drain.
-func (s *state) draining() int {
-	builds := map[int]bool{}
-	for _, w := range s.Workers {
-		if w.State == workerDraining && w.Drain == Reload {
-			builds[w.Build] = true
-		}
-	}
-	for _, p := range s.Programs {
-		delete(builds, p.Build)
-	}
-	return len(builds)
-}
-
 // postpone moves everything that is due at a time by d: nothing has happened for
 // so long.
 func (s *state) postpone(d time.Duration) {
@@ -355,6 +343,8 @@ func (s *state) postpone(d time.Duration) {
 	}
 	for _, w := range s.Workers {
 		later(&w.Deadline)
+		later(&w.RepeatAt)
+		later(&w.LetGo)
 	}
 	for _, fleet := range [][]*program{s.Programs, s.next()} {
 		for _, p := range fleet {

@@ -15,6 +15,9 @@ func (m *machine) fillSlots() {
 	now := m.world.now()
 	for _, p := range m.Programs {
 		for i, sl := range p.Slots {
+			if m.wantsHeir(sl) && !m.vacant(sl) {
+				m.hurryOldest(p.Spec.Name, i)
+			}
 			if !m.vacant(sl) || sl.State == slotFailed || sl.State == slotBackoff && now < sl.RetryAt {
 				continue
 			}
@@ -48,11 +51,22 @@ func (m *machine) tellStart(p *program, slot int, err error) {
 	p.Unstartable = reason
 }
 
-// vacant reports whether a slot wants a process: it has none, or one that has
-// to leave and no heir yet.
+// vacant reports whether a slot wants a process that may start now: it has
+// none, or one that has to leave, no heir yet, and room for one.
 func (m *machine) vacant(sl *slot) bool {
 	w := m.worker(sl.Worker)
-	return w == nil || w.Leave != "" && w.Killed == "" && sl.Heir == 0
+	return w == nil || m.wantsHeir(sl) && (w.Hung || m.hasRoom(w.Program, w.Slot))
+}
+
+// wantsHeir reports whether a slot has a worker that has to leave, and nobody
+// to take its place: an heir, or a reload that is under way. One that hangs does
+// not wait for a reload.
+func (m *machine) wantsHeir(sl *slot) bool {
+	w, c := m.worker(sl.Worker), m.Change
+	if w == nil || w.Leave == "" || w.Killed != "" || sl.Heir != 0 {
+		return false
+	}
+	return w.Hung || c == nil || c.Command.Kind == commandScale || !m.isReloadable(w)
 }
 
 // workersOf lists the processes of a slot: its worker and its heir.
@@ -69,6 +83,9 @@ func (m *machine) workersOf(sl *slot) []*worker {
 // start makes the worker of a slot, or the heir of the one that it has.
 func (m *machine) start(p *program, i, generation int) error {
 	sl, now := p.Slots[i], m.world.now()
+	if n := len(m.Workers); n >= boardCells {
+		return fmt.Errorf("%d worker processes live, most of which drain; no more are possible", n)
+	}
 	w := &worker{
 		ID: m.NextIncarnation, Program: p.Spec.Name, Slot: i, Build: p.Build, Generation: generation, State: workerStarting,
 		Cell: m.freeCell(), Sockets: slices.Clone(sl.Sockets), Started: now,

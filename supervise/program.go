@@ -45,7 +45,10 @@ type Program struct {
 	StartTimeout time.Duration
 
 	// StopTimeout is how long a worker may drain before it is killed. Zero
-	// means 10 seconds; negative means no limit.
+	// means 10 seconds; negative means no limit but this: of one slot at most
+	// three processes live, and of the whole service three generations. When a
+	// reload, a scale or a replacement would make one more, the oldest that drains
+	// is given 10 seconds, and the log says so.
 	StopTimeout time.Duration
 
 	// NotReloadable keeps the program's workers through reload and upgrade;

@@ -186,6 +186,15 @@ func logs() []fault {
 func changes() []fault {
 	return []fault{
 		{
+			name:  "reloads, scales or replacements again and again, while workers drain without a limit",
+			holds: "three processes of a slot at most; only the oldest, which is in the way, is hurried, and it is told; nobody else is",
+			tests: in(supervised, "TestHurry", "TestExplore"),
+		},
+		{
+			name: "a thousand commands at once", holds: "those of one kind and program are one change, and all say so; more are refused",
+			tests: in(supervised, "TestCommandsAreOne", "TestTooManyCommands"),
+		},
+		{
 			name:  "a reload that drops an address, or a stop, while old workers drain",
 			holds: "who waits in its queue is answered, who comes is refused; nobody hangs or is reset (TCP, a socket a worker, Unix)",
 			tests: both(in(e2e, "TestDroppedAddress"), in(supervised, "TestDroppedSocket")),
