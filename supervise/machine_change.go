@@ -103,6 +103,10 @@ func (m *machine) makeNext(b *build, specs []programSpec) bool {
 	if c.Next, c.Kept, err = m.newFleet(b, specs); err != nil {
 		m.failChange(err)
 	}
+	c.Order = nil
+	for _, spec := range specs {
+		c.Order = append(c.Order, spec.Name)
+	}
 	return err == nil
 }
 
@@ -206,6 +210,9 @@ func (m *machine) commit() {
 		}
 	}
 	m.Programs = append(m.Programs, c.Next...)
+	slices.SortStableFunc(m.Programs, func(a, b *program) int {
+		return slices.Index(c.Order, a.Spec.Name) - slices.Index(c.Order, b.Spec.Name)
+	})
 	m.dismissAll(leaving, Reload)
 	m.world.log(slog.LevelInfo, string(c.Command.Kind)+" done", "generation", m.Generation)
 	m.world.reloaded()

@@ -226,6 +226,7 @@ type change struct {
 	Build   int         `json:"build"` // what the new workers run; 0: not known yet
 	Next    []*program  `json:"next"`  // the new fleet, until it becomes state.Programs
 	Kept    []string    `json:"kept"`  // programs that keep their workers
+	Order   []string    `json:"order"` // all programs, as the new file declares them
 	From    int         `json:"from"`  // scale: the count before
 	Until   instant     `json:"until"` // settling ends
 }

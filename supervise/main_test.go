@@ -140,8 +140,13 @@ func testServices() map[string]func() *supervise.Options {
 		"stubborn": func() *supervise.Options { return options(stubbornProgram()) },
 		"file":     func() *supervise.Options { return options(fileProgram()) },
 		"hooks":    hooksOptions,
-		"log":      logOptions,
-		"hung":     func() *supervise.Options { return options(hungProgram(os.Getenv("OUT"))) },
+		"three": func() *supervise.Options {
+			stays := waitingProgram("b")
+			stays.NotReloadable = true
+			return options(waitingProgram("c"), stays, waitingProgram("a"))
+		},
+		"log":  logOptions,
+		"hung": func() *supervise.Options { return options(hungProgram(os.Getenv("OUT"))) },
 	}
 }
 
@@ -259,6 +264,13 @@ func crashProgram(how string) supervise.Program {
 			return nil
 		},
 	}
+}
+
+// waitingProgram serves nobody, and goes when it is told to.
+func waitingProgram(name string) supervise.Program {
+	p := crashProgram("never")
+	p.Name = name
+	return p
 }
 
 // stubbornProgram ignores every request to go.

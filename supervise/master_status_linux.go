@@ -147,8 +147,12 @@ func (m *master) snapshot(q *query) Status {
 			s.Workers = append(s.Workers, p.row(q.waiting[w.ID]))
 		}
 	}
+	declared := map[string]int{} // what is not there only drains, and comes last
+	for i, p := range m.machine.Programs {
+		declared[p.Spec.Name] = i - len(m.machine.Programs)
+	}
 	slices.SortFunc(s.Workers, func(a, b WorkerStatus) int {
-		return compare(compareStrings(a.Program, b.Program), a.Slot-b.Slot, b.Generation-a.Generation, a.PID-b.PID)
+		return compare(declared[a.Program]-declared[b.Program], compareStrings(a.Program, b.Program), a.Slot-b.Slot, b.Generation-a.Generation, a.PID-b.PID)
 	})
 	return s
 }
