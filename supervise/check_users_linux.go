@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,23 @@ import (
 
 	"github.com/jay-go/jay/internal/addr"
 )
+
+// namingUsers adds to an error of opening an address who has it, as check does.
+func namingUsers(err error) error {
+	var listen *listenError
+	if !errors.As(err, &listen) {
+		return err
+	}
+	a, e := addr.Parse(listen.addr)
+	if e != nil {
+		return err
+	}
+	form := "%w by %s" // address already in use
+	if isLive(err) {
+		form = "%w: %s"
+	}
+	return fmt.Errorf(form, err, (&checker{root: "/"}).users(a))
+}
 
 // users names the processes that have the socket which is in the way of an
 // address, as far as we may look.

@@ -3,6 +3,7 @@ package supervise
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"syscall"
 )
@@ -14,6 +15,8 @@ func (c *config) failure(what string, err error) error {
 	held, lookErr := dir.look()
 	refused := (*refusedError)(nil)
 	switch {
+	case errors.As(err, &refused) && refused.status == http.StatusBadRequest:
+		return usageError{fmt.Errorf("%s: %w", what, err)}
 	case errors.As(err, &refused):
 		return fmt.Errorf("%s: %w", what, err)
 	case errors.Is(err, os.ErrPermission), lookErr != nil:

@@ -104,12 +104,6 @@ func (b boolList) String() string {
 	return b.list.String()
 }
 
-// commands are the words of the command line, in the order of help.
-func commands() []string {
-	return []string{"start", "stop", "restart", "reload", "upgrade", "scale", "reopen-logs", "status", "connections", "top",
-		"logs", "check", "version", "help", "completion"}
-}
-
 // parseCommandLine reads argv without the program, and the environment.
 func parseCommandLine(o *Options, argv0 string, args []string, env func(string) (string, bool)) (*config, error) {
 	c := &config{prog: filepath.Base(argv0), command: "start", version: o.version()}
@@ -120,10 +114,10 @@ func parseCommandLine(o *Options, argv0 string, args []string, env func(string) 
 	}
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		c.command, args = args[0], args[1:]
-	} else if help, err := parseFlags(fs, args); err != nil {
+	} else if help, err := parseFlags(o, fs, args); err != nil {
 		return nil, err
 	} else if help {
-		c.command, args = "help", nil
+		c.command, args = "help", fs.Args()
 	} else if args = fs.Args(); len(args) > 0 {
 		c.command, args = args[0], args[1:]
 	}
@@ -131,12 +125,12 @@ func parseCommandLine(o *Options, argv0 string, args []string, env func(string) 
 		return nil, err
 	}
 	for len(args) > 0 { // flags may stand before and after the words
-		help, err := parseFlags(fs, args)
+		help, err := parseFlags(o, fs, args)
 		if err != nil {
 			return nil, err
 		}
-		if help {
-			c.command, c.args = "help", nil
+		if help && c.command != "help" {
+			c.command, c.args = "help", []string{c.command}
 			break
 		}
 		if args = fs.Args(); len(args) > 0 {
@@ -154,10 +148,7 @@ func parseCommandLine(o *Options, argv0 string, args []string, env func(string) 
 }
 
 func (c *config) checkCommand(o *Options) error {
-	names := commands()
-	for _, extra := range o.Commands {
-		names = append(names, extra.Name)
-	}
+	names := commands(o)
 	if !slices.Contains(names, c.command) {
 		return usagef("unknown command %q%s", c.command, didYouMean(c.command, names))
 	}
@@ -173,10 +164,10 @@ func (c *config) flagSet(o *Options, v *flagValues) (*flag.FlagSet, error) {
 	fs.Var(&v.workers, "workers", "`N` or NAME=N: worker processes; auto is one a CPU (repeatable)")
 	fs.StringVar(&c.runDir, "run-dir", o.RunDir, "`DIR` of the lock, the control socket and the daemon's log")
 	fs.StringVar(&c.logFile, "log-file", o.LogFile, "`FILE` for the log")
-	fs.StringVar(&c.logFormat, "log-format", or(o.LogFormat, "text"), "text or json")
-	fs.StringVar(&c.logLevel, "log-level", or(o.LogLevel, "info"), "debug, info, warn or error")
+	fs.StringVar(&c.logFormat, "log-format", or(o.LogFormat, "text"), "`FORMAT` of the log: text or json")
+	fs.StringVar(&c.logLevel, "log-level", or(o.LogLevel, "info"), "`LEVEL` of the log: debug, info, warn or error")
 	fs.Var(boolList{&v.reusePort}, "reuse-port", "one socket per worker; =`NAME` for one program")
-	fs.StringVar(&v.loop, "loop", "", "backend: auto, epoll, io_uring or goroutine")
+	fs.StringVar(&v.loop, "loop", "", loops(o))
 	fs.Var(limit{&v.stopTimeout}, "stop-timeout", "`TIME` that workers may drain; negative is no limit (10s)")
 	fs.Var(limit{&v.startTimeout}, "start-timeout", "`TIME` that workers may take to be ready; negative is no limit (10s)")
 	c.watchdog = o.Watchdog
@@ -187,12 +178,12 @@ func (c *config) flagSet(o *Options, v *flagValues) (*flag.FlagSet, error) {
 	fs.Var(sizeFlag{&c.memory}, "memory-limit", "`SIZE` that all processes may take together, shared out as GOMEMLIMIT; off (that of the control group)")
 	fs.StringVar(&v.admin, "admin", "", "`ADDR` of metrics and dashboard, in programs that have them")
 	fs.BoolVar(&c.daemon, "d", false, "start, restart: as a daemon")
-	fs.BoolVar(&c.quiet, "q", false, "no start table")
+	fs.BoolVar(&c.quiet, "q", false, "no start table, and no line of what was done")
 	fs.BoolVar(&c.noLimit, "g", false, "stop, restart: wait without a deadline")
 	fs.BoolVar(&c.json, "json", false, "status, connections: JSON")
 	fs.BoolVar(&c.watch, "watch", false, "status: again every second")
 	fs.BoolVar(&c.follow, "f", false, "logs: go on with what comes")
-	fs.IntVar(&c.lines, "n", 100, "logs: this many lines")
+	fs.IntVar(&c.lines, "n", 100, "logs: the last `N` lines")
 	fs.StringVar(&c.filter, "program", "", "connections: of program `NAME`")
 	fs.StringVar(&c.sort, "sort", "", "connections: by `COLUMN`")
 	own := map[string]bool{}
@@ -223,7 +214,7 @@ func or(s, def string) string {
 
 // parseFlags parses, and names the nearest flag where one is unknown. help says
 // that -h or --help is there.
-func parseFlags(fs *flag.FlagSet, args []string) (help bool, err error) {
+func parseFlags(o *Options, fs *flag.FlagSet, args []string) (help bool, err error) {
 	err = fs.Parse(args)
 	if err == nil {
 		return false, nil
@@ -237,7 +228,7 @@ func parseFlags(fs *flag.FlagSet, args []string) (help bool, err error) {
 	}
 	var names []string
 	fs.VisitAll(func(f *flag.Flag) {
-		if !strings.HasPrefix(f.Name, "test.") {
+		if offered(o, f.Name) {
 			names = append(names, f.Name)
 		}
 	})
@@ -282,7 +273,7 @@ func fromEnvironment(fs *flag.FlagSet, env func(string) (string, bool)) error {
 // apply turns the values into the programs that will run.
 func (c *config) apply(o *Options, v *flagValues) error {
 	if v.admin != "" {
-		return usagef("--admin: this program has no metrics and dashboard; import the admin package, or use cmd/jay")
+		return usagef("--admin: this program does not import the admin package, and has no dashboard; GET /metrics on the control socket has the metrics")
 	}
 	if v.loop != "" && o.Loop == nil {
 		return usagef("--loop %s: this program has no event loop to choose", v.loop)
@@ -297,6 +288,12 @@ func (c *config) apply(o *Options, v *flagValues) error {
 		return usagef("--log-format %q; write text or json", c.logFormat)
 	}
 	if _, err := parseLevel(c.logLevel); err != nil {
+		return err
+	}
+	if c.lines < 0 {
+		return usagef("-n %d: write how many lines, from 0", c.lines)
+	}
+	if err := sortConnections(nil, c.sort); err != nil {
 		return err
 	}
 	c.warning = o.BlockWarning

@@ -67,11 +67,17 @@ func runCommand(o *Options, c *config) error {
 func (c *config) checkArgs(o *Options) error {
 	switch c.command {
 	case "scale":
+		if len(c.args) == 2 && !strings.Contains(c.args[0], "=") { // NAME N
+			c.args = []string{c.args[0] + "=" + c.args[1]}
+		}
 		if len(c.args) != 1 {
 			return usagef("scale takes NAME=N, for example: %s scale %s=4", c.prog, c.programs[0].name())
 		}
 		return nil
-	case "completion":
+	case "completion", "help":
+		if len(c.args) > 1 {
+			return usagef("%s takes no %q", c.command, c.args[1])
+		}
 		return nil
 	}
 	for _, extra := range o.Commands {
@@ -170,7 +176,9 @@ func status(c *config, client *Client) error {
 	if c.json {
 		os.Stdout.Write(b)
 	} else {
-		printStatus(os.Stdout, s, c.runDir)
+		out := screenOf(os.Stdout)
+		printStatus(out, s, c.runDir)
+		out.WriteTo(os.Stdout)
 	}
 	if s.State != "running" && s.State != "reloading" {
 		return exitError{code: exitFailed}
@@ -186,30 +194,6 @@ func status(c *config, client *Client) error {
 		}
 	}
 	return nil
-}
-
-// watchStatus prints the status every second until it is interrupted.
-func watchStatus(c *config, client *Client) error {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	for {
-		s, err := client.Status(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return c.noAnswer(c.command, err)
-		}
-		if isTerminal(os.Stdout) {
-			io.WriteString(os.Stdout, "\x1b[H\x1b[2J")
-		}
-		printStatus(os.Stdout, s, client.dir)
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-			return nil
-		}
-	}
 }
 
 func connections(c *config, client *Client) error {
@@ -238,8 +222,10 @@ func connections(c *config, client *Client) error {
 		_, err = os.Stdout.Write(append(b, '\n'))
 		return err
 	}
-	printConnections(os.Stdout, all)
-	return nil
+	out := screenOf(os.Stdout)
+	printConnections(out, all)
+	_, err := out.WriteTo(os.Stdout)
+	return err
 }
 
 // logs prints the last lines of the log, and with -f those that come, also
@@ -276,3 +262,6 @@ func isTerminal(f *os.File) bool {
 	onFD(f, func(fd int) error { terminal = sys.IsTerminal(fd); return nil })
 	return terminal
 }
+
+// hasCommand reports whether a command does something on this system.
+func hasCommand(string) bool { return true }

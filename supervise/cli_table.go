@@ -1,9 +1,9 @@
 package supervise
 
 import (
-	"cmp"
+	"bytes"
 	"fmt"
-	"io"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,169 +11,106 @@ import (
 	"unicode/utf8"
 )
 
-// printTable prints rows under a header, columns aligned. Cells are made safe
-// for a terminal; an empty one is shown as "-".
-func printTable(w io.Writer, header []string, rows [][]string) {
+// A screen collects what is shown at once, in tables that are made to fit its width.
+type screen struct {
+	bytes.Buffer
+	width int
+	cut   bool // a cell was too long, and is shown in part
+}
+
+// leastWidth is what tables need at least.
+const leastWidth = 40
+
+// screenOf is standard output, as wide as COLUMNS says, or as the terminal is, or 80
+// columns, so that a table looks the same in a pipe.
+func screenOf(f *os.File) *screen {
+	width, err := strconv.Atoi(os.Getenv("COLUMNS"))
+	if err != nil || width <= 0 {
+		if _, width = terminalSize(f); width <= 0 {
+			width = 80
+		}
+	}
+	return &screen{width: max(width, leastWidth)}
+}
+
+// table prints rows under a header, columns aligned. Columns that do not fit beside
+// the others come in further tables, which begin with the first column too. Cells are
+// made safe for a terminal; an empty one is shown as "-".
+func (s *screen) table(header []string, rows [][]string) {
 	all := append([][]string{header}, rows...)
 	width := make([]int, len(header))
-	for _, row := range all {
-		for i, cell := range row {
-			row[i] = printable(or(cell, "-"), 120)
+	for i := range header { // the first column decides on the room for the others
+		for _, row := range all {
+			row[i] = s.fit(printable(or(row[i], "-"), 500), width[0], i)
 			width[i] = max(width[i], utf8.RuneCountInString(row[i]))
 		}
 	}
-	for _, row := range all {
-		var b strings.Builder
-		for i, cell := range row {
-			if i > 0 {
+	for first := 1; ; fmt.Fprintln(s) {
+		end, used := first, width[0]
+		for end < len(header) && (end == first || used+2+width[end] <= s.width) {
+			used += 2 + width[end]
+			end++
+		}
+		for _, row := range all {
+			var b strings.Builder
+			pad(&b, row[0], width[0])
+			for i := first; i < end; i++ {
 				b.WriteString("  ")
+				pad(&b, row[i], width[i])
 			}
-			b.WriteString(cell)
-			b.WriteString(strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell)))
+			if line := strings.TrimRight(b.String(), " "); line != "" {
+				fmt.Fprintln(s, line)
+			}
 		}
-		fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
-	}
-}
-
-// printStart prints what a start shows: the service and one row a program.
-func printStart(w io.Writer, s Status, runDir string) {
-	fmt.Fprintf(w, "version %s   loop %s   run directory %s\n", s.Version, or(s.Loop, "-"), runDir)
-	var rows [][]string
-	for _, p := range s.Programs {
-		state := "ready"
-		if p.Ready < p.Want {
-			state = fmt.Sprintf("%d of %d ready", p.Ready, p.Want)
-		}
-		rows = append(rows, []string{p.Name, strings.Join(p.Addresses, " "), p.Protocol, strconv.Itoa(p.Want), state})
-	}
-	printTable(w, []string{"NAME", "ADDRESS", "PROTOCOL", "WORKERS", "STATE"}, rows)
-}
-
-// printStatus prints the status as tables.
-func printStatus(w io.Writer, s Status, runDir string) {
-	fmt.Fprintf(w, "%s   pid %d   up %s   version %s   generation %d   loop %s   run directory %s", s.State, s.PID,
-		age(time.Since(s.Started)), s.Version, s.Generation, or(s.Loop, "-"), runDir)
-	if s.MemoryLimitBytes > 0 {
-		fmt.Fprintf(w, "   memory limit %s", size(s.MemoryLimitBytes))
-	}
-	fmt.Fprint(w, "\n\n")
-	printLogState(w, s)
-	var rows [][]string
-	for _, p := range s.Programs {
-		rows = append(rows, []string{
-			p.Name, strings.Join(p.Addresses, " "), p.Protocol, fmt.Sprintf("%d/%d", p.Ready, p.Want), strconv.Itoa(p.Restarts), queue(p), p.LastExit,
-		})
-	}
-	printTable(w, []string{"NAME", "ADDRESS", "PROTOCOL", "READY", "RESTARTS", "QUEUE", "LAST EXIT"}, rows)
-	fmt.Fprintln(w)
-	rows = nil
-	for _, r := range s.Workers {
-		busy := ""
-		if r.BusySeconds > 0 {
-			busy = fmt.Sprintf("%.1fs %s", r.BusySeconds, r.BusyIn)
-		}
-		rows = append(rows, []string{
-			fmt.Sprintf("%s/%d", r.Program, r.Slot), number0(int64(r.PID)), strconv.Itoa(r.Generation), r.State,
-			age(time.Duration(r.AgeSeconds * float64(time.Second))), size(r.RSSBytes), size(r.HeapBytes), fmt.Sprintf("%.1f", r.CPUPercent),
-			strconv.FormatInt(r.Connections, 10), strconv.FormatInt(r.Refused, 10), strconv.FormatInt(r.Requests, 10), fmt.Sprintf("%.0f", r.RequestsPerSecond),
-			strconv.FormatInt(r.SendFailures, 10), strconv.FormatInt(r.AcceptErrors, 10), strconv.FormatInt(r.Panics, 10),
-			strconv.FormatInt(r.Timers, 10), fmt.Sprintf("%.2f", r.LoopSaturation), callbackTime(r.CallbackP99), busy,
-		})
-	}
-	printTable(w, []string{"WORKER", "PID", "GEN", "STATE", "AGE", "RSS", "HEAP", "CPU%", "CONNS", "REFUSED", "REQUESTS", "REQ/S", "SENDFAIL", "ACCERR",
-		"PANICS", "TIMERS", "LOOP", "P99", "BUSY"}, rows)
-}
-
-// callbackTime is a time in seconds, with as many digits as say something.
-func callbackTime(s float64) string {
-	if s == 0 {
-		return "-"
-	}
-	d := time.Duration(s * float64(time.Second))
-	unit := time.Nanosecond
-	for unit <= d/100 { // the other way round a worker's nonsense would overflow
-		unit *= 10
-	}
-	return d.Round(unit).String()
-}
-
-// queue is a program's accept queue: waiting/room.
-func queue(p ProgramStatus) string {
-	if p.Backlog == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%d/%d", p.Queued, p.Backlog)
-}
-
-// printLogState tells of lines that are in no log; where all are it says nothing.
-func printLogState(w io.Writer, s Status) {
-	text := ""
-	if s.LogDropped > 0 {
-		text += fmt.Sprintf("   %d lines dropped", s.LogDropped)
-	}
-	for _, r := range s.Workers {
-		if r.LogDropped > 0 {
-			text += fmt.Sprintf("   %d by worker %s/%d (pid %d)", r.LogDropped, r.Program, r.Slot, r.PID)
+		if first = end; first >= len(header) {
+			return
 		}
 	}
-	if s.LogError != "" {
-		text += "   now: " + printable(s.LogError, 200)
-	}
-	if text != "" {
-		fmt.Fprintf(w, "log%s\n\n", text)
-	}
 }
 
-// printConnections prints connections as a table.
-func printConnections(w io.Writer, l ConnectionList) {
-	var rows [][]string
-	for _, c := range l.Connections {
-		rows = append(rows, []string{
-			strconv.Itoa(c.PID), fmt.Sprintf("%s/%d", c.Program, c.Slot), strconv.FormatUint(c.ID, 10), c.Transport, c.Protocol,
-			strconv.FormatInt(c.RecvQueue, 10), strconv.FormatInt(c.SendQueue, 10), size(c.BytesIn), size(c.BytesOut), c.State,
-			fmt.Sprintf("%.1fs", c.AgeSeconds), fmt.Sprintf("%.1fs", c.IdleSeconds), c.Local, c.Remote,
-		})
+// fit cuts a cell that would not fit beside the first of its row.
+func (s *screen) fit(cell string, beside, column int) string {
+	room := s.width - 2 - beside
+	if column == 0 {
+		room = s.width / 2
 	}
-	printTable(w, []string{"PID", "WORKER", "ID", "TRANS", "PROTOCOL", "RECV-Q", "SEND-Q", "IN", "OUT", "STATE", "AGE", "IDLE", "LOCAL", "REMOTE"}, rows)
-	if len(l.Missing) > 0 {
-		fmt.Fprintf(w, "did not answer: %v\n", l.Missing)
+	if room = max(room, leastWidth/4); utf8.RuneCountInString(cell) <= room {
+		return cell
 	}
+	s.cut = true
+	return string([]rune(cell)[:room-1]) + "…"
 }
 
-// connectionColumns are what connections can be sorted by.
-func connectionColumns() map[string]func(a, b ConnectionRow) int {
-	return map[string]func(a, b ConnectionRow) int{
-		"id":         func(a, b ConnectionRow) int { return cmp.Compare(a.ID, b.ID) },
-		"pid":        func(a, b ConnectionRow) int { return cmp.Compare(a.PID, b.PID) },
-		"program":    func(a, b ConnectionRow) int { return cmp.Compare(a.Program, b.Program) },
-		"state":      func(a, b ConnectionRow) int { return cmp.Compare(a.State, b.State) },
-		"remote":     func(a, b ConnectionRow) int { return cmp.Compare(a.Remote, b.Remote) },
-		"age":        func(a, b ConnectionRow) int { return cmp.Compare(b.AgeSeconds, a.AgeSeconds) },
-		"idle":       func(a, b ConnectionRow) int { return cmp.Compare(b.IdleSeconds, a.IdleSeconds) },
-		"recv_queue": func(a, b ConnectionRow) int { return cmp.Compare(b.RecvQueue, a.RecvQueue) },
-		"send_queue": func(a, b ConnectionRow) int { return cmp.Compare(b.SendQueue, a.SendQueue) },
-		"bytes_in":   func(a, b ConnectionRow) int { return cmp.Compare(b.BytesIn, a.BytesIn) },
-		"bytes_out":  func(a, b ConnectionRow) int { return cmp.Compare(b.BytesOut, a.BytesOut) },
-	}
+func pad(b *strings.Builder, cell string, width int) {
+	b.WriteString(cell)
+	b.WriteString(strings.Repeat(" ", width-utf8.RuneCountInString(cell)))
 }
 
-// sortConnections sorts by a column, figures from the largest.
-func sortConnections(rows []ConnectionRow, column string) error {
-	if column == "" {
-		return nil
-	}
-	columns := connectionColumns()
-	by, ok := columns[column]
-	if !ok {
-		var names []string
-		for name := range columns {
-			names = append(names, name)
+// line prints parts one beside the other, on as many lines as they need.
+func (s *screen) line(parts ...string) {
+	used := 0
+	for _, part := range parts {
+		part = printable(part, 500)
+		n := utf8.RuneCountInString(part)
+		switch {
+		case used > 0 && used+3+n <= s.width:
+			fmt.Fprint(s, "   ")
+			used += 3
+		case used > 0:
+			fmt.Fprintln(s)
+			used = 0
 		}
-		slices.Sort(names)
-		return usagef("--sort %s: there is no such column%s", column, didYouMean(column, names))
+		fmt.Fprint(s, part)
+		used += n
 	}
-	slices.SortStableFunc(rows, by)
-	return nil
+	fmt.Fprintln(s)
+}
+
+// rest says how to see what was cut.
+func (s *screen) rest(how string) {
+	if s.cut {
+		s.line("… is cut", how, "so has a larger COLUMNS")
+	}
 }
 
 func mergeMissing(a, b []int) []int {

@@ -216,11 +216,19 @@ func (c *controlServer) connections(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	f.limit = min(f.limit, 10_000)
-	reply := make(chan ConnectionList, 1)
-	if c.m.do(r.Context(), func() { c.m.connections(f, func(l ConnectionList) { reply <- l }) }) != nil {
+	reply, unknown := make(chan ConnectionList, 1), make(chan error, 1)
+	if c.m.do(r.Context(), func() {
+		if err := c.m.knows(f.program); f.program != "" && err != nil {
+			unknown <- err
+			return
+		}
+		c.m.connections(f, func(l ConnectionList) { reply <- l })
+	}) != nil {
 		return
 	}
 	select {
+	case err := <-unknown:
+		refuse(w, http.StatusBadRequest, err)
 	case l := <-reply:
 		answer(w, http.StatusOK, l)
 	case <-r.Context().Done():
@@ -288,17 +296,25 @@ func (c *controlServer) command(w http.ResponseWriter, r *http.Request, kind com
 	}
 }
 
+// knows says, of a name that no program has, which one was meant.
+func (m *master) knows(program string) error {
+	var names []string
+	for _, p := range m.machine.Programs {
+		names = append(names, p.Spec.Name)
+	}
+	if slices.Contains(names, program) {
+		return nil
+	}
+	return fmt.Errorf("no program is called %q%s", program, didYouMean(program, names))
+}
+
 // check refuses a command that cannot be meant.
 func (m *master) check(kind commandKind, b *commandBody) error {
 	if kind != commandScale {
 		return nil
 	}
-	var names []string
-	for _, p := range m.machine.Programs {
-		names = append(names, p.Spec.Name)
-	}
-	if !slices.Contains(names, b.Program) {
-		return fmt.Errorf("scale %s=%d: no program is called %q%s", b.Program, b.Count, b.Program, didYouMean(b.Program, names))
+	if err := m.knows(b.Program); err != nil {
+		return err
 	}
 	if b.Count < 1 || b.Count > maxWorkers {
 		return fmt.Errorf("scale %s=%d: write a number from 1 to %d", b.Program, b.Count, maxWorkers)

@@ -130,6 +130,15 @@ func (m *machine) assignAddress(p *program, key socketKey, text string, perSlot 
 	return nil
 }
 
+// listenError says which address could not be opened.
+type listenError struct {
+	addr string
+	err  error
+}
+
+func (e *listenError) Error() string { return fmt.Sprintf("listen %s: %v", e.addr, e.err) }
+func (e *listenError) Unwrap() error { return e.err }
+
 // obtain finds an open socket or opens it.
 func (m *machine) obtain(p *program, key socketKey, text string, perSlot bool) (*socket, error) {
 	if s := m.open(key); s != nil {
@@ -150,7 +159,7 @@ func (m *machine) obtain(p *program, key socketKey, text string, perSlot bool) (
 	}
 	s, err := m.world.open(&p.Spec, at, perSlot)
 	if err != nil {
-		return nil, fmt.Errorf("listen %s: %w", text, err)
+		return nil, &listenError{text, err}
 	}
 	s.Key = key
 	m.Sockets = append(m.Sockets, s)

@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -188,8 +187,8 @@ func runForeground(o *Options, c *config) error {
 		if m.machine == nil || c.quiet {
 			return
 		}
-		var table bytes.Buffer
-		printStart(&table, m.snapshot(&query{}), m.dir.path)
+		table := screenOf(os.Stdout)
+		printStart(table, m.snapshot(&query{}), m.dir.path)
 		out.send(table.Bytes())
 		ready := func() { out.send([]byte("ready\n")) }
 		if err != nil {
@@ -267,7 +266,9 @@ func awaitDaemon(c *config, pid int, f *os.File, logFile string) error {
 		return errors.New(r.Error)
 	}
 	if !c.quiet {
-		printStart(os.Stdout, r.Status, c.runDir)
+		table := screenOf(os.Stdout)
+		printStart(table, r.Status, c.runDir)
+		table.WriteTo(os.Stdout)
 	}
 	if r.Error != "" {
 		return fmt.Errorf("start: %s; the master (pid %d) goes on trying until %s stop; see %s", r.Error, r.PID, c.prog, logFile)

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"syscall"
 )
 
@@ -35,7 +36,7 @@ func (o *Options) main() int {
 			return fail(prog, err)
 		}
 		fmt.Println("ok")
-	default:
+	default: // an addition of the program's
 		return fail(prog, usagef("%s: there is no master to ask; on this system everything runs in one process", c.command))
 	}
 	return exitDone
@@ -64,3 +65,8 @@ func (o *Options) startHere(c *config) error {
 }
 
 func masterHolds(string) bool { return false }
+
+// hasCommand reports whether a command does something on this system.
+func hasCommand(name string) bool {
+	return slices.Contains([]string{"start", "version", "help", "completion", "check"}, name)
+}

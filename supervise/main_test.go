@@ -140,6 +140,11 @@ func testServices() map[string]func() *supervise.Options {
 		"stubborn": func() *supervise.Options { return options(stubbornProgram()) },
 		"file":     func() *supervise.Options { return options(fileProgram()) },
 		"hooks":    hooksOptions,
+		"refuses": func() *supervise.Options {
+			p := waitingProgram("refuses")
+			p.OnWorkerStart = func(*supervise.Worker) error { return errors.New("there is no licence") }
+			return options(p)
+		},
 		"three": func() *supervise.Options {
 			stays := waitingProgram("b")
 			stays.NotReloadable = true

@@ -211,8 +211,11 @@ func (m *master) bringUp(ctx context.Context) error {
 	incarnation := uint32(time.Now().UnixMilli() / 10) // outruns any counter
 	for deadline := time.Now().Add(3 * time.Second); ; {
 		m.machine, err = newMachine(m, first, incarnation)
-		if err == nil || !addressInUse(err) || time.Now().After(deadline) {
+		if err == nil || !addressInUse(err) {
 			return err
+		}
+		if time.Now().After(deadline) {
+			return namingUsers(err)
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):

@@ -3,6 +3,7 @@
 package supervise_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -147,7 +148,7 @@ func TestDaemonThatCannotStart(t *testing.T) {
 		second := newService(t, "http")
 		begin := time.Now()
 		out, code := second.run("start", "-d", "--listen", first.addr())
-		if code != 1 || !strings.Contains(out, first.addr()) || !strings.Contains(out, "address already in use") {
+		if code != 1 || !strings.Contains(out, first.addr()) || !strings.Contains(out, "address already in use by ") || !strings.Contains(out, fmt.Sprintf("(pid %d)", first.cmd.Process.Pid)) {
 			t.Errorf("exit %d: %s", code, out)
 		}
 		if d := time.Since(begin); d < 2*time.Second {

@@ -74,6 +74,10 @@ func TestWrongUsage(t *testing.T) {
 }
 
 func TestHelpAndVersion(t *testing.T) {
+	help, _, _ := run(t, binary(t, "jay"), "help", "start")
+	if !strings.Contains(help, "--loop BACKEND") || !strings.Contains(help, "auto, epoll, goroutine") || strings.Contains(help, "io_uring") || strings.Contains(help, "--admin") {
+		t.Errorf("help start offers what there is not, or lacks what there is:\n%s", help)
+	}
 	for _, tt := range []struct {
 		command string
 		shows   string
