@@ -25,6 +25,8 @@ func (c *config) failure(what string, err error) error {
 		return fmt.Errorf("%s: not running (run directory %s)%s", what, c.runDir, c.elsewhere())
 	case timedOut(err):
 		return fmt.Errorf("%s: the master (pid %d) does not answer%s", what, dir.holder(), standsStill(dir.holder()))
+	case comesBack(http.MethodGet, err):
+		return fmt.Errorf("%s: the master (pid %d) does not answer: %w", what, dir.holder(), err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
@@ -38,7 +40,7 @@ func answered(err error) bool {
 // noAnswer is failure for a question: exit code 3 where nothing runs.
 func (c *config) noAnswer(what string, err error) error {
 	dir := &runDir{path: c.runDir}
-	if held, lookErr := dir.look(); held || lookErr != nil {
+	if held, lookErr := dir.look(); !errors.Is(err, ErrNotRunning) && (held || lookErr != nil) { // it may have begun meanwhile
 		return c.failure(what, err)
 	}
 	if c.json {

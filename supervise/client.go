@@ -88,8 +88,11 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (io
 	}
 	resp, err := c.http.Do(req)
 	for deadline := time.Now().Add(connectPatience); comesBack(method, err); resp, err = c.http.Do(req) {
-		if !masterHolds(c.dir) || time.Now().After(deadline) || ctx.Err() != nil {
+		if !masterHolds(c.dir) {
 			return nil, ErrNotRunning
+		}
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			break
 		}
 		time.Sleep(10 * time.Millisecond) // it starts, or restarts
 	}

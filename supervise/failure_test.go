@@ -80,6 +80,25 @@ func TestCommandsWithoutAnAnswer(t *testing.T) {
 		wantAll(t, stranger, append(append([]string{"restart"}, asking...), changing...), 1, s.dir+": permission denied; it belongs to root")
 		wantAll(t, stranger, []string{"start", "start -d"}, 1, "belongs to uid 0")
 	})
+	t.Run("one that is stopping", func(t *testing.T) {
+		t.Parallel()
+		s := newService(t, "http").start()
+		rest, err := begin(s.addr(), "/slow?ms=60000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go rest()
+		stop := s.begin("stop", step{"stopping", func(s *service) bool { return s.status().State == "stopping" }})
+		wantAll(t, s.command, []string{"reload", "restart", "scale http=1"}, 1, "the service is stopping")
+		if out, code := s.run("status"); code != 1 || !strings.HasPrefix(out, "stopping ") {
+			t.Errorf("status: exit %d: %s", code, out)
+		}
+		s.cmd.Process.Signal(syscall.SIGTERM) // a second time: at once
+		s.cmd.Process.Signal(syscall.SIGTERM)
+		if out, code := stop(); code != 0 {
+			t.Errorf("stop: exit %d: %s", code, out)
+		}
+	})
 	t.Run("one that stops meanwhile", func(t *testing.T) {
 		t.Parallel()
 		s := newService(t, "http")

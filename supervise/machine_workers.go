@@ -112,13 +112,16 @@ func (m *machine) start(p *program, i, generation int) error {
 }
 
 // socketsOf are copies of sockets, named as the program names them: the old and
-// the new code may write an address in different ways.
+// the new code may write an address in different ways. While everything stops, those
+// that are closed already are not among them.
 func (m *machine) socketsOf(p *program, ids []int) []*socket {
 	var list []*socket
 	for _, id := range ids {
-		s := *m.socket(id)
-		s.Configured = p.Spec.configured(s.Key)
-		list = append(list, &s)
+		if open := m.socket(id); open != nil {
+			s := *open
+			s.Configured = p.Spec.configured(s.Key)
+			list = append(list, &s)
+		}
 	}
 	return list
 }
