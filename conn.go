@@ -34,6 +34,7 @@ type Conn struct {
 	opened  uint32        // ticks of the loop; 0 in deadlines: not set
 	proto   uint32        // deadline of the handler
 	closing uint32        // deadline of Close
+	stopped uint32        // see Paused
 	posted  atomic.Int64  // what Ref has posted and the loop has not taken; see mail
 	wheel   loop.Deadline // fires at the earliest of the deadlines
 	value   any
@@ -100,6 +101,7 @@ const (
 	flagReplaced                    // and SetHandler was called meanwhile
 	flagSpliced                     // the kernel carries what comes from the Pipe's other end to here
 	flagMail                        // what a Ref has accepted is being written
+	flagStopped                     // reading is stopped, and Paused counts
 
 	// flagsSettle are those that ask for more at the turn's end than to send.
 	flagsSettle = flagFullDue | flagDetach | flagDrainTell | flagDrainDue | flagDataDue | flagEOFDue | flagPiped

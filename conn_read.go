@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"time"
 
 	"github.com/jay-go/jay/internal/poison"
+	"github.com/jay-go/jay/loop"
 )
 
 // events is a Conn as its loop sees it; the type keeps the completions out of
@@ -186,6 +188,27 @@ func (c *Conn) Reading() bool {
 // choked reports whether unsent output stops the reading.
 func (c *Conn) choked() bool { return c.flags&(flagFull|flagDuplex) == flagFull }
 
+// Paused returns for how long the reading has been stopped from this side, by
+// PauseRead or the high-water mark, all times together; to within loop.Tick for
+// each. It is what a time limit for the peer's sending must not count.
+func (c *Conn) Paused() time.Duration {
+	n := c.stopped
+	if c.has(flagStopped) {
+		n = c.worker.loop.TickNow() - n
+	}
+	return time.Duration(n) * loop.Tick
+}
+
+// clock keeps what Paused returns: while the reading goes on stopped is how many
+// ticks it was stopped for, otherwise the tick at which that would have begun
+// without an end.
+func (c *Conn) clock() {
+	if c.has(flagStopped) == c.Reading() {
+		c.flags ^= flagStopped
+		c.stopped = c.worker.loop.TickNow() - c.stopped
+	}
+}
+
 // SetDuplex says that the two directions do not depend on each other, as they
 // do where each message is answered: unsent output then does not stop the
 // reading. Whoever writes must heed OnBufferFull himself.
@@ -202,6 +225,7 @@ func (c *Conn) SetDuplex(on bool) {
 // arrive.
 func (c *Conn) PauseRead() {
 	c.flags |= flagPaused
+	c.clock()
 	c.stream.StopRecv()
 }
 
@@ -214,6 +238,7 @@ func (c *Conn) ResumeRead() {
 
 // readOn goes on reading if nothing stands against it any more.
 func (c *Conn) readOn() {
+	c.clock()
 	if !c.Reading() {
 		return
 	}

@@ -166,7 +166,7 @@ func scratch(b []byte) []byte {
 func (c *Conn) queued() {
 	if c.out.size > c.worker.highWater && !c.has(flagFull) {
 		c.flags = c.flags&^flagDrainDue | flagFull | flagFullDue
-		if c.choked() {
+		if c.clock(); c.choked() {
 			c.stream.StopRecv()
 		}
 	}

@@ -11,6 +11,7 @@ type serverConn struct {
 	gen     uint32    // grows with each exchange, so that handles of an earlier one are known
 	state   connState
 	held    bool // jay.Conn.Hold is in force
+	busy    bool // at rest, when it was looked at last, the client had to take a response first
 }
 
 // connState is where a connection is; there is one exchange at a time, so
@@ -91,6 +92,7 @@ func (s *serverConn) readHead(c *jay.Conn, b []byte) int {
 	case n == 0:
 		if s.state == atRest {
 			s.state = inHead
+			x.begin()
 			c.SetDeadline(s.p.headerTimeout())
 		}
 		return 0
@@ -166,7 +168,8 @@ func (s *serverConn) finish(c *jay.Conn) {
 		s.state = discarding
 		left := x.left
 		s.nextExchange()
-		x.left, x.since = left, c.Now()
+		x.left = left
+		x.begin()
 	default:
 		s.state = atRest
 		s.nextExchange()
@@ -248,8 +251,13 @@ func (s *serverConn) unasked() bool {
 	return s.state == atRest || s.state == discarding || s.state == inHead && s.x.req.part == inEmptyLines
 }
 
-// Deadline: the client took too long for whatever it was doing.
+// Deadline: the client took too long for whatever it was doing, unless the time
+// was ours.
 func (s *serverConn) Deadline(c *jay.Conn) {
+	if left := s.timeLeft(c); left > 0 {
+		c.SetDeadline(left)
+		return
+	}
 	switch {
 	case s.unasked():
 		s.end()

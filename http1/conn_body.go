@@ -2,7 +2,6 @@ package http1
 
 import (
 	"errors"
-	"time"
 
 	"github.com/jay-go/jay"
 )
@@ -29,7 +28,7 @@ func (s *serverConn) beginBody(c *jay.Conn, b []byte) int {
 		s.run(c)
 		return int(length)
 	}
-	x.since = c.Now()
+	x.begin()
 	if x.req.flags&flagContinue != 0 && len(b) == 0 && !x.w.started {
 		x.req.flags &^= flagContinue
 		_, _ = c.WriteWhole(goOn) // an error has closed the connection
@@ -41,6 +40,7 @@ func (s *serverConn) beginBody(c *jay.Conn, b []byte) int {
 func (s *serverConn) readBody(c *jay.Conn, b []byte) int {
 	x := s.x
 	x.req.flags &^= flagContinue // it did not wait
+	x.heard = x.elapsed()
 	n, piece, done := 0, b, false
 	if x.req.Chunked() {
 		var err error
@@ -96,6 +96,7 @@ func (s *serverConn) bodyComplete(c *jay.Conn) {
 // discard passes over the body of a request that was answered without it.
 func (s *serverConn) discard(b []byte) int {
 	x := s.x
+	x.heard = x.elapsed()
 	n := int(min(x.left, int64(len(b))))
 	if x.left -= int64(n); x.left == 0 {
 		s.state = atRest
@@ -126,30 +127,6 @@ func (s *serverConn) resumeBody(c *jay.Conn) {
 	if s.state != answering {
 		c.ResumeRead()
 	}
-}
-
-// setBodyDeadline limits the wait for the body's next bytes by all that
-// bounds it: silence, the whole time, the least rate.
-func (s *serverConn) setBodyDeadline(c *jay.Conn) {
-	x := s.x
-	if x.paused {
-		return
-	}
-	elapsed := c.Now().Sub(x.since)
-	wait := s.p.idleTimeout()
-	shorten := func(d time.Duration) {
-		if d = max(d, time.Millisecond); wait == 0 || d < wait {
-			wait = d
-		}
-	}
-	if whole := s.p.bodyTimeout(); whole > 0 {
-		shorten(whole - elapsed)
-	}
-	if rate := s.p.MinBodyRate; rate > 0 {
-		seconds := float64(x.received) / float64(rate)
-		shorten(rateGrace + time.Duration(seconds*float64(time.Second)) - elapsed)
-	}
-	c.SetDeadline(wait)
 }
 
 // asError returns what to answer for an error of the program or the parser.

@@ -18,17 +18,19 @@ type exchange struct {
 
 	chunks   Chunked
 	limits   Limits
-	body     []byte // what has arrived of a body that was not there at once
-	received int64  // bytes of the body so far, decoded
-	left     int64  // bytes of the body still to come; -1 with chunks
-	head     []byte // copy of the head, when it outlives the bytes it came in
-	kept     bool   // the request's head is that copy
-	paused   bool   // by PauseBody
-	bodyDone bool   // the body was complete while it was paused
-	since    time.Time
-	rawPath  string      // what Request.Path was asked for last
-	path     string      // and its answer
-	next     jay.Handler // takes the connection over after the answer
+	body     []byte        // what has arrived of a body that was not there at once
+	received int64         // bytes of the body so far, decoded
+	left     int64         // bytes of the body still to come; -1 with chunks
+	head     []byte        // copy of the head, when it outlives the bytes it came in
+	kept     bool          // the request's head is that copy
+	paused   bool          // by PauseBody
+	bodyDone bool          // the body was complete while it was paused
+	since    time.Time     // when the client began with what it is sending
+	rested   time.Duration // jay.Conn.Paused at that time
+	heard    time.Duration // elapsed when something came last
+	rawPath  string        // what Request.Path was asked for last
+	path     string        // and its answer
+	next     jay.Handler   // takes the connection over after the answer
 }
 
 // keepBuffer and keepFields are how much memory an exchange in the pool keeps.
@@ -66,7 +68,7 @@ func (x *exchange) reset() {
 	}
 	x.received, x.left = 0, 0
 	x.kept, x.paused, x.bodyDone = false, false, false
-	x.since = time.Time{}
+	x.since, x.rested, x.heard = time.Time{}, 0, 0
 	x.next = nil
 }
 

@@ -304,6 +304,10 @@ func clients() []fault {
 			tests: both(in("loop", "TestGone", "TestResetAfterTheEnd"), in(".", "TestGoneWhilePaused", "TestResetWhileHeld")),
 		},
 		{
+			name:  "uploads that the server itself holds up, and responses that are taken slowly",
+			holds: "no time of the client's passes meanwhile", tests: both(in(".", "TestPaused"), in("http1", "TestUploadsThatTheServerHoldsUp", "TestTimeGoesOnAfterAPause", "TestSlowReaderIsNotIdle")),
+		},
+		{
 			name:  "requests hidden in a body that is withheld, cut short or answered before it has come",
 			holds: "no byte of a body is read as a request; the response says close where the connection closes", tests: in("http1", "TestEndsBeforeTheBody"),
 		},

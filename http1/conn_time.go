@@ -1,0 +1,90 @@
+package http1
+
+import (
+	"time"
+
+	"github.com/jay-go/jay"
+)
+
+// The client's time for sending counts while it may send. Whatever stops the
+// reading from this side (PauseBody, jay.Conn.PauseRead, a response that the
+// client has to take first) stops that clock as well.
+
+// begin starts the clock of what the client begins to send.
+func (x *exchange) begin() {
+	x.since, x.rested, x.heard = x.conn.Now(), x.conn.Paused(), 0
+}
+
+// elapsed returns for how long the client has been able to send.
+func (x *exchange) elapsed() time.Duration {
+	return x.conn.Now().Sub(x.since) - (x.conn.Paused() - x.rested)
+}
+
+// setBodyDeadline gives the client its time for more of the body.
+func (s *serverConn) setBodyDeadline(c *jay.Conn) {
+	if s.x.paused {
+		return
+	}
+	left, limited := s.bodyTimeLeft()
+	if !limited {
+		c.SetDeadline(0)
+		return
+	}
+	c.SetDeadline(max(left, time.Millisecond))
+}
+
+// pollStopped is how often a clock that stands still is looked at.
+const pollStopped = time.Second
+
+// timeLeft returns what is left of the time of a client whose deadline has
+// passed: more than 0 when some of it was not the client's.
+func (s *serverConn) timeLeft(c *jay.Conn) (left time.Duration) {
+	switch s.state {
+	case atRest:
+		return s.restLeft(c)
+	case inHead:
+		left = s.p.headerTimeout() - s.x.elapsed()
+	case inBody, discarding:
+		left, _ = s.bodyTimeLeft()
+	}
+	if left > 0 && !c.Reading() {
+		left = max(left, pollStopped)
+	}
+	return left
+}
+
+// restLeft begins the time between two requests anew when the client had to
+// take a response first, or could not send.
+func (s *serverConn) restLeft(c *jay.Conn) time.Duration {
+	was, busy := s.busy, c.Buffered() > 0 || !c.Reading()
+	switch s.busy = busy; {
+	case busy:
+		return pollStopped
+	case was:
+		return s.p.idleTimeout()
+	}
+	return 0
+}
+
+// bodyTimeLeft returns how long the wait for the body's next bytes may last, by
+// all that bounds it: silence, the whole time, the least rate.
+func (s *serverConn) bodyTimeLeft() (left time.Duration, limited bool) {
+	x := s.x
+	elapsed := x.elapsed()
+	shorten := func(d time.Duration) {
+		if !limited || d < left {
+			left, limited = d, true
+		}
+	}
+	if idle := s.p.idleTimeout(); idle > 0 {
+		shorten(idle - (elapsed - x.heard))
+	}
+	if whole := s.p.bodyTimeout(); whole > 0 {
+		shorten(whole - elapsed)
+	}
+	if rate := s.p.MinBodyRate; rate > 0 {
+		seconds := float64(x.received) / float64(rate)
+		shorten(rateGrace + time.Duration(seconds*float64(time.Second)) - elapsed)
+	}
+	return left, limited
+}

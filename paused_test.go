@@ -1,0 +1,56 @@
+package jay_test
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/loop"
+)
+
+// TestPaused: the time in which this side does not read is counted, whatever
+// has stopped the reading, once where two things have, and no other.
+func TestPaused(t *testing.T) {
+	const pause = 6 * loop.Tick
+	eachBackend(t, func(t *testing.T, backend string) {
+		paused := make(chan time.Duration, 1)
+		addr := serve(t, &jay.Server{HighWater: 1 << 20, Handler: onLine(func(c *jay.Conn, line string) {
+			switch line {
+			case "pause":
+				c.PauseRead()
+				c.Loop().AfterFunc(pause, c.ResumeRead)
+			case "fill":
+				c.Write(make([]byte, 16<<20)) // more than the kernel takes
+			case "both":
+				c.Write(make([]byte, 16<<20))
+				c.PauseRead()
+				c.Loop().AfterFunc(pause, c.ResumeRead)
+			case "ask":
+				paused <- c.Paused()
+			}
+		})}, backend)
+		for _, how := range []string{"ask", "pause", "fill", "both"} {
+			c := dial(t, addr)
+			begin := time.Now()
+			send(t, c, how+"\n")
+			if how == "ask" {
+				if d := receive(t, paused, "the time"); d != 0 {
+					t.Errorf("paused for %v without a pause", d)
+				}
+				continue
+			}
+			time.Sleep(pause) // before the client reads
+			if how != "pause" {
+				if _, err := io.CopyN(io.Discard, c, 16<<20); err != nil {
+					t.Fatal(err)
+				}
+			}
+			send(t, c, "ask\n")
+			d := receive(t, paused, "the time")
+			if most := time.Since(begin) + 2*loop.Tick; d < pause-2*loop.Tick || d > most {
+				t.Errorf("%s: paused for %v, want between %v and %v", how, d, pause, most)
+			}
+		}
+	})
+}
