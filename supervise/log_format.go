@@ -29,8 +29,8 @@ func parseLevel(s string) (slog.Level, error) {
 	return l, nil
 }
 
-// newHandler formats records in the log's format, one line each, in which
-// nothing can do harm.
+// newHandler formats records in the log's format, one line each and a stack below
+// it where the format is text. Nothing in it can do harm.
 func newHandler(w io.Writer, format, level string) slog.Handler {
 	l, err := parseLevel(level)
 	if err != nil {
@@ -40,13 +40,13 @@ func newHandler(w io.Writer, format, level string) slog.Handler {
 	if format == "json" {
 		return slog.NewJSONHandler(harmless{w}, o)
 	}
-	return slog.NewTextHandler(harmless{w}, o)
+	return newTextHandler(w, o)
 }
 
 // capped limits the length of a value. What is text for slog is text here.
 func capped(_ []string, a slog.Attr) slog.Attr {
 	limit := maxField
-	if a.Key == "stack" {
+	if a.Key == stackKey {
 		limit = maxStack
 	}
 	if a.Value.Kind() == slog.KindAny {

@@ -103,3 +103,46 @@ func TestCappedFields(t *testing.T) {
 		t.Errorf("short values: %s", got)
 	}
 }
+
+// TestStackCanBeRead: in a text log a stack is lines below its record, each
+// indented, whatever is in it, and written with the record at once; in a JSON log
+// it stays in the record's line.
+func TestStackCanBeRead(t *testing.T) {
+	stack := "goroutine 7 [running]:\nmain.handle(0x1)\n\t/src/main.go:12 +0x1d\n"
+	for name, test := range map[string]struct {
+		log  func(*slog.Logger)
+		want string // after the time
+	}{
+		"alone":           {func(l *slog.Logger) { l.Error("panic", "stack", stack) }, "level=ERROR msg=panic\n    goroutine 7 [running]:\n    main.handle(0x1)\n    \t/src/main.go:12 +0x1d\n"},
+		"among others":    {func(l *slog.Logger) { l.Error("panic", "conn", 1, "stack", "a\nb", "n", 2) }, "level=ERROR msg=panic conn=1 n=2\n    a\n    b\n"},
+		"derived":         {func(l *slog.Logger) { l.With("pid", 1).WithGroup("g").Error("panic", "stack", "a", "n", 2) }, "level=ERROR msg=panic pid=1 g.n=2\n    a\n"},
+		"none":            {func(l *slog.Logger) { l.Error("panic", "n", 2) }, "level=ERROR msg=panic n=2\n"},
+		"forged":          {func(l *slog.Logger) { l.Error("panic", "stack", "a\r\nlevel=INFO msg=forged\n\x1b[2J\n") }, "level=ERROR msg=panic\n    a\n    level=INFO msg=forged\n    \\x1b[2J\n"},
+		"of another kind": {func(l *slog.Logger) { l.Error("panic", "stack", 7) }, "level=ERROR msg=panic stack=7\n"},
+		"too long":        {func(l *slog.Logger) { l.Error("panic", "stack", strings.Repeat("x\n", maxStack)) }, "level=ERROR msg=panic\n" + strings.Repeat("    x\n", maxStack/2) + "    … (6144 bytes more)\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out writes
+			test.log(slog.New(newHandler(&out, "text", "info")))
+			if len(out) != 1 {
+				t.Fatalf("%d writes: %q", len(out), out)
+			}
+			if _, got, _ := strings.Cut(out[0], " "); got != test.want {
+				t.Errorf("the log has\n%s\nwant\n%s", got, test.want)
+			}
+			out = nil
+			test.log(slog.New(newHandler(&out, "json", "info")))
+			if len(out) != 1 || strings.Count(out[0], "\n") != 1 || !json.Valid([]byte(out[0])) {
+				t.Errorf("the JSON log has %q", out)
+			}
+		})
+	}
+}
+
+// writes keeps what was written at a time.
+type writes []string
+
+func (w *writes) Write(b []byte) (int, error) {
+	*w = append(*w, string(b))
+	return len(b), nil
+}

@@ -56,8 +56,8 @@ type logFile struct {
 	mu      sync.Mutex
 	f       *os.File  // guarded by mu
 	regular bool      // guarded by mu
-	size    int64     // guarded by mu
-	born    time.Time // guarded by mu
+	size    int64     // guarded by mu; when it was looked at last
+	born    time.Time // guarded by mu; when what is in it was begun
 	retry   time.Time // guarded by mu; no rotation before
 	reason  string    // guarded by mu; why the last rotation failed
 }
@@ -123,11 +123,6 @@ func (l *logFile) Write(b []byte) (int, error) {
 		if err != nil && n > 0 && regular && takeBack(f, n) == nil {
 			n = 0
 		}
-		l.mu.Lock()
-		if l.f == f {
-			l.size += int64(n)
-		}
-		l.mu.Unlock()
 		return n, err
 	}
 }
@@ -149,11 +144,19 @@ func takeBack(f *os.File, n int) error {
 }
 
 // due says why the file has to be put aside before n more bytes, "" where it
-// has not.
+// has not. What counts is what is there: others write to the file as well, as the
+// runtime does through standard error, and empty it, as logrotate does after it
+// has copied it. An emptied file is a new one.
 func (l *logFile) due(n int) (why string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
+	if fi, err := l.f.Stat(); err == nil && l.regular {
+		if fi.Size() < l.size {
+			l.born = now
+		}
+		l.size = fi.Size()
+	}
 	switch {
 	case !l.regular || l.size == 0 || now.Before(l.retry):
 		return ""

@@ -368,3 +368,53 @@ func TestFIFO(t *testing.T) {
 	await(time.Second, s.queue.close())
 	s.close()
 }
+
+// TestWhatIsThereCounts: the limits are those of what is in the file, whoever has
+// written it, emptied it (copytruncate) or cut it.
+func TestWhatIsThereCounts(t *testing.T) {
+	limits := never
+	limits.size, limits.age = 30, time.Hour
+	line := "nine more\n"
+	for name, test := range map[string]struct {
+		change func(t *testing.T, l *logFile)
+		files  int // after two more lines
+	}{
+		"nobody else": {func(t *testing.T, l *logFile) {}, 2},
+		"emptied": {func(t *testing.T, l *logFile) {
+			if err := os.Truncate(l.path, 0); err != nil {
+				t.Fatal(err)
+			}
+			l.born = time.Now().Add(-limits.age) // what was in it is old, and no longer there
+		}, 1},
+		"cut": {func(t *testing.T, l *logFile) {
+			if err := os.Truncate(l.path, 10); err != nil {
+				t.Fatal(err)
+			}
+		}, 1},
+		"written by others": {func(t *testing.T, l *logFile) {
+			f, err := os.OpenFile(l.path, os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			fmt.Fprint(f, line)
+		}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, _ := testLog(t, limits)
+			write(t, l, line)
+			write(t, l, line)
+			test.change(t, l)
+			write(t, l, line)
+			write(t, l, line)
+			if list := files(t, l); len(list) != test.files {
+				t.Errorf("files %q, want %d", list, test.files)
+			}
+			for _, file := range files(t, l) {
+				if text := content(t, file); len(text) > int(limits.size) {
+					t.Errorf("%s has %d bytes", file, len(text))
+				}
+			}
+		})
+	}
+}

@@ -93,8 +93,10 @@ func causeOf(status syscall.WaitStatus, verdict killVerdict, stderr *capture) st
 		}
 	}
 	last := ""
-	if n := len(stderr.tail); n > 0 {
-		last = stderr.tail[n-1]
+	for _, line := range stderr.tail {
+		if !isStackLine(line) {
+			last = line
+		}
 	}
 	return exitCause(status.ExitStatus(), signal, verdict, stderr.fatal, last)
 }

@@ -175,7 +175,10 @@ func logs() []fault {
 			name: "the log is renamed, or put aside, while twenty log", holds: "every line is there, whole, once; an upgrade goes on in the same file", tests: in(supervised, "TestManyWriters", "TestRotationAndUpgrade"),
 		},
 		{
-			name: "control characters, escape sequences and what is not UTF-8 from clients, programs and panics", holds: "the log has one harmless line for each, and no credentials", tests: both(in(e2e, "TestNothingForeignInTheLog"), in(supervised, "TestNothingHarmful")),
+			name: "the log is emptied, cut or written to by others (copytruncate)", holds: "put aside by what is in it, neither earlier nor later", tests: in(supervised, "TestWhatIsThereCounts"),
+		},
+		{
+			name: "control characters, escape sequences and what is not UTF-8 from clients, programs and panics", holds: "the log has one harmless line for each, below it a stack's, indented, and no credentials", tests: both(in(e2e, "TestNothingForeignInTheLog"), in(supervised, "TestNothingHarmful", "TestStackCanBeRead")),
 		},
 		{
 			name: "descriptors that whoever starts the service has left open", holds: "neither a daemon, nor workers, nor what they start have them", tests: both(in(e2e, "TestDescriptors"), in(supervised, "TestDaemonKeepsNothing")),
