@@ -48,7 +48,17 @@ func testHost(ln net.Listener, peers func() (int, int), drains <-chan *Drain) ho
 func (c *Conn) FD() int { return c.stream.FD() }
 
 // Report returns the figures that a supervised worker would report.
-func (w *Worker) Report() supervise.Stats { return w.report() }
+// Figures are those of a report, all of which a worker of ours knows.
+type Figures struct {
+	Connections, Accepted, Refused, Requests, BytesIn, BytesOut, SendFailures, AcceptErrors, Panics, Timers int64
+}
+
+func (w *Worker) Report() Figures {
+	s := w.report()
+	return Figures{
+		*s.Connections, *s.Accepted, *s.Refused, *s.Requests, *s.BytesIn, *s.BytesOut, *s.SendFailures, *s.AcceptErrors, *s.Panics, *s.Timers,
+	}
+}
 
 // DrainWithin is a context's cause that asks for a drain.
 func DrainWithin(reason supervise.DrainReason, d time.Duration) *Drain {

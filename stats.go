@@ -38,10 +38,10 @@ func (w *Worker) report() supervise.Stats {
 		}
 	}
 	l := w.loop.Stats()
-	st.LoopSaturation, st.CallbackP99 = l.Saturation, l.P99.Seconds()
+	st.LoopSaturation, st.CallbackP99, st.BusySeconds, st.BusyIn = new(l.Saturation), new(l.P99.Seconds()), new(float64), new(string)
 	if l.Busy > reportPatience/2 {
 		_, where := w.loop.Stack()
-		st.BusySeconds, st.BusyIn = l.Busy.Seconds(), l.BusyIn+": "+where
+		st.BusySeconds, st.BusyIn = new(l.Busy.Seconds()), new(l.BusyIn+": "+where)
 	}
 	return st
 }
@@ -49,16 +49,18 @@ func (w *Worker) report() supervise.Stats {
 func (w *Worker) figures() supervise.Stats {
 	s := &w.stats
 	return supervise.Stats{
-		Connections:  int64(w.live),
-		Accepted:     int64(s.accepted),
-		Refused:      int64(s.refused),
-		Requests:     int64(s.requests),
-		BytesIn:      int64(s.bytesIn),
-		BytesOut:     int64(s.bytesOut),
-		SendFailures: int64(s.sendFailures + s.refusedSends.Load()),
-		AcceptErrors: int64(s.acceptErrors),
-		Panics:       int64(s.panics),
-		Timers:       int64(w.loop.Timers()),
+		Connections:  new(int64(w.live)),
+		Accepted:     new(int64(s.accepted)),
+		Refused:      new(int64(s.refused)),
+		Requests:     new(int64(s.requests)),
+		BytesIn:      new(int64(s.bytesIn)),
+		BytesOut:     new(int64(s.bytesOut)),
+		SendFailures: new(int64(s.sendFailures + s.refusedSends.Load())),
+		AcceptErrors: new(int64(s.acceptErrors)),
+		Panics:       new(int64(s.panics)),
+		Timers:       new(int64(w.loop.Timers())),
+
+		HandedOverIn: new(int64), HandedOverOut: new(int64),
 	}
 }
 

@@ -44,15 +44,15 @@ func printStatus(w *screen, s Status, runDir string) {
 	rows = nil
 	for _, r := range s.Workers {
 		busy := ""
-		if r.BusySeconds > 0 {
-			busy = fmt.Sprintf("%.1fs %s", r.BusySeconds, r.BusyIn)
+		if r.BusySeconds != nil && *r.BusySeconds > 0 {
+			busy = fmt.Sprintf("%.1fs %s", *r.BusySeconds, figure("%s", r.BusyIn))
 		}
 		rows = append(rows, []string{
 			fmt.Sprintf("%s/%d", r.Program, r.Slot), number0(int64(r.PID)), strconv.Itoa(r.Generation), r.State,
 			age(time.Duration(r.AgeSeconds * float64(time.Second))), size(r.RSSBytes), size(r.HeapBytes), fmt.Sprintf("%.1f", r.CPUPercent),
-			strconv.FormatInt(r.Connections, 10), strconv.FormatInt(r.Refused, 10), strconv.FormatInt(r.Requests, 10), fmt.Sprintf("%.0f", r.RequestsPerSecond),
-			strconv.FormatInt(r.SendFailures, 10), strconv.FormatInt(r.AcceptErrors, 10), strconv.FormatInt(r.Panics, 10),
-			strconv.FormatInt(r.Timers, 10), fmt.Sprintf("%.2f", r.LoopSaturation), callbackTime(r.CallbackP99), busy,
+			figure("%d", r.Connections), figure("%d", r.Refused), figure("%d", r.Requests), figure("%.0f", r.RequestsPerSecond),
+			figure("%d", r.SendFailures), figure("%d", r.AcceptErrors), figure("%d", r.Panics),
+			figure("%d", r.Timers), figure("%.2f", r.LoopSaturation), callbackTime(r.CallbackP99), busy,
 		})
 	}
 	w.table([]string{"WORKER", "PID", "GEN", "STATE", "AGE", "RSS", "HEAP", "CPU%", "CONNS", "REFUSED", "REQUESTS", "REQ/S", "SENDFAIL", "ACCERR",
@@ -77,12 +77,20 @@ func addressRows(addresses []string, at int, cells ...string) [][]string {
 	return rows
 }
 
+// figure prints a figure; one that is not known is empty.
+func figure[T any](format string, v *T) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprintf(format, *v)
+}
+
 // callbackTime is a time in seconds, with as many digits as say something.
-func callbackTime(s float64) string {
-	if s == 0 {
+func callbackTime(s *float64) string {
+	if s == nil || *s == 0 {
 		return "-"
 	}
-	d := time.Duration(s * float64(time.Second))
+	d := time.Duration(*s * float64(time.Second))
 	unit := time.Nanosecond
 	for unit <= d/100 { // the other way round a worker's nonsense would overflow
 		unit *= 10

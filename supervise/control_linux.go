@@ -63,7 +63,7 @@ func (c *controlServer) listen(fd int) error {
 	c.fd, c.ln, c.accepted = fd, ln, accepted
 	go func() {
 		defer close(accepted)
-		c.drain.srv.Serve(ln) // returns when closed
+		c.drain.server.Serve(ln) // returns when closed
 	}()
 	return nil
 }

@@ -70,9 +70,9 @@ func TestCallbackTime(t *testing.T) {
 	for s, want := range map[float64]string{
 		0: "-", 8e-9: "8ns", 0.000_035_84: "36µs", 0.000_123: "120µs", 0.05: "50ms", 7200: "2h0m0s", 9e9: "2500000h0m0s", -1: "-1s",
 	} {
-		if got := callbackTime(s); got != want {
+		if got := callbackTime(&s); got != want {
 			t.Errorf("%v s: %q, want %q", s, got, want)
 		}
 	}
-	callbackTime(1e300) // ends
+	callbackTime(new(1e300)) // ends
 }

@@ -1,10 +1,8 @@
 package supervise
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -19,16 +17,26 @@ const drainMargin = 200 * time.Millisecond
 // ready, and returns when the worker has drained. With no listeners given it
 // serves all stream sockets of the worker, also those that come later.
 //
-// While a reload or a scale drains the worker, new connections are left to the
-// other workers, every answer carries "Connection: close", and idle connections
-// stay open until the deadline, so that no client finds the door closed when it
-// sends. It returns as soon as no connection is left. When the whole service
+// When the worker has to drain, the functions of srv.RegisterOnShutdown are
+// called. While it is a reload or a scale that drains it, new connections are
+// left to the other workers, every response carries "Connection: close" (over
+// HTTP/2 it brings GOAWAY), and idle connections stay open until the deadline,
+// so that no client finds the door closed when it sends. When the whole service
 // stops, idle connections are closed at once and requests are finished.
+// Connections that a handler has hijacked, as those of WebSocket, live until
+// they are closed or the deadline has come. DrainHTTP returns as soon as no
+// connection is left.
 //
-// It sets srv.Handler, srv.ConnState and srv.ConnContext, calling what was
-// there, and, without listeners, w.OnSockets.
+// The worker's figures have its connections, hijacked ones too, its requests
+// and its panics, so MaxRequests acts.
+//
+// What serves is a server with srv's fields: calls of srv's methods do not
+// reach it, apart from RegisterOnShutdown and Shutdown, which ends it.
 func DrainHTTP(ctx context.Context, w *Worker, srv *http.Server, listeners ...net.Listener) error {
-	d, l := newHTTPDrain(srv), newHTTPListeners(srv)
+	d := newHTTPDrain(srv)
+	defer w.count(d.tally)()
+	l := newHTTPListeners(d.server)
+	srv.RegisterOnShutdown(func() { l.fail(http.ErrServerClosed) })
 	if len(listeners) > 0 {
 		l.give(listeners)
 	} else if err := l.follow(w); err != nil {
@@ -44,180 +52,67 @@ func DrainHTTP(ctx context.Context, w *Worker, srv *http.Server, listeners ...ne
 	}
 	if err := w.Ready(); err != nil {
 		l.close()
-		srv.Close()
+		d.server.Close()
 		return err
 	}
 	select {
 	case err := <-l.failed:
 		l.close()
-		srv.Close()
+		d.server.Close()
 		return err
 	case <-ctx.Done():
 	}
-	return d.drain(context.Cause(ctx), w, l)
+	d.drain(context.Cause(ctx), w.Overtaken(), l)
+	return nil
 }
 
-// httpDrain knows the connections of a server and how they end.
-type httpDrain struct {
-	srv      *http.Server
-	draining chan struct{} // closed when answers have to say close
-
-	mu    sync.Mutex
-	conns map[net.Conn]bool // guarded by mu; whether a handler has seen a request
-	all   countdown         // guarded by mu; of conns
-	fresh countdown         // guarded by mu; of those among them that no handler has seen
-}
-
-// countdown is a number that can be waited for to become zero. It belongs to
-// whoever holds its lock.
-type countdown struct {
-	n    int
-	zero chan struct{} // closed at zero; nil where nobody waits
-}
-
-func (c *countdown) add(n int) {
-	if c.n += n; c.n == 0 && c.zero != nil {
-		close(c.zero)
-		c.zero = nil
+// serverLike is another server with the same fields. The one that a program
+// made is told of the drain when it begins, so that its functions for that are
+// called: it would close idle connections, if it had any.
+func serverLike(srv *http.Server) *http.Server {
+	return &http.Server{
+		Addr: srv.Addr, Handler: srv.Handler, DisableGeneralOptionsHandler: srv.DisableGeneralOptionsHandler, TLSConfig: srv.TLSConfig,
+		ReadTimeout: srv.ReadTimeout, ReadHeaderTimeout: srv.ReadHeaderTimeout, WriteTimeout: srv.WriteTimeout, IdleTimeout: srv.IdleTimeout,
+		MaxHeaderBytes: srv.MaxHeaderBytes, TLSNextProto: srv.TLSNextProto, ConnState: srv.ConnState, ErrorLog: srv.ErrorLog,
+		BaseContext: srv.BaseContext, ConnContext: srv.ConnContext, HTTP2: srv.HTTP2, Protocols: srv.Protocols,
 	}
 }
 
-func (c *countdown) wait() <-chan struct{} {
-	if c.n == 0 {
-		none := make(chan struct{})
-		close(none)
-		return none
-	}
-	if c.zero == nil {
-		c.zero = make(chan struct{})
-	}
-	return c.zero
-}
-
-// connKey is where a request's context has its connection.
-type connKey struct{}
-
-func newHTTPDrain(srv *http.Server) *httpDrain {
-	d := &httpDrain{srv: srv, draining: make(chan struct{}), conns: map[net.Conn]bool{}}
-	handler, state, connContext := srv.Handler, srv.ConnState, srv.ConnContext
-	if handler == nil {
-		handler = http.DefaultServeMux
-	}
-	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c, ok := r.Context().Value(connKey{}).(net.Conn); ok {
-			d.seen(c)
-		}
-		select {
-		case <-d.draining:
-			w.Header().Set("Connection", "close")
-			handler.ServeHTTP(w, r)
-		default:
-			dw := &drainWriter{ResponseWriter: w, draining: d.draining}
-			handler.ServeHTTP(dw, r)
-			dw.begin() // where the handler has left the answer to the server
-		}
-	})
-	srv.ConnState = func(c net.Conn, s http.ConnState) {
-		d.track(c, s)
-		if state != nil {
-			state(c, s)
-		}
-	}
-	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		if connContext != nil {
-			ctx = connContext(ctx, c)
-		}
-		return context.WithValue(ctx, connKey{}, c)
-	}
-	return d
-}
-
-func (d *httpDrain) track(c net.Conn, s http.ConnState) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	switch s {
-	case http.StateNew:
-		d.conns[c] = false
-		d.all.add(1)
-		d.fresh.add(1)
-	case http.StateClosed, http.StateHijacked: // who hijacks is responsible
-		if seen, ok := d.conns[c]; ok {
-			delete(d.conns, c)
-			d.all.add(-1)
-			if !seen {
-				d.fresh.add(-1)
-			}
-		}
-	}
-}
-
-// seen notes that a request of the connection has reached a handler.
-func (d *httpDrain) seen(c net.Conn) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if seen, ok := d.conns[c]; ok && !seen {
-		d.conns[c] = true
-		d.fresh.add(-1)
-	}
-}
-
-// empty returns a channel that is closed when no connection is left.
-func (d *httpDrain) empty() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.all.wait()
-}
-
-// greeted returns a channel that is closed when a request of every connection
-// has reached a handler.
-func (d *httpDrain) greeted() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.fresh.wait()
-}
-
-func (d *httpDrain) drain(cause error, w *Worker, l *httpListeners) error {
+// drain ends the server.
+func (d *httpDrain) drain(cause error, overtaken <-chan *Drain, l *httpListeners) {
 	close(d.draining)
+	l.close()
+	_ = d.told.Shutdown(context.Background()) // it has no connections: this calls its functions
 	var how *Drain
 	if !errors.As(cause, &how) {
 		how = &Drain{Reason: Stop}
 	}
-	ctx, cancel := until(how.Deadline)
-	defer func() { cancel() }()
-	l.empty(how)
-	l.close()
-	if len(l.explicit) == 0 { // who made others knows about them
-		w.Unlisten()
+	k := newDrainClock(how, overtaken)
+	defer k.stop()
+	if d.left(k.ctx, k.urgent) || k.ctx.Err() != nil {
+		d.cut()
+		return
 	}
-	if how.Reason == Reload || how.Reason == Scale {
-		select {
-		case <-d.empty():
-		case next := <-w.Overtaken(): // idle connections need not wait any more
-			cancel()
-			ctx, cancel = until(next.Deadline)
-		case <-ctx.Done():
-			return d.cut()
-		}
-	}
-	return d.finish(ctx)
+	d.finish(k.ctx)
 }
 
-// until is a context that ends in time before a drain's deadline.
-func until(deadline time.Time) (context.Context, context.CancelFunc) {
-	if deadline.IsZero() {
-		return context.WithCancel(context.Background())
+// finish closes idle connections and waits for requests and for hijacked
+// connections.
+func (d *httpDrain) finish(ctx context.Context) {
+	d.greet(ctx)
+	if d.server.Shutdown(ctx) == nil {
+		d.left(ctx, nil)
 	}
-	return context.WithDeadline(context.Background(), deadline.Add(-drainMargin))
+	d.cut()
 }
 
 // firstRequest is how long a connection may take to bring the request that it
 // was made for, when the server ends.
 const firstRequest = 500 * time.Millisecond
 
-// finish closes idle connections and waits for requests. Shutdown would forget
-// a request that has arrived and that the server has not read yet, so it has
-// to wait for those first.
-func (d *httpDrain) finish(ctx context.Context) error {
+// greet waits for requests that have arrived and that the server has not read
+// yet: Shutdown would forget them.
+func (d *httpDrain) greet(ctx context.Context) {
 	wait := time.NewTimer(firstRequest)
 	defer wait.Stop()
 	select {
@@ -225,68 +120,57 @@ func (d *httpDrain) finish(ctx context.Context) error {
 	case <-wait.C:
 	case <-ctx.Done():
 	}
-	if d.srv.Shutdown(ctx) != nil {
-		return d.cut()
-	}
-	return nil
 }
 
 // cut ends what did not end by itself: idle connections are closed in order,
 // requests in progress are not finished.
-func (d *httpDrain) cut() error {
+func (d *httpDrain) cut() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainMargin/2)
 	defer cancel()
-	if d.srv.Shutdown(ctx) != nil {
-		d.srv.Close()
+	if d.server.Shutdown(ctx) != nil {
+		d.server.Close()
 	}
-	return nil
+	d.closeHijacked()
 }
 
-// drainWriter adds the header to an answer that was not begun when the drain was.
-type drainWriter struct {
-	http.ResponseWriter
-	draining <-chan struct{}
-	begun    bool
+// drainClock is how long a drain may take, which an overtaking one changes.
+type drainClock struct {
+	ctx    context.Context // ends in time before the deadline
+	urgent chan struct{}   // closed when idle connections are no reason to wait
+
+	cancel  context.CancelFunc
+	follows sync.WaitGroup
 }
 
-func (w *drainWriter) begin() {
-	if w.begun {
-		return
+func newDrainClock(d *Drain, overtaken <-chan *Drain) *drainClock {
+	k := &drainClock{urgent: make(chan struct{})}
+	k.ctx, k.cancel = context.WithCancel(context.Background())
+	k.follows.Go(func() { k.follow(d, overtaken) })
+	return k
+}
+
+func (k *drainClock) stop() {
+	k.cancel()
+	k.follows.Wait()
+}
+
+func (k *drainClock) follow(d *Drain, overtaken <-chan *Drain) {
+	urge := sync.OnceFunc(func() { close(k.urgent) })
+	for {
+		if d.Reason != Reload && d.Reason != Scale {
+			urge()
+		}
+		var end <-chan time.Time
+		if !d.Deadline.IsZero() {
+			end = time.After(time.Until(d.Deadline) - drainMargin)
+		}
+		select {
+		case d = <-overtaken:
+		case <-end:
+			k.cancel()
+			return
+		case <-k.ctx.Done():
+			return
+		}
 	}
-	w.begun = true
-	select {
-	case <-w.draining:
-		w.Header().Set("Connection", "close")
-	default:
-	}
 }
-
-func (w *drainWriter) WriteHeader(code int) {
-	w.begin()
-	w.ResponseWriter.WriteHeader(code)
-}
-
-func (w *drainWriter) Write(b []byte) (int, error) {
-	w.begin()
-	return w.ResponseWriter.Write(b)
-}
-
-// Flush is for handlers that ask for an http.Flusher.
-func (w *drainWriter) Flush() {
-	w.begin()
-	http.NewResponseController(w.ResponseWriter).Flush()
-}
-
-// ReadFrom lets io.Copy use what the server has for files.
-func (w *drainWriter) ReadFrom(r io.Reader) (int64, error) {
-	w.begin()
-	return io.Copy(w.ResponseWriter, r)
-}
-
-// Hijack is for handlers that ask for an http.Hijacker.
-func (w *drainWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return http.NewResponseController(w.ResponseWriter).Hijack()
-}
-
-// Unwrap is for http.ResponseController.
-func (w *drainWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -34,11 +34,16 @@ func (l *httpListeners) accept(ln net.Listener, wanted func() bool) {
 		if !wanted() || errors.Is(err, syscall.EINVAL) { // it ends, and its queue is empty
 			return
 		}
-		select {
-		case l.failed <- fmt.Errorf("serve %s: %w", ln.Addr(), err):
-		default:
-		}
+		l.fail(fmt.Errorf("serve %s: %w", ln.Addr(), err))
 	})
+}
+
+// fail ends the server, unless something else has.
+func (l *httpListeners) fail(err error) {
+	select {
+	case l.failed <- err:
+	default:
+	}
 }
 
 // give serves the caller's listeners.

@@ -150,8 +150,9 @@ func testServices() map[string]func() *supervise.Options {
 			stays.NotReloadable = true
 			return options(waitingProgram("c"), stays, waitingProgram("a"))
 		},
-		"log":  logOptions,
-		"hung": func() *supervise.Options { return options(hungProgram(os.Getenv("OUT"))) },
+		"log":    logOptions,
+		"hijack": func() *supervise.Options { return options(hijackProgram()) },
+		"hung":   func() *supervise.Options { return options(hungProgram(os.Getenv("OUT"))) },
 	}
 }
 

@@ -46,6 +46,7 @@ type master struct {
 	hooks    chan func()    // run one after the other on a goroutine of their own
 
 	procs     map[uint32]*proc
+	figures   map[string]Stats // what a worker of each program has told last
 	describes []*describing
 	queries   []*query
 	sequence  uint64
@@ -116,7 +117,7 @@ func newMaster(o *Options, c *config, path string) *master {
 	notify(signals, terminal)
 	return &master{
 		signals: signals, suspends: make(chan struct{}), terminal: terminal,
-		o: o, c: c, path: path, started: time.Now(), procs: map[uint32]*proc{}, events: make(chan any, 64),
+		o: o, c: c, path: path, started: time.Now(), procs: map[uint32]*proc{}, figures: map[string]Stats{}, events: make(chan any, 64),
 		hooks: make(chan func(), 1024), kills: memoryKills{}, boardFD: -1, null: -1, report: func(error) {},
 	}
 }

@@ -71,7 +71,8 @@ func (m *master) endQuery(q *query) {
 func (m *master) onAnswer(p *proc, msg message) {
 	p.heard = time.Now()
 	if msg.Stats != nil {
-		p.stats, p.heap, p.logDropped = *msg.Stats, msg.Heap, msg.LogDropped
+		p.stats, p.heap, p.logDropped = msg.Stats.or(p.stats), msg.Heap, msg.LogDropped // what is not told yet, or no more, stays
+		m.figures[p.w.Program] = p.stats
 	}
 	if !msg.More {
 		p.unanswered = 0
@@ -138,6 +139,7 @@ func (m *master) snapshot(q *query) Status {
 			if sl.Worker == 0 && sl.State != slotWanted {
 				s.Workers = append(s.Workers, WorkerStatus{
 					Program: p.Spec.Name, Slot: i, Generation: m.machine.Generation, State: string(sl.State), Started: m.started,
+					Stats: m.figures[p.Spec.Name].atStart(),
 				})
 			}
 		}
@@ -221,7 +223,10 @@ func (p *proc) row(late bool) WorkerStatus {
 	row := WorkerStatus{
 		Program: w.Program, Slot: w.Slot, PID: w.PID, Generation: w.Generation, State: string(w.State),
 		Started: w.StartedAt.Round(time.Millisecond), AgeSeconds: seconds(time.Since(w.StartedAt)), RSSBytes: rss(w.PID),
-		HeapBytes: p.heap, MemoryLimitBytes: w.MemoryLimit, LogDropped: p.logDropped, CPUPercent: round(p.sample.percent), Stats: p.stats, RequestsPerSecond: round(p.sample.rps),
+		HeapBytes: p.heap, MemoryLimitBytes: w.MemoryLimit, LogDropped: p.logDropped, CPUPercent: round(p.sample.percent), Stats: p.stats,
+	}
+	if p.stats.Requests != nil {
+		row.RequestsPerSecond = new(round(p.sample.rps))
 	}
 	if w.Hung || late && (w.State != workerStarting) && (stopped(w.PID) || time.Since(p.heard) > 1500*time.Millisecond) {
 		row.State = "silent"
@@ -238,10 +243,10 @@ func (p *proc) measure() {
 	}
 	cpu := cpuTime(p.w.PID)
 	if !p.sample.at.IsZero() {
-		p.sample.rps = float64(max(p.stats.Requests-p.sample.requests, 0)) / elapsed.Seconds()
+		p.sample.rps = float64(max(p.stats.requests()-p.sample.requests, 0)) / elapsed.Seconds()
 		p.sample.percent = 100 * max(cpu-p.sample.cpu, 0).Seconds() / elapsed.Seconds()
 	}
-	p.sample.at, p.sample.requests, p.sample.cpu = now, p.stats.Requests, cpu
+	p.sample.at, p.sample.requests, p.sample.cpu = now, p.stats.requests(), cpu
 }
 
 // procStat are the fields of /proc/PID/stat after the name; nil where the

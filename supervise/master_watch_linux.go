@@ -108,7 +108,7 @@ func (m *master) watchLimits(p *proc) {
 	if program == nil {
 		return
 	}
-	if why := program.Spec.served(p.stats.Requests, rss(p.w.PID), time.Since(p.w.StartedAt), p.early); why != "" {
+	if why := program.Spec.served(p.stats.requests(), rss(p.w.PID), time.Since(p.w.StartedAt), p.early); why != "" {
 		m.step(evReplace{ID: p.w.ID, Why: why})
 	}
 }

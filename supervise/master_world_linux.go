@@ -109,7 +109,7 @@ func (m *master) spawn(file int, files []int, env []string) (int, error) {
 
 // adopt begins to listen to a worker's process.
 func (m *master) adopt(w *worker, pid, ctl, out, err int, outPartial, errPartial []byte) {
-	p := &proc{w: w, ctl: sys.NewPacketConn(ctl), heard: time.Now(), early: rand.Float64()}
+	p := &proc{w: w, ctl: sys.NewPacketConn(ctl), heard: time.Now(), early: rand.Float64(), stats: m.figures[w.Program].atStart()}
 	output := func(stream string) func(string) {
 		return func(line string) {
 			m.sink.Write(outputLine(m.c.logFormat, w.Program, w.Slot, pid, stream, line))

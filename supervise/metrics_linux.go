@@ -3,6 +3,7 @@ package supervise
 import (
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -15,7 +16,15 @@ import (
 // metric is one metric of a kind of row.
 type metric[T any] struct {
 	name, kind, help string
-	value            func(T) float64
+	value            func(T) float64 // NaN: not known, and not there
+}
+
+// known is a figure, or NaN.
+func known[T int64 | float64](v *T) float64 {
+	if v == nil {
+		return math.NaN()
+	}
+	return float64(*v)
 }
 
 func programMetrics() []metric[ProgramStatus] {
@@ -36,21 +45,21 @@ func workerMetrics() []metric[WorkerStatus] {
 		{"jay_worker_heap_bytes", "gauge", "Memory of heap objects.", func(w WorkerStatus) float64 { return float64(w.HeapBytes) }},
 		{"jay_worker_cpu_percent", "gauge", "Processor time lately; 100 is one processor.", func(w WorkerStatus) float64 { return w.CPUPercent }},
 		{"jay_worker_log_dropped_lines_total", "counter", "Lines that the worker's logger could not write.", func(w WorkerStatus) float64 { return float64(w.LogDropped) }},
-		{"jay_worker_connections", "gauge", "Open connections.", func(w WorkerStatus) float64 { return float64(w.Connections) }},
-		{"jay_worker_accepted_total", "counter", "Connections accepted.", func(w WorkerStatus) float64 { return float64(w.Accepted) }},
-		{"jay_worker_refused_total", "counter", "Connections refused for want of room.", func(w WorkerStatus) float64 { return float64(w.Refused) }},
-		{"jay_worker_requests_total", "counter", "Requests or messages handled.", func(w WorkerStatus) float64 { return float64(w.Requests) }},
-		{"jay_worker_received_bytes_total", "counter", "Bytes received.", func(w WorkerStatus) float64 { return float64(w.BytesIn) }},
-		{"jay_worker_sent_bytes_total", "counter", "Bytes sent.", func(w WorkerStatus) float64 { return float64(w.BytesOut) }},
-		{"jay_worker_send_failures_total", "counter", "Sends that failed.", func(w WorkerStatus) float64 { return float64(w.SendFailures) }},
-		{"jay_worker_accept_errors_total", "counter", "Failures of accept.", func(w WorkerStatus) float64 { return float64(w.AcceptErrors) }},
-		{"jay_worker_panics_total", "counter", "Panics in callbacks.", func(w WorkerStatus) float64 { return float64(w.Panics) }},
-		{"jay_worker_timers", "gauge", "Timers that are set.", func(w WorkerStatus) float64 { return float64(w.Timers) }},
-		{"jay_worker_loop_saturation", "gauge", "Share of time that the loop is busy, 0 to 1.", func(w WorkerStatus) float64 { return w.LoopSaturation }},
-		{"jay_worker_callback_p99_seconds", "gauge", "Time within which 99 of 100 callbacks ended lately.", func(w WorkerStatus) float64 { return w.CallbackP99 }},
-		{"jay_worker_busy_seconds", "gauge", "How long the present callback runs.", func(w WorkerStatus) float64 { return w.BusySeconds }},
-		{"jay_worker_handed_over_in_total", "counter", "Connections taken over from other workers.", func(w WorkerStatus) float64 { return float64(w.HandedOverIn) }},
-		{"jay_worker_handed_over_out_total", "counter", "Connections given to other workers.", func(w WorkerStatus) float64 { return float64(w.HandedOverOut) }},
+		{"jay_worker_connections", "gauge", "Open connections.", func(w WorkerStatus) float64 { return known(w.Connections) }},
+		{"jay_worker_accepted_total", "counter", "Connections accepted.", func(w WorkerStatus) float64 { return known(w.Accepted) }},
+		{"jay_worker_refused_total", "counter", "Connections refused for want of room.", func(w WorkerStatus) float64 { return known(w.Refused) }},
+		{"jay_worker_requests_total", "counter", "Requests or messages handled.", func(w WorkerStatus) float64 { return known(w.Requests) }},
+		{"jay_worker_received_bytes_total", "counter", "Bytes received.", func(w WorkerStatus) float64 { return known(w.BytesIn) }},
+		{"jay_worker_sent_bytes_total", "counter", "Bytes sent.", func(w WorkerStatus) float64 { return known(w.BytesOut) }},
+		{"jay_worker_send_failures_total", "counter", "Sends that failed.", func(w WorkerStatus) float64 { return known(w.SendFailures) }},
+		{"jay_worker_accept_errors_total", "counter", "Failures of accept.", func(w WorkerStatus) float64 { return known(w.AcceptErrors) }},
+		{"jay_worker_panics_total", "counter", "Panics in callbacks.", func(w WorkerStatus) float64 { return known(w.Panics) }},
+		{"jay_worker_timers", "gauge", "Timers that are set.", func(w WorkerStatus) float64 { return known(w.Timers) }},
+		{"jay_worker_loop_saturation", "gauge", "Share of time that the loop is busy, 0 to 1.", func(w WorkerStatus) float64 { return known(w.LoopSaturation) }},
+		{"jay_worker_callback_p99_seconds", "gauge", "Time within which 99 of 100 callbacks ended lately.", func(w WorkerStatus) float64 { return known(w.CallbackP99) }},
+		{"jay_worker_busy_seconds", "gauge", "How long the present callback runs.", func(w WorkerStatus) float64 { return known(w.BusySeconds) }},
+		{"jay_worker_handed_over_in_total", "counter", "Connections taken over from other workers.", func(w WorkerStatus) float64 { return known(w.HandedOverIn) }},
+		{"jay_worker_handed_over_out_total", "counter", "Connections given to other workers.", func(w WorkerStatus) float64 { return known(w.HandedOverOut) }},
 	}
 }
 
@@ -98,10 +107,11 @@ func metricsText(s Status) string {
 	for _, m := range workerMetrics() {
 		help := m.help
 		for _, w := range s.Workers {
-			if w.PID == 0 {
+			value := m.value(w)
+			if w.PID == 0 || math.IsNaN(value) {
 				continue
 			}
-			write(m.name, m.kind, help, labels("program", w.Program, "slot", strconv.Itoa(w.Slot), "pid", strconv.Itoa(w.PID)), m.value(w))
+			write(m.name, m.kind, help, labels("program", w.Program, "slot", strconv.Itoa(w.Slot), "pid", strconv.Itoa(w.PID)), value)
 			help = ""
 		}
 	}

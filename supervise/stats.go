@@ -1,26 +1,72 @@
 package supervise
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Stats are the figures that a worker reports of itself; counters grow from
 // the worker's start. They are the middle part of a worker's row in status.
+// What is nil is not known: it is absent from JSON and metrics, and "-" in a
+// table.
 type Stats struct {
-	Connections    int64   `json:"connections"`
-	Accepted       int64   `json:"accepted"`
-	Refused        int64   `json:"refused"`
-	Requests       int64   `json:"requests"`
-	BytesIn        int64   `json:"bytes_in"`
-	BytesOut       int64   `json:"bytes_out"`
-	SendFailures   int64   `json:"send_failures"`
-	AcceptErrors   int64   `json:"accept_errors"`
-	Panics         int64   `json:"panics"`
-	Timers         int64   `json:"timers"`
-	LoopSaturation float64 `json:"loop_saturation"` // 0 idle to 1 busy
-	CallbackP99    float64 `json:"callback_p99_s"`  // 99 of 100 callbacks lately took no longer
-	BusySeconds    float64 `json:"busy_s"`          // how long the present callback runs
-	BusyIn         string  `json:"busy_in"`         // which callback that is
-	HandedOverIn   int64   `json:"handed_over_in"`
-	HandedOverOut  int64   `json:"handed_over_out"`
+	Connections    *int64   `json:"connections,omitempty"`
+	Accepted       *int64   `json:"accepted,omitempty"`
+	Refused        *int64   `json:"refused,omitempty"`
+	Requests       *int64   `json:"requests,omitempty"`
+	BytesIn        *int64   `json:"bytes_in,omitempty"`
+	BytesOut       *int64   `json:"bytes_out,omitempty"`
+	SendFailures   *int64   `json:"send_failures,omitempty"`
+	AcceptErrors   *int64   `json:"accept_errors,omitempty"`
+	Panics         *int64   `json:"panics,omitempty"`
+	Timers         *int64   `json:"timers,omitempty"`
+	LoopSaturation *float64 `json:"loop_saturation,omitempty"` // 0 idle to 1 busy
+	CallbackP99    *float64 `json:"callback_p99_s,omitempty"`  // 99 of 100 callbacks lately took no longer
+	BusySeconds    *float64 `json:"busy_s,omitempty"`          // how long the present callback runs
+	BusyIn         *string  `json:"busy_in,omitempty"`         // which callback that is; "" is none
+	HandedOverIn   *int64   `json:"handed_over_in,omitempty"`
+	HandedOverOut  *int64   `json:"handed_over_out,omitempty"`
+}
+
+// or has the figures of s, and those of other where s has none.
+func (s Stats) or(other Stats) Stats {
+	return Stats{
+		Connections: cmp.Or(s.Connections, other.Connections), Accepted: cmp.Or(s.Accepted, other.Accepted),
+		Refused: cmp.Or(s.Refused, other.Refused), Requests: cmp.Or(s.Requests, other.Requests),
+		BytesIn: cmp.Or(s.BytesIn, other.BytesIn), BytesOut: cmp.Or(s.BytesOut, other.BytesOut),
+		SendFailures: cmp.Or(s.SendFailures, other.SendFailures), AcceptErrors: cmp.Or(s.AcceptErrors, other.AcceptErrors),
+		Panics: cmp.Or(s.Panics, other.Panics), Timers: cmp.Or(s.Timers, other.Timers),
+		LoopSaturation: cmp.Or(s.LoopSaturation, other.LoopSaturation), CallbackP99: cmp.Or(s.CallbackP99, other.CallbackP99),
+		BusySeconds: cmp.Or(s.BusySeconds, other.BusySeconds), BusyIn: cmp.Or(s.BusyIn, other.BusyIn),
+		HandedOverIn: cmp.Or(s.HandedOverIn, other.HandedOverIn), HandedOverOut: cmp.Or(s.HandedOverOut, other.HandedOverOut),
+	}
+}
+
+// atStart has the same figures at zero: those of a worker of the same program
+// that has not done anything yet.
+func (s Stats) atStart() Stats {
+	return Stats{
+		Connections: zeroed(s.Connections), Accepted: zeroed(s.Accepted), Refused: zeroed(s.Refused), Requests: zeroed(s.Requests),
+		BytesIn: zeroed(s.BytesIn), BytesOut: zeroed(s.BytesOut), SendFailures: zeroed(s.SendFailures), AcceptErrors: zeroed(s.AcceptErrors),
+		Panics: zeroed(s.Panics), Timers: zeroed(s.Timers), LoopSaturation: zeroed(s.LoopSaturation), CallbackP99: zeroed(s.CallbackP99),
+		BusySeconds: zeroed(s.BusySeconds), BusyIn: zeroed(s.BusyIn), HandedOverIn: zeroed(s.HandedOverIn), HandedOverOut: zeroed(s.HandedOverOut),
+	}
+}
+
+// zeroed is a zero where there is a value.
+func zeroed[T any](v *T) *T {
+	if v == nil {
+		return nil
+	}
+	return new(T)
+}
+
+// requests is the number of requests, 0 where it is not known.
+func (s Stats) requests() int64 {
+	if s.Requests == nil {
+		return 0
+	}
+	return *s.Requests
 }
 
 // ConnectionInfo is one row of the connections table.
@@ -81,7 +127,7 @@ type WorkerStatus struct {
 	CPUPercent       float64   `json:"cpu_percent"`
 	LogDropped       int64     `json:"log_dropped"` // lines that its logger could not write
 	Stats
-	RequestsPerSecond float64 `json:"requests_per_s"`
+	RequestsPerSecond *float64 `json:"requests_per_s,omitempty"` // nil: requests are not known
 }
 
 // Status is the body of GET /v1/status.

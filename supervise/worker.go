@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime/metrics"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,6 +33,7 @@ type Worker struct {
 	ids         []int                                  // guarded by mu; the master's names of sockets
 	onSockets   func()                                 // guarded by mu
 	stats       func() Stats                           // guarded by mu
+	tallies     []*func() tally                        // guarded by mu; of what counts without the program's help
 	connections func(ConnectionQuery) []ConnectionInfo // guarded by mu
 	listeners   map[*workerListener]bool               // guarded by mu; those not closed
 	settled     bool                                   // guarded by mu; no listener may accept any more
@@ -327,14 +327,6 @@ func (w *Worker) heedSignals() {
 	w.tell(message{Kind: msgLeave, Why: "it has got a signal: " + s.String()})
 }
 
-// ReportStats sets the function that gives the worker's figures. It is called
-// from a goroutine of the package whenever the master asks, and must not block.
-func (w *Worker) ReportStats(fn func() Stats) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.stats = fn
-}
-
 // ReportConnections sets the function that lists the worker's connections. It
 // is called as that of ReportStats is.
 func (w *Worker) ReportConnections(fn func(ConnectionQuery) []ConnectionInfo) {
@@ -361,27 +353,6 @@ func (w *Worker) OnSockets(fn func()) {
 	w.onSockets = fn
 }
 
-// answerStats sends the worker's figures.
-func (w *Worker) answerStats(seq uint64) {
-	w.mu.Lock()
-	fn := w.stats
-	w.mu.Unlock()
-	var s Stats
-	if fn != nil {
-		s = fn()
-	}
-	w.reply(message{Kind: msgStats, Seq: seq, Stats: &s, Heap: heapBytes(), LogDropped: w.logDropped()})
-}
-
-// logDropped is how many lines of the logger were dropped.
-func (w *Worker) logDropped() int64 {
-	if w.lines == nil {
-		return 0
-	}
-	dropped, _ := w.lines.counted()
-	return dropped
-}
-
 // connectionsInMessage bounds the rows of one message to what fits it.
 const connectionsInMessage = 100
 
@@ -405,14 +376,4 @@ func (w *Worker) reply(m message) {
 	if err := w.master.send(m); err != nil {
 		w.logger.Warn("answer the master", "kind", string(m.Kind), "error", err)
 	}
-}
-
-// heapBytes is what live and not yet collected objects take.
-func heapBytes() int64 {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(sample)
-	if sample[0].Value.Kind() != metrics.KindUint64 {
-		return 0
-	}
-	return int64(sample[0].Value.Uint64())
 }

@@ -34,7 +34,7 @@ func TestGoodbye(t *testing.T) {
 // TestTimersGo: a client that has gone leaves no timer behind.
 func TestTimersGo(t *testing.T) {
 	s := exampletest.Start(t, "--workers", "1", "--every", "10ms", "--for", "1h")
-	timers := func() int { return int(s.Status().Workers[0].Timers) }
+	timers := func() int { return int(*s.Status().Workers[0].Timers) }
 	own := timers()
 	for range 5 {
 		p := s.Dial("timer")

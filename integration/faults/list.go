@@ -207,6 +207,12 @@ func changes() []fault {
 			tests: in(supervised, "TestOrders", "TestDrainThatIsNotTaken", "TestExplore"),
 		},
 		{
+			name:  "connections that handlers of net/http have hijacked, and event streams, in a reload, an upgrade, a scale or a stop",
+			holds: "they live until they close or the deadline comes; `RegisterOnShutdown` is called when the drain begins; they are counted",
+			tests: in(supervised, "TestHijackedConnections", "TestHijackedThroughLayers", "TestHijackedConnectionsEndAtTheDeadline",
+				"TestShutdownFunctions", "TestEventStreamDuringAReload", "TestHTTP2DuringAReload"),
+		},
+		{
 			name: "reloads and upgrades under load", holds: "no request fails, on connections that stay or come; the old workers go", tests: in(e2e, "TestReloadUnderLoad"),
 		},
 		{

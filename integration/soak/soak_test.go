@@ -148,7 +148,7 @@ func quiet(t *testing.T, s *exampletest.Service) (h holdings) {
 	s.Eventually("only ready workers without connections", func() bool {
 		st = s.Status()
 		return len(st.Workers) == 4 && !slices.ContainsFunc(st.Workers, func(w supervise.WorkerStatus) bool {
-			return w.State != "ready" || w.Connections > 0
+			return w.State != "ready" || w.Connections == nil || *w.Connections > 0
 		})
 	})
 	client := supervise.NewClient(s.RunDir())
