@@ -25,7 +25,7 @@ type Conn struct {
 	bytesOut uint64
 	flags    flags
 	active   uint32 // tick of the loop when bytes last came or went
-	stalled  uint32 // deadline for the peer to take output, as those below
+	stalled  uint32 // deadline for the peer to make progress, as those below
 	holds    int16
 	state    state
 	filter   Filter
@@ -33,8 +33,9 @@ type Conn struct {
 	gone    atomic.Uint32 // whether the socket is closed, for Ref, and what it has posted
 	opened  uint32        // ticks of the loop; 0 in deadlines: not set
 	proto   uint32        // deadline of the handler
-	closing uint32        // deadline of Close
+	closing uint32        // deadline of the lingering, whatever the peer does
 	stopped uint32        // see Paused
+	acked   uint32        // the peer's progress when it was last looked at; see progress
 	posted  atomic.Int64  // what Ref has posted and the loop has not taken; see mail
 	wheel   loop.Deadline // fires at the earliest of the deadlines
 	value   any

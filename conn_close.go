@@ -1,11 +1,9 @@
 package jay
 
-import "time"
-
 // Close ends the connection in order: what was written is sent, then FIN, then
 // the peer's rest is discarded until its FIN, so that no reset destroys the
-// last bytes on their way. Server.CloseTimeout bounds both waits. Later writes
-// fail. Calling it again is harmless.
+// last bytes on their way. Server.CloseTimeout bounds both waits, for as long as
+// the peer makes no progress. Later writes fail. Calling it again is harmless.
 func (c *Conn) Close() {
 	if c.state != stateOpen {
 		return
@@ -97,22 +95,10 @@ func (c *Conn) linger() {
 		c.end(nil) // no half-close on this transport: the peer sees the end all the same
 		return
 	}
-	c.stalled = 0
-	c.setLinger()
-}
-
-// drainLinger bounds the lingering while the worker drains: a peer that keeps
-// silent must not hold up the stop.
-const drainLinger = time.Second
-
-// setLinger gives the peer time for its FIN.
-func (c *Conn) setLinger() {
-	d := c.times.close
-	if c.worker.drain != nil && (d == none || d > drainLinger) {
-		d = drainLinger
+	if d := c.times.close; d != none {
+		c.closing = c.worker.tickIn(lingerLimit * d)
 	}
-	c.closing = c.worker.tickIn(d)
-	c.arm()
+	c.setStall()
 }
 
 // end closes the socket. Handler.Close follows at the end of the turn, so that

@@ -42,7 +42,8 @@ func (c *Conn) SetFirstByteTimeout(d time.Duration) { c.own().first = ticks(max(
 // SetLifetime: see SetIdleTimeout. It counts from the accepting.
 func (c *Conn) SetLifetime(d time.Duration) { c.own().life = ticks(max(d, none)); c.arm() }
 
-// SetWriteTimeout: see SetIdleTimeout. It counts anew when output is taken.
+// SetWriteTimeout: see SetIdleTimeout. It counts anew when the peer acknowledges
+// output.
 func (c *Conn) SetWriteTimeout(d time.Duration) { c.own().write = max(d, none) }
 
 // SetCloseTimeout: see SetIdleTimeout. Set it before Close.
@@ -80,7 +81,7 @@ func (c *Conn) arm() {
 }
 
 func (c *Conn) nextDeadline() (next uint32) {
-	for _, at := range [...]uint32{c.proto, c.stalled, c.closing, c.idleAt(), c.firstAt(), c.lifeAt()} {
+	for _, at := range [...]uint32{c.proto, c.lookAt(), c.closing, c.idleAt(), c.firstAt(), c.lifeAt()} {
 		if at != 0 && (next == 0 || at < next) {
 			next = at
 		}
@@ -91,8 +92,11 @@ func (c *Conn) nextDeadline() (next uint32) {
 // idleAt returns the tick at which the connection counts as idle, 0 for never.
 func (c *Conn) idleAt() uint32 {
 	idle := c.times.idle
-	if idle == 0 || c.proto != 0 || c.holds > 0 || c.state != stateOpen {
+	if idle == 0 || c.proto != 0 || c.holds > 0 || c.stalled != 0 || c.state != stateOpen {
 		return 0
+	}
+	if p, ok := c.handler.(*pipeEnd); ok && p.to.stalled != 0 {
+		return 0 // it may have to wait for the other end, which is judged by its own progress
 	}
 	return c.active + idle
 }
@@ -105,10 +109,14 @@ func (c *Conn) firstAt() uint32 {
 	return c.opened + c.times.first
 }
 
-// lifeAt returns the tick at which the connection has lived long enough.
+// lifeAt returns the tick at which the connection has lived long enough: then
+// it closes, for which it has CloseTimeout at most.
 func (c *Conn) lifeAt() uint32 {
-	if c.times.life == 0 || c.state != stateOpen {
+	switch {
+	case c.times.life == 0 || c.state != stateOpen && c.times.close == none:
 		return 0
+	case c.state != stateOpen:
+		return c.opened + c.times.life + ticks(c.times.close)
 	}
 	return c.opened + c.times.life
 }
@@ -124,15 +132,19 @@ func (e *events) Expire() {
 
 func (c *Conn) expire(now uint32) {
 	passed := func(at uint32) bool { return at != 0 && at <= now }
+	if c.stalled != 0 {
+		c.look()
+	}
 	switch {
+	case c.state == stateClosed:
 	case passed(c.closing):
-		c.end(nil) // all was sent; the peer has had its time
-	case passed(c.stalled) && c.state == stateFlushing:
-		c.abort(ErrCloseTimeout)
+		c.leave(ErrCloseTimeout)
 	case passed(c.stalled):
-		c.abort(ErrWriteStall)
-	case passed(c.lifeAt()):
+		c.stall()
+	case passed(c.lifeAt()) && c.state == stateOpen:
 		c.closeFor(ErrLifetime)
+	case passed(c.lifeAt()):
+		c.abort(ErrLifetime)
 	case passed(c.firstAt()):
 		c.closeFor(ErrFirstByte)
 	case passed(c.proto):
@@ -143,6 +155,8 @@ func (c *Conn) expire(now uint32) {
 		} else {
 			c.closeFor(ErrDeadline)
 		}
+	case passed(c.idleAt()) && c.takesStill():
+		c.touch()
 	case passed(c.idleAt()):
 		c.closeFor(ErrIdle)
 	}

@@ -236,20 +236,12 @@ func (c *Conn) sent(n int) {
 	if c.out.size == 0 {
 		c.stalled = 0
 	}
+	if len(c.worker.waiting) > 0 {
+		c.waitedEnough()
+	}
 	if c.has(flagFull) && c.out.size <= c.worker.lowWater {
 		c.flags = c.flags&^(flagFull|flagFullDue) | flagDrainDue
 		c.readOn()
 		c.later()
 	}
-}
-
-// setStall gives the peer WriteTimeout, when closing CloseTimeout, to take
-// more of the output.
-func (c *Conn) setStall() {
-	d := c.times.write
-	if c.state == stateFlushing {
-		d = c.times.close
-	}
-	c.stalled = c.worker.tickIn(d)
-	c.arm()
 }

@@ -84,7 +84,7 @@ func (c *Conn) tellDrain() {
 	h, ok := c.handler.(DrainHandler)
 	switch {
 	case c.state == stateLingering:
-		c.setLinger()
+		c.setStall()
 	case c.state != stateOpen:
 	case ok:
 		h.Drain(c)
@@ -108,6 +108,10 @@ func (w *Worker) abortAll() {
 	w.closeListeners()
 	w.emptying = false
 	for c := range w.Conns {
+		if c.state == stateLingering {
+			c.leave(ErrStopped) // without a reset, which would destroy what is on its way
+			continue
+		}
 		c.abort(ErrStopped)
 	}
 }

@@ -24,7 +24,7 @@ var (
 	ErrLifetime = errors.New("lifetime of the connection is over")
 	// ErrDeadline: the time given to Conn.SetDeadline passed.
 	ErrDeadline = errors.New("protocol deadline passed")
-	// ErrWriteStall: the peer took nothing for Server.WriteTimeout.
+	// ErrWriteStall: the peer acknowledged nothing for Server.WriteTimeout.
 	ErrWriteStall = errors.New("write stalled: the peer does not read")
 	// ErrCloseTimeout: Close could not finish within Server.CloseTimeout.
 	ErrCloseTimeout = errors.New("close timed out: the peer does not read or does not close")

@@ -15,14 +15,19 @@ func Pipe(a, b *Conn) {
 	}
 	a.SetHandler(&pipeEnd{to: b})
 	b.SetHandler(&pipeEnd{to: a})
-	a.SetDuplex(true)
-	b.SetDuplex(true)
 	for _, c := range [...]*Conn{a, b} {
+		c.SetDuplex(true)
+		c.stream.SetUnsentMark(pipeUnsent)
 		if c.has(flagFinished) { // it cannot tell the other any more
 			c.handler.Close(c, ErrClosed)
 		}
 	}
 }
+
+// pipeUnsent is how much unsent output the kernel is to hold of an end: it then
+// reports a slow reader's progress in steps of half of that, not of a third of
+// megabytes.
+const pipeUnsent = 512 << 10
 
 // pipeEnd is the handler of one end of a Pipe.
 type pipeEnd struct{ to *Conn }
@@ -100,20 +105,35 @@ func (p *pipeEnd) Data(c *Conn, b []byte) (int, error) {
 		c.Abort()
 		return 0, nil
 	}
-	if p.to.has(flagFull) {
+	if p.to.out.size > p.to.worker.pipeMark() {
 		c.PauseRead()
 		c.worker.waitFor(p.to, c)
 	}
 	return len(b), nil
 }
 
-// waitFor has from read on once to, whatever its handler is by then, has fallen
-// below its low-water mark.
+// pipeMark is how much of an end's output may be unsent before the other has to
+// wait, until half of it is gone. It is little: who sends to a slow reader should
+// not be stopped for longer than it has patience for.
+func (w *Worker) pipeMark() int { return min(w.highWater, 256<<10) }
+
+// waitFor has from read on once to, whatever its handler is by then, has sent
+// most of its output.
 func (w *Worker) waitFor(to, from *Conn) {
 	if w.waiting == nil {
 		w.waiting = map[*Conn]*Conn{}
 	}
 	w.waiting[to] = from
+}
+
+// waitedEnough has who waits for c read on if c has sent enough.
+func (c *Conn) waitedEnough() {
+	if c.out.size > c.worker.pipeMark()/2 {
+		return
+	}
+	if from := c.worker.waited(c); from != nil {
+		from.ResumeRead()
+	}
 }
 
 // waited returns who waits for c, which from now on nobody does.

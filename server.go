@@ -84,8 +84,8 @@ type Server struct {
 	Backlog int
 
 	// IdleTimeout closes a connection on which nothing has come or gone for
-	// this long. It rests while the handler's own deadline or a Hold is set.
-	// Zero means 75 seconds.
+	// this long. It rests while the handler's own deadline or a Hold is set, and
+	// while output waits, for which there is WriteTimeout. Zero means 75 seconds.
 	IdleTimeout time.Duration
 
 	// FirstByteTimeout closes a connection on which nothing has come this long
@@ -93,15 +93,20 @@ type Server struct {
 	FirstByteTimeout time.Duration
 
 	// Lifetime closes a connection this long after it was accepted, whatever
-	// it does. Zero means none.
+	// it does; for that it has CloseTimeout at most. Zero means none.
 	Lifetime time.Duration
 
-	// WriteTimeout closes a connection whose peer has taken none of the
-	// waiting output for this long. Zero means 30 seconds.
+	// WriteTimeout closes a connection while output waits whose peer has
+	// acknowledged none of it for this long. A slow peer that goes on reading is
+	// not closed, however much the kernel holds. Where the system does not tell,
+	// it is what the kernel takes that counts. Zero means 30 seconds.
 	WriteTimeout time.Duration
 
-	// CloseTimeout is how long Close waits: for the peer to take more of the
-	// output, then for its FIN. Zero means 10 seconds.
+	// CloseTimeout is how long Close waits for a peer that makes no progress: that
+	// does not take the output, then does not send FIN. Less than 1 KiB for each
+	// second of it is none. A peer that goes on sending instead of FIN, an upload
+	// that was answered early say, has 60 times as long in all. Zero means 10
+	// seconds.
 	CloseTimeout time.Duration
 
 	// MaxConns is how many connections a worker holds at once. Those beyond it

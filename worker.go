@@ -220,9 +220,6 @@ func (c *Conn) flushed() {
 }
 
 func (c *Conn) tellWritable() {
-	if from := c.worker.waited(c); from != nil {
-		from.ResumeRead()
-	}
 	if h, ok := c.handler.(WritableHandler); ok {
 		h.Writable(c)
 	}

@@ -58,6 +58,10 @@ type backend interface {
 	// send: see Stream.Send.
 	send(s *Stream, bufs [][]byte) (int, error)
 	closeWrite(s *Stream) error
+	// setUnsentMark: see Stream.SetUnsentMark.
+	setUnsentMark(s *Stream, n int)
+	// unacked: see Stream.Unacked.
+	unacked(s *Stream) (n int, known bool)
 	// splice: see Stream.Splice; errors.ErrUnsupported where there is none.
 	splice(s, dst *Stream) error
 	// unsplice: see Stream.Unsplice.

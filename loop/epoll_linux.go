@@ -259,6 +259,10 @@ func (b *epollBackend) send(s *Stream, bufs [][]byte) (n int, err error) {
 
 func (b *epollBackend) closeWrite(s *Stream) error { return sys.CloseWrite(int(s.fd)) }
 
+func (b *epollBackend) setUnsentMark(s *Stream, n int) { sys.SetUnsentMark(int(s.fd), n) }
+
+func (b *epollBackend) unacked(s *Stream) (int, bool) { return sys.Unacked(int(s.fd)) }
+
 func (b *epollBackend) closeStream(s *Stream, reset bool) {
 	if reset {
 		_ = sys.Reset(int(s.fd))

@@ -162,6 +162,8 @@ func (f *fake) stopRecv(*Stream)                          {}
 func (f *fake) send(*Stream, [][]byte) (int, error)       { return 0, nil }
 func (f *fake) closeWrite(*Stream) error                  { return nil }
 func (f *fake) splice(_, _ *Stream) error                 { return errors.ErrUnsupported }
+func (f *fake) setUnsentMark(*Stream, int)                {}
+func (f *fake) unacked(*Stream) (int, bool)               { return 0, false }
 func (f *fake) unsplice(*Stream) ([]byte, error)          { return nil, nil }
 func (f *fake) closeStream(s *Stream, _ bool)             { f.closed = append(f.closed, s) }
 func (f *fake) detachStream(*Stream) (net.Conn, error)    { return nil, nil }

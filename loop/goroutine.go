@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/internal/poison"
+	"github.com/jay-go/jay/internal/sys"
 )
 
 // goroutineBackend is the portable backend: each stream and listener has
@@ -282,6 +283,15 @@ func (b *goroutineBackend) send(s *Stream, bufs [][]byte) (int, error) {
 
 func (b *goroutineBackend) closeWrite(s *Stream) error {
 	return closeWrite(s.impl.(*goStream).conn)
+}
+
+func (b *goroutineBackend) setUnsentMark(s *Stream, n int) {
+	control(s.impl.(*goStream).conn, func(fd int) { sys.SetUnsentMark(fd, n) })
+}
+
+func (b *goroutineBackend) unacked(s *Stream) (n int, known bool) {
+	control(s.impl.(*goStream).conn, func(fd int) { n, known = sys.Unacked(fd) })
+	return n, known
 }
 
 func (b *goroutineBackend) splice(_, _ *Stream) error        { return errors.ErrUnsupported }

@@ -11,6 +11,8 @@ var errNoDescriptors = errors.New("raw descriptors are not supported on this sys
 
 func connOf(int) (net.Conn, error) { return nil, errNoDescriptors }
 
+func control(net.Conn, func(fd int)) {}
+
 func awaitPeer(_ net.Conn, known bool) (bool, error) { return known, nil }
 
 func (b *goroutineBackend) addWatch(*Watch) error { return errNoDescriptors }

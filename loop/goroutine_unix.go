@@ -50,6 +50,17 @@ func awaitPeer(conn net.Conn, known bool) (finished bool, failure error) {
 	return finished, os.NewSyscallError("read", failure)
 }
 
+// control calls fn with a connection's descriptor, if it has one.
+func control(conn net.Conn, fn func(fd int)) {
+	sc, ok := conn.(syscall.Conn)
+	if !ok {
+		return
+	}
+	if raw, err := sc.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { fn(int(fd)) })
+	}
+}
+
 // goWatch is what a watch has in the goroutine backend: a goroutine that sits
 // in poll(2) and a pipe that gets it out of there.
 type goWatch struct {

@@ -103,6 +103,26 @@ func (s *Stream) Send(bufs [][]byte) (int, error) {
 // Sending tells whether a Sent is still to come.
 func (s *Stream) Sending() bool { return s.send }
 
+// Unacked returns how many bytes of those that Send has sent the peer has not
+// acknowledged (over a Unix socket: has not read), as far as the system knows.
+// That the kernel takes more says little of a peer: it is asked to when a third
+// of a buffer of megabytes is free. It costs a system call.
+func (s *Stream) Unacked() (n int, known bool) {
+	if !s.open {
+		return 0, false
+	}
+	return s.loop.be.unacked(s)
+}
+
+// SetUnsentMark has the kernel take no more than about n bytes that it cannot
+// send yet, where it can be told so: then progress of a slow peer is seen in
+// smaller steps, and fewer bytes wait in vain.
+func (s *Stream) SetUnsentMark(n int) {
+	if s.open {
+		s.loop.be.setUnsentMark(s, n)
+	}
+}
+
 // CloseWrite sends FIN: the peer reads the end of the stream.
 func (s *Stream) CloseWrite() error {
 	if !s.open {

@@ -326,6 +326,10 @@ func clients() []fault {
 			tests: append(in("http1", "TestResponseWithoutRoom"), append(in("websocket", "TestDropNewest"), in("framing", "TestDropNewest")...)...),
 		},
 		{
+			name: "slow readers that never pause, and busy uploads that were answered early", holds: "they are not cut, while they are open, closed or piped; who stalls or trickles is",
+			tests: in(".", "TestSlowSteadyReaders", "TestUploadAnsweredEarly", "TestStalledPeers", "TestLifetimeBoundsFlushing"),
+		},
+		{
 			name: "connections and pipes that can do nothing: peers idle, finished, reset or both, output stuck, reading paused, TCP and Unix", holds: "no loop turns, and the process takes less than 1 % of a processor",
 			tests: in(".", "TestNothingSpins"),
 		},
