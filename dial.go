@@ -31,17 +31,21 @@ func (d Dialer) Dial(w *Worker, address string, h Handler, done func(c *Conn, er
 		_ = w.loop.PostAnyway(func() { done(nil, err) })
 		return
 	}
-	ctx, cancel := context.WithCancel(w.life)
-	if t := timeout(d.Timeout, 10*time.Second); t != none {
-		ctx, cancel = context.WithTimeout(w.life, t)
-	}
-	w.helpers.Go(func() {
-		defer cancel()
+	dial := func() {
+		ctx := w.life
+		if t := timeout(d.Timeout, 10*time.Second); t != none {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, t)
+			defer cancel()
+		}
 		conn, err := new(net.Dialer).DialContext(ctx, dialNetwork(a), dialAddress(a))
 		if w.loop.PostAnyway(func() { w.dialled(conn, err, h, done) }) != nil && conn != nil {
 			_ = conn.Close()
 		}
-	})
+	}
+	if !w.help(dial) {
+		_ = w.loop.PostAnyway(func() { done(nil, fmt.Errorf("dial %s: %w", address, ErrStopped)) })
+	}
 }
 
 func dialNetwork(a addr.Addr) string {

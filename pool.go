@@ -30,19 +30,29 @@ const (
 	keepShared = 8 << 10
 )
 
-// keepChunks is how many chunks of each size the pool keeps when nothing is in
-// use: about 6 MiB.
+// keepChunks is how many chunks of each size the pool keeps in the end when
+// nothing is in use: about 6 MiB.
 var keepChunks = [sizes]int{256, 16, 16, 8, 32, 4, 2, 1, 1}
 
 // chunkPool is a free list of memory. It belongs to one loop.
 type chunkPool struct {
 	free  [sizes]*chunk
 	nFree [sizes]int
+	idle  int // bytes of the free ones
+
+	// limit is how much may be held and idle together, but for keepChunks: what
+	// one connection has given back another needs, in a flood, before it would be
+	// collected.
+	limit int
 
 	// held is the memory that is in use: what the budget is spent on. It counts
 	// what chunks take, not what is in them; bytes that several queues have in
 	// one chunk count once.
 	held int
+
+	// dropped is the memory that was given back and not kept, until it has been
+	// collected; collecting is what of that a collection which is under way finds.
+	dropped, collecting int
 
 	bare  *chunk // without bytes of their own
 	nBare int
@@ -62,18 +72,62 @@ func takes(n int) int {
 	return (n + largeChunk - 1) &^ (largeChunk - 1)
 }
 
+// collected notes that n bytes that were dropped are gone.
+func (p *chunkPool) collected(n int) {
+	p.dropped -= n
+	p.collecting = 0
+}
+
+// spent is the memory that the process takes for what is held, or was.
+func (p *chunkPool) spent() int { return p.held + p.dropped }
+
 // get returns an empty chunk with room for n bytes.
 func (p *chunkPool) get(n int) *chunk {
 	size := takes(n)
 	p.held += size
-	s := sizeOf(size)
-	if s >= sizes || p.free[s] == nil {
-		return &chunk{b: make([]byte, 0, size)}
+	if s := sizeOf(size); s < sizes && p.free[s] != nil {
+		return p.pop(s)
 	}
+	for s := sizes - 1; s >= 0 && p.spent()+p.idle > p.limit; s-- {
+		p.drop(s, p.nFree[s]-keepChunks[s])
+	}
+	return &chunk{b: make([]byte, 0, size)}
+}
+
+func (p *chunkPool) pop(s int) *chunk {
 	k := p.free[s]
 	p.free[s], k.next = k.next, nil
 	p.nFree[s]--
+	p.idle -= cap(k.b)
 	return k
+}
+
+// drop forgets n free chunks of a size.
+func (p *chunkPool) drop(s, n int) {
+	for ; n > 0; n-- {
+		p.dropped += cap(p.pop(s).b)
+	}
+}
+
+// trim drops a half of the free chunks that are more than keepChunks, and
+// reports whether some of those are left.
+func (p *chunkPool) trim() (more bool) {
+	for s := range sizes {
+		over := p.nFree[s] - keepChunks[s]
+		p.drop(s, (over+1)/2)
+		more = more || over > 1
+	}
+	return more
+}
+
+// excess reports whether there is something to trim.
+func (p *chunkPool) excess() bool {
+	for s := range sizes {
+		if p.nFree[s] > keepChunks[s] {
+			return true
+		}
+	}
+	return false
 }
 
 // share returns a chunk of bytes that are not the pool's, for a queue that has
@@ -134,6 +188,7 @@ func (p *chunkPool) put(k *chunk) {
 		return
 	}
 	if k.refs == 1 {
+		p.dropped += len(k.b)
 		k.b, k.off = nil, 0
 		if p.nBare < keepShared {
 			k.next, p.bare = p.bare, k
@@ -143,10 +198,13 @@ func (p *chunkPool) put(k *chunk) {
 	}
 	poison.Fill(k.b[:cap(k.b)])
 	k.b, k.off = k.b[:0], 0
-	if s := sizeOf(cap(k.b)); !poison.On && s < sizes && p.nFree[s] < keepChunks[s] {
+	if s := sizeOf(cap(k.b)); !poison.On && s < sizes && (p.nFree[s] < keepChunks[s] || p.spent()+p.idle+cap(k.b) <= p.limit) {
 		k.next, p.free[s] = p.free[s], k
 		p.nFree[s]++
+		p.idle += cap(k.b)
+		return
 	}
+	p.dropped += cap(k.b)
 }
 
 // grown returns a chunk with what is in k and room for all of size bytes; k is
@@ -166,12 +224,12 @@ func (p *chunkPool) grown(k *chunk, size int) *chunk {
 // made larger than that; memory for a total that was merely announced is not
 // taken before a part of it has arrived.
 func nextSize(have, need, total int) int {
-	const promise = 256 << 10
+	const promise = 64 << 10
 	size := 2 * have
 	if have >= smallChunk<<(sizes-1) {
 		size = have + have/2
 	}
-	if total >= need && (size > total || total <= promise) {
+	if total >= need && (size+size/8 > total || total <= promise) {
 		size = total
 	}
 	return max(need, size)

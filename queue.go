@@ -139,8 +139,8 @@ func (q *queue) drop(p *chunkPool, keep bool) {
 		if keep {
 			k.next = nil
 			p.put(k)
-		} else {
-			p.leave(k)
+		} else if p.leave(k) {
+			p.dropped += cap(k.b)
 		}
 		k = next
 	}

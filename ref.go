@@ -27,35 +27,37 @@ func (r Ref) Closed() bool { return r.c == nil || r.c.gone.Load()&refGone != 0 }
 // never called, when the connection has closed; if it closes before fn's turn
 // comes, fn is not called either. It returns ErrBusy when 65,536 funcs of this
 // connection wait for the loop, or as many in all as [loop.Config] allows.
-func (r Ref) Do(fn func(c *Conn)) error { return r.Carry(0, fn) }
-
-// Carry is Do for an fn that carries n bytes to the loop: a message that it
-// writes. They count until fn runs. Carry returns ErrOutputLimit when more than
-// Server.MaxOutput would wait for this connection, and ErrBudget when the
-// worker's memory budget is spent and this connection holds much of it already.
-// Once Close, CloseWrite or Detach was called it returns ErrClosed, unless n is
-// 0; what was accepted before is written before they take effect.
-func (r Ref) Carry(n int, fn func(c *Conn)) error {
-	if r.Closed() {
-		return ErrClosed
-	}
-	if err := r.c.reserve(n); err != nil {
-		return err
-	}
-	return r.c.carry(n, fn)
+func (r Ref) Do(fn func(c *Conn)) error {
+	return r.Carry(nil, func(c *Conn, _ []byte) { fn(c) })
 }
 
-// Send writes a copy of p; see [Conn.Write] for what becomes of it, and Carry
-// for the errors: nothing is written then.
-func (r Ref) Send(p []byte) error {
+// Carry is Do with a copy of p, a message to be written, say. It returns
+// ErrOutputLimit when more than Server.MaxOutput would wait for this connection,
+// and ErrBudget when the worker's memory budget is spent and this connection
+// holds much of it already; then p was not copied. Once Close, CloseWrite or Detach
+// was called it returns ErrClosed, unless p is empty; what was accepted before is
+// written before they take effect.
+func (r Ref) Carry(p []byte, fn func(c *Conn, p []byte)) error {
 	if r.Closed() {
 		return ErrClosed
 	}
 	if err := r.c.reserve(len(p)); err != nil {
 		return err
 	}
-	p = append([]byte(nil), p...)
-	return r.c.carry(len(p), func(c *Conn) { _, _ = c.Write(p) })
+	return r.c.carry(append([]byte(nil), p...), fn)
+}
+
+// Send writes a copy of p; see [Conn.Write] for what becomes of it, and Carry
+// for the errors: nothing is written then.
+func (r Ref) Send(p []byte) error { return r.Carry(p, writeCarried) }
+
+// writeCarried copies p once more only where that takes less memory.
+func writeCarried(c *Conn, p []byte) {
+	if len(p) < shareFrom {
+		_, _ = c.Write(p)
+	} else {
+		_, _ = c.WriteShared(p)
+	}
 }
 
 // Close closes the connection as [Conn.Close] does.
@@ -90,21 +92,22 @@ func (r Ref) once(what uint32, fn func(c *Conn)) error {
 	return nil
 }
 
-// carry posts fn, for which n bytes were reserved.
-func (c *Conn) carry(n int, fn func(c *Conn)) error {
+// carry posts fn, for which the bytes of p were reserved.
+func (c *Conn) carry(p []byte, fn func(c *Conn, p []byte)) error {
 	err := c.worker.loop.Post(func() {
-		c.unreserve(n)
-		if n > 0 {
-			c.deliverMail(fn)
+		c.unreserve(len(p))
+		c.worker.pool.dropped += len(p)
+		if len(p) > 0 {
+			c.deliverMail(p, fn)
 		} else {
-			c.do(fn)
+			c.do(func(c *Conn) { fn(c, nil) })
 		}
 	})
 	switch err {
 	case nil:
 		return nil
 	case loop.ErrBusy:
-		c.unreserve(n)
+		c.unreserve(len(p))
 		return ErrBusy
 	}
 	return ErrClosed
@@ -112,13 +115,15 @@ func (c *Conn) carry(n int, fn func(c *Conn)) error {
 
 // deliverMail runs a func that carries bytes. They were accepted: they may be
 // written although the connection has begun to finish, which waits for them.
-func (c *Conn) deliverMail(fn func(*Conn)) {
+func (c *Conn) deliverMail(p []byte, fn func(*Conn, []byte)) {
 	if c.gone.Load()&refGone != 0 {
 		return
 	}
 	c.flags |= flagMail
 	c.later()
-	c.do(fn)
+	c.worker.enter(c)
+	fn(c, p)
+	c.worker.leave()
 	c.flags &^= flagMail
 }
 

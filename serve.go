@@ -144,15 +144,27 @@ func (s *Server) run(ctx context.Context, h host) error {
 	go func() { ended <- w.loop.Run() }()
 	select {
 	case err := <-ended:
+		end()
+		w.helpers.Wait()
 		return errors.Join(w.startErr, err)
 	case <-ctx.Done():
 	}
 	w.awaitDrain(drainOf(ctx, s))
-	end()
+	w.await(end) // on the loop, where no helper begins from then on
 	w.helpers.Wait()
 	_ = w.loop.PostAnyway(w.stop) // the loop may have failed
 	w.loop.Stop()
 	return errors.Join(w.startErr, <-ended)
+}
+
+// help runs fn on a goroutine that the worker's end waits for. It reports false
+// when the worker has ended.
+func (w *Worker) help(fn func()) bool {
+	if w.life.Err() != nil {
+		return false
+	}
+	w.helpers.Go(fn)
+	return true
 }
 
 func (s *Server) newWorker(h host) (*Worker, error) {
@@ -165,6 +177,7 @@ func (s *Server) newWorker(h host) (*Worker, error) {
 		maxInput: s.maxInput(), maxOutput: s.maxOutput(), maxBuffered: s.maxBuffered(),
 		highWater: s.highWater(), lowWater: s.lowWater(),
 	}
+	w.pool.limit = w.maxBuffered
 	w.conns.next, w.conns.prev = &w.conns, &w.conns
 	w.nextID = firstID(h.incarnation)
 	var err error

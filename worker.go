@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,7 +40,7 @@ type Worker struct {
 	stats     counters
 	life      context.Context // done when the worker ends
 	refusing  int             // connections that are being refused
-	helpers   sync.WaitGroup  // goroutines of Dial
+	helpers   sync.WaitGroup  // goroutines of help
 
 	current atomic.Pointer[Conn] // whose callback is running; the watchdog reads it
 
@@ -49,11 +50,12 @@ type Worker struct {
 	posted                                     atomic.Int64 // bytes that Refs have posted
 	spent                                      atomic.Int64 // pool.held when the last turn ended, for Refs
 
-	pool  chunkPool
-	lent  *chunk   // what the present call of Handler.Data reads
-	bufs  [][]byte // scratch of flush
-	plain []byte   // scratch of Filter.Decode
-	wire  []byte   // scratch of Filter.Encode
+	pool     chunkPool
+	trimming bool     // a timer will trim the pool
+	lent     *chunk   // what the present call of Handler.Data reads
+	bufs     [][]byte // scratch of flush
+	plain    []byte   // scratch of Filter.Decode
+	wire     []byte   // scratch of Filter.Encode
 }
 
 // endpoint is where a connection came in.
@@ -154,9 +156,41 @@ func (w *Worker) turnEnd() (more bool) {
 	left := copy(w.due, w.due[w.settled:])
 	clear(w.due[left:])
 	w.due, w.settled = w.due[:left], 0
-	w.spent.Store(int64(w.pool.held))
+	w.spent.Store(int64(w.pool.spent()))
+	if !w.trimming && w.pool.excess() {
+		w.trimming = true
+		w.loop.AfterFunc(trimEvery, w.trim)
+	}
+	if w.pool.collecting == 0 && w.pool.dropped >= w.collectFrom() {
+		w.collect()
+	}
 	w.checkDrained()
 	return left > 0
+}
+
+// trimEvery is how often a half of what the pool has too much is dropped.
+const trimEvery = 100 * time.Millisecond
+
+func (w *Worker) trim() {
+	w.trimming = w.pool.trim()
+	if w.trimming {
+		w.loop.AfterFunc(trimEvery, w.trim)
+	}
+}
+
+// collectFrom is how much memory is given back before it is collected.
+func (w *Worker) collectFrom() int { return max(4<<20, w.maxBuffered/8) }
+
+// collect has the memory that connections have given back collected before the
+// heap has doubled: the budget is for what the process takes, and what nobody
+// has collected counts for that. Large buffers cost a collection nothing, for
+// there are no pointers in them.
+func (w *Worker) collect() {
+	w.pool.collecting = w.pool.dropped
+	w.help(func() {
+		runtime.GC()
+		_ = w.loop.PostAnyway(func() { w.pool.collected(w.pool.collecting) }) // 0 if it has been meanwhile
+	})
 }
 
 // settleBatch is how many connections turnEnd looks at before it settles them.

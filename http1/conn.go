@@ -70,7 +70,10 @@ func (s *serverConn) settle(c *jay.Conn) {
 		s.drop()
 		c.SetDeadline(s.p.idleTimeout())
 	case inBody:
-		s.x.keepHead()
+		if err := s.x.keepHead(); err != nil {
+			s.fail(c, err)
+			return
+		}
 		s.setBodyDeadline(c)
 	case discarding:
 		s.setBodyDeadline(c)
@@ -131,7 +134,14 @@ func (s *serverConn) returned(c *jay.Conn) {
 	x := s.x
 	if x.w.later && !x.w.finished {
 		s.state = answering
-		x.keep()
+		if err := x.keep(); err != nil {
+			gone := x.w.onGone
+			s.fail(c, err)
+			if gone != nil {
+				gone()
+			}
+			return
+		}
 		c.PauseRead()
 		c.SetDeadline(0)
 		s.hold(c)
@@ -305,4 +315,5 @@ var (
 	errHeadTimeout = &Error{408, "the request's head did not arrive in time"}
 	errBodyTimeout = &Error{408, "the request's body did not arrive in time"}
 	errPanic       = &Error{500, "the handler failed"}
+	errNoMemory    = &Error{503, "the server holds as much as it may at present; try again later"}
 )

@@ -83,13 +83,12 @@ func (s *serverConn) takeBody(piece []byte) error {
 	if x.received > x.limits.body() { // with RawBody: more than the chunks' data
 		return errBodyTooLarge
 	}
-	x.body = append(x.body, piece...)
-	return nil
+	return x.body.AppendOf(x.conn, piece, int(x.req.ContentLength()))
 }
 
 // bodyComplete hands the complete request to the handler.
 func (s *serverConn) bodyComplete(c *jay.Conn) {
-	s.x.req.body, s.x.req.bodyKept = s.x.body, true
+	s.x.req.body, s.x.req.bodyKept = s.x.body.Bytes(), true
 	s.run(c)
 }
 
@@ -133,6 +132,9 @@ func (s *serverConn) resumeBody(c *jay.Conn) {
 func asError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
+	}
+	if errors.Is(err, jay.ErrBudget) {
+		return errNoMemory
 	}
 	return errPanic
 }

@@ -18,10 +18,11 @@ type exchange struct {
 
 	chunks   Chunked
 	limits   Limits
-	body     []byte        // what has arrived of a body that was not there at once
+	body     jay.Buffer    // what has arrived of a body that was not there at once
 	received int64         // bytes of the body so far, decoded
 	left     int64         // bytes of the body still to come; -1 with chunks
-	head     []byte        // copy of the head, when it outlives the bytes it came in
+	head     jay.Buffer    // copy of the head, when it outlives the bytes it came in
+	trailer  jay.Buffer    // and of the trailer section
 	kept     bool          // the request's head is that copy
 	paused   bool          // by PauseBody
 	bodyDone bool          // the body was complete while it was paused
@@ -33,11 +34,8 @@ type exchange struct {
 	next     jay.Handler   // takes the connection over after the answer
 }
 
-// keepBuffer and keepFields are how much memory an exchange in the pool keeps.
-const (
-	keepBuffer = 64 << 10
-	keepFields = 1000
-)
+// keepFields is of how many fields an exchange in the pool keeps the memory.
+const keepFields = 1000
 
 func (p *Protocol) newExchange(s *serverConn, c *jay.Conn) *exchange {
 	x, _ := p.exchanges.Get().(*exchange)
@@ -56,13 +54,9 @@ func (x *exchange) reset() {
 	x.w.reset()
 	x.chunks.Reset()
 	x.limits = x.owner.p.limits()
-	if cap(x.body) > keepBuffer {
-		x.body = nil
-	}
-	x.body = x.body[:0]
-	if cap(x.head) > keepBuffer {
-		x.head = nil
-	}
+	x.body.Free()
+	x.head.Free()
+	x.trailer.Free()
 	if cap(x.req.lines.list) > keepFields {
 		x.req.lines.list = nil
 	}
@@ -101,25 +95,33 @@ func (x *exchange) framed() bool {
 	}
 }
 
-// keepHead copies the head, before the bytes that it was parsed from go.
-func (x *exchange) keepHead() {
+// keepHead copies the head, before the bytes that it was parsed from go. The
+// error says that there is no memory for it.
+func (x *exchange) keepHead() error {
 	if x.kept {
-		return
+		return nil
+	}
+	if err := x.head.Append(x.conn, x.req.Head.buf); err != nil {
+		return err
 	}
 	x.kept = true
-	x.head = append(x.head[:0], x.req.Head.buf...)
-	x.req.Head.buf = x.head
+	x.req.Head.buf = x.head.Bytes()
+	return nil
 }
 
 // keep makes every view of the request the exchange's own, for an answer that
-// is given later. The trailer section goes behind the body.
-func (x *exchange) keep() {
-	x.keepHead()
-	if !x.req.bodyKept {
-		x.req.bodyKept = true
-		x.body = append(x.body[:0], x.req.body...)
+// is given later. The error says that there is no memory for it.
+func (x *exchange) keep() error {
+	err := x.keepHead()
+	if err == nil && !x.req.bodyKept {
+		if err = x.body.AppendOf(x.conn, x.req.body, len(x.req.body)); err == nil {
+			x.req.body, x.req.bodyKept = x.body.Bytes(), true
+		}
 	}
-	n := len(x.body)
-	x.body = append(x.body, x.chunks.buf...)
-	x.req.body, x.chunks.buf = x.body[:n:n], x.body[n:]
+	if err == nil {
+		if err = x.trailer.Append(x.conn, x.chunks.buf); err == nil {
+			x.chunks.buf = x.trailer.Bytes()
+		}
+	}
+	return err
 }

@@ -18,7 +18,7 @@ func (w *ResponseWriter) end(c *jay.Conn) (reuse bool, err error) {
 		w.failed = w.checkStatus()
 	}
 	if w.failed == nil && !w.started && !w.bodiless() && w.x.next == nil {
-		w.failed = w.checkLength(int64(len(w.body)))
+		w.failed = w.checkLength(int64(w.body.Len()))
 	}
 	switch {
 	case w.failed != nil:
@@ -36,20 +36,20 @@ func (w *ResponseWriter) end(c *jay.Conn) (reuse bool, err error) {
 
 // sendWhole sends an answer of which nothing was sent yet.
 func (w *ResponseWriter) sendWhole(c *jay.Conn) error {
-	f := Framing{Length: int64(len(w.body))}
-	body := w.body
+	f := Framing{Length: int64(w.body.Len())}
+	body := &w.body
 	if w.bodiless() {
 		// To HEAD the length is that of the body that GET would get, if the
 		// program has written one; 204 and 304 have none.
 		status := w.head.Status()
-		if len(body) == 0 || status == 204 || status == 304 {
+		if body.Len() == 0 || status == 204 || status == 304 {
 			f.Length = -1
 		}
 		body = nil
 	}
 	b := w.appendHead(c, f)
-	if len(body) <= cap(b)-len(b) {
-		b = append(b, body...)
+	if body != nil && body.Len() <= cap(b)-len(b) {
+		b = append(b, body.Bytes()...)
 		body = nil
 	}
 	err := w.queue(c, b, body, nil, nil)
@@ -64,7 +64,7 @@ func (w *ResponseWriter) checkStatus() error {
 	switch {
 	case w.x.next != nil && w.x.unread() != 0:
 		return errors.New("switch: the request's body has not been read")
-	case w.x.next != nil && len(w.body) > 0:
+	case w.x.next != nil && w.body.Len() > 0:
 		return errors.New("switch: a body was written, and what follows the head is the next handler's")
 	case w.x.next != nil && tunnel && status/100 != 2:
 		return fmt.Errorf("switch: the status is %d; a tunnel begins with 2xx", status)
@@ -105,10 +105,14 @@ func (w *ResponseWriter) refuse(c *jay.Conn, e *Error) bool {
 	if e.Status == 405 {
 		_ = w.head.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 	}
-	w.body = append(w.body[:0], StatusText(e.Status)...)
-	w.body = append(w.body, ": "...)
-	w.body = append(w.body, e.Reason...)
-	w.body = append(w.body, '\n')
+	if e.Status == 503 {
+		_ = w.head.Set("Retry-After", "1")
+	}
+	w.x.body.Free() // what was refused for its size makes room for these words
+	w.body.Free()
+	for _, words := range [...]string{StatusText(e.Status), ": ", e.Reason, "\n"} {
+		_ = w.body.AppendString(c, words)
+	}
 	w.closing = true
 	return w.sendWhole(c) == nil
 }

@@ -17,8 +17,8 @@ import (
 type ResponseWriter struct {
 	x      *exchange
 	head   ResponseHead
-	body   []byte // not sent yet
-	sent   int64  // bytes of the body that were sent
+	body   jay.Buffer // not sent yet
+	sent   int64      // bytes of the body that were sent
 	mode   bodyMode
 	failed error // what the program did wrong, first
 
@@ -46,10 +46,8 @@ const (
 const passThrough = 64 << 10
 
 func (w *ResponseWriter) reset() {
-	if cap(w.body) > keepBuffer {
-		w.body = nil
-	}
-	*w = ResponseWriter{x: w.x, head: w.head, body: w.body[:0]}
+	w.body.Free()
+	*w = ResponseWriter{x: w.x, head: w.head}
 	w.head.Reset()
 }
 
@@ -170,7 +168,9 @@ func (w *ResponseWriter) Write(p []byte) (int, error) {
 	if err := w.room(len(p)); err != nil {
 		return 0, err
 	}
-	w.body = append(w.body, p...)
+	if err := w.fail(w.body.Append(w.x.conn, p)); err != nil {
+		return 0, err
+	}
 	return len(p), nil
 }
 
@@ -182,11 +182,13 @@ func (w *ResponseWriter) WriteString(s string) (int, error) {
 	if err := w.room(len(s)); err != nil {
 		return 0, err
 	}
-	before := len(w.body)
-	w.body = append(w.body, s...)
+	before := w.body.Len()
+	if err := w.fail(w.body.AppendString(w.x.conn, s)); err != nil {
+		return 0, err
+	}
 	if w.passes(0) {
 		if err := w.pass(nil); err != nil {
-			w.body = w.body[:before]
+			w.body.Truncate(before)
 			return 0, err
 		}
 	}
@@ -196,7 +198,7 @@ func (w *ResponseWriter) WriteString(s string) (int, error) {
 // room refuses n more bytes of a body for which there is no room when it is
 // sent.
 func (w *ResponseWriter) room(n int) error {
-	if n += len(w.body); w.started || w.bodiless() {
+	if n += w.body.Len(); w.started || w.bodiless() {
 		return nil
 	}
 	return w.fail(roomError(w.x.conn, n))
@@ -212,7 +214,7 @@ func roomError(c *jay.Conn, n int) error {
 // passes reports whether n more bytes are sent as they come instead of being
 // kept: after a Flush, and as a long body of declared length.
 func (w *ResponseWriter) passes(n int) bool {
-	return w.started || len(w.body)+n > passThrough && w.head.seen.has(idContentLength)
+	return w.started || w.body.Len()+n > passThrough && w.head.seen.has(idContentLength)
 }
 
 // bodiless reports whether the answer has no body whatever is written
@@ -242,10 +244,10 @@ func (w *ResponseWriter) pass(p []byte) error {
 		}
 		head = w.appendHead(c, w.streamed())
 	}
-	if err := w.send(c, head, w.body, p); err != nil {
+	if err := w.send(c, head, p); err != nil {
 		return err
 	}
-	w.body = w.body[:0]
+	w.body.Free()
 	return nil
 }
 
@@ -288,12 +290,12 @@ func (w *ResponseWriter) mustClose(c *jay.Conn) bool {
 	return !w.x.req.KeepAlive() || c.Draining() != nil || w.head.wantsClose() || !w.x.framed()
 }
 
-// send queues two pieces of the body in the way that the head announces, and
-// head before them if it has not been sent: all of it or nothing. Where the
+// send queues what was written of the body, and p behind it, in the way that the
+// head announces, and head before them if it has not been sent: all of it or nothing. Where the
 // head has been sent, the connection fails if there is no room. That the client
 // has left is the caller's to know, not a mistake of his.
-func (w *ResponseWriter) send(c *jay.Conn, head, body, p []byte) error {
-	n, end := int64(len(body)+len(p)), []byte(nil)
+func (w *ResponseWriter) send(c *jay.Conn, head, p []byte) error {
+	body, n, end := &w.body, int64(w.body.Len()+len(p)), []byte(nil)
 	switch {
 	case n == 0:
 	case w.mode == bodyNone:
@@ -318,13 +320,26 @@ func (w *ResponseWriter) send(c *jay.Conn, head, body, p []byte) error {
 // queue queues pieces of an answer, all or none. The end is bytes of its
 // framing, behind them. While nothing of the answer was sent, having no room is
 // an error that can be answered.
-func (w *ResponseWriter) queue(c *jay.Conn, head, body, p, end []byte) error {
+func (w *ResponseWriter) queue(c *jay.Conn, head []byte, body *jay.Buffer, p, end []byte) error {
+	n := len(head) + len(p) + len(end)
+	if body != nil {
+		n += body.Len()
+	}
 	if !w.started {
-		if err := w.fail(roomError(c, len(head)+len(body)+len(p)+len(end))); err != nil {
+		if err := w.fail(roomError(c, n)); err != nil {
 			return err
 		}
 	}
-	_, err := c.WriteWhole(head, body, p, end)
+	var err error
+	if body != nil && body.Len() > 0 {
+		if _, err = c.WriteWhole(head); err == nil {
+			_, err = c.WriteBuffer(body)
+		}
+		head = nil
+	}
+	if err == nil {
+		_, err = c.WriteWhole(head, p, end)
+	}
 	w.lost = err != nil
 	return err
 }

@@ -18,7 +18,7 @@ func (s *broadcast) send(c *Conn, m Message) error {
 			if _, err := c.jc.WriteShared(frame); err != nil {
 				return err
 			}
-			c.windows.keepSent(m.data, c.agreed)
+			c.windows.keepSent(c.jc, m.data, c.agreed)
 			return nil
 		}
 	}
@@ -51,22 +51,24 @@ type blockPool struct{ pool sync.Pool }
 
 const blockSize = 64 << 10
 
+type block struct{ b []byte }
+
 // frame encodes a frame in memory that is not used for anything else.
 func (p *blockPool) frame(first byte, payload []byte) []byte {
 	need := maxHeader + len(payload)
 	if need > blockSize/4 {
 		return append(appendHeader(make([]byte, 0, need), first, len(payload)), payload...)
 	}
-	block, ok := p.pool.Get().(*buffer)
+	k, ok := p.pool.Get().(*block)
 	if !ok {
-		block = new(buffer)
+		k = new(block)
 	}
-	if cap(block.b)-len(block.b) < need {
-		block.b = make([]byte, 0, blockSize)
+	if cap(k.b)-len(k.b) < need {
+		k.b = make([]byte, 0, blockSize)
 	}
-	start := len(block.b)
-	block.b = append(appendHeader(block.b, first, len(payload)), payload...)
-	frame := block.b[start:]
-	p.pool.Put(block)
+	start := len(k.b)
+	k.b = append(appendHeader(k.b, first, len(payload)), payload...)
+	frame := k.b[start:]
+	p.pool.Put(k)
 	return frame
 }

@@ -133,21 +133,30 @@ func (r Ref) ID() uint64 { return r.ref.ID() }
 // Closed reports whether the connection has closed.
 func (r Ref) Closed() bool { return r.ref.Closed() }
 
-// Do runs fn on the connection's loop, soon, if it is not closed by then.
+// Do runs fn on the connection's loop, soon, if it is not closed by then. It
+// returns jay.ErrBusy, and fn is never called, when too much waits for the loop.
 func (r Ref) Do(fn func(c *Conn)) error {
 	return r.ref.Do(func(*jay.Conn) { fn(r.c) })
 }
 
-// Send sends a copy of m; see [Conn.Send] for what becomes of it.
+// Send sends a copy of m; see [Conn.Send] for what becomes of it. What waits for
+// the loop is bounded as in [jay.Ref.Carry]: it returns jay.ErrBusy,
+// jay.ErrOutputLimit or jay.ErrBudget, and nothing is sent, when that is full.
 func (r Ref) Send(m Message) error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	m = m.Clone()
-	return r.Do(func(c *Conn) { _ = c.Send(m) })
+	return r.ref.Carry(m.data, func(_ *jay.Conn, p []byte) {
+		m.data = p
+		_ = r.c.sendOwned(m)
+	})
 }
 
-// Close closes the connection as [Conn.Close] does.
+// Close closes the connection as [Conn.Close] does. It is bounded as Do is.
 func (r Ref) Close(code Code, reason string) error {
 	return r.Do(func(c *Conn) { c.Close(code, reason) })
 }
+
+// Abort closes the connection as [Conn.Abort] does, however much waits for the
+// loop.
+func (r Ref) Abort() error { return r.ref.Abort() }

@@ -69,11 +69,20 @@ func (c *Conn) fail(err *Error) {
 		c.sendClose(err.Code, err.Reason)
 	}
 	c.setState(stateClosed)
+	c.free()
 	c.jc.SetDeadline(0)
 	if c.h.OnError != nil {
 		c.h.OnError(c, err)
 	}
 	c.jc.Fail(err)
+}
+
+// free gives back the memory of the message that is coming in, of which nothing
+// more is parsed, and of the windows.
+func (c *Conn) free() {
+	c.in.part.Free()
+	c.windows.free()
+	c.windows = nil
 }
 
 // Panic says goodbye after a callback has panicked.
@@ -93,8 +102,7 @@ func (e *events) Close(jc *jay.Conn, err error) {
 	c := (*Conn)(e)
 	opened := c.state != stateOpening
 	c.setState(stateClosed)
-	c.in.abandon(&c.h.buffers)
-	c.windows = nil
+	c.free()
 	if !opened {
 		return
 	}

@@ -23,7 +23,7 @@ func (e *events) Data(jc *jay.Conn, b []byte) (used int, err error) {
 	c.flags |= flagHeard
 	lim := c.h.limits()
 	for used < len(b) && jc.Reading() && !jc.Replaced() {
-		ev, n, err := c.in.next(b[used:], lim, &c.h.buffers)
+		ev, n, err := c.in.next(b[used:], lim, jc)
 		used += n
 		switch {
 		case err != nil:
@@ -33,7 +33,7 @@ func (e *events) Data(jc *jay.Conn, b []byte) (used int, err error) {
 			return used, nil
 		}
 		c.take(ev)
-		c.in.release(&c.h.buffers)
+		c.in.release()
 	}
 	return used, nil
 }
@@ -78,7 +78,11 @@ func (c *Conn) tookMessage(ev event) {
 		return
 	}
 	inf := c.h.inflaters.get()
-	data, err := inf.inflate(ev.data, c.windows, c.agreed, c.h.limits().message)
+	var joined *jay.Buffer
+	if ev.joined {
+		joined = &c.in.part
+	}
+	data, err := inf.inflate(c.jc, ev.data, joined, c.windows, c.agreed, c.h.limits().message)
 	m := Message{data: data, op: ev.op}
 	if err == nil && m.check() != nil {
 		err = errText

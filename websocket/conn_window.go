@@ -1,47 +1,60 @@
 package websocket
 
+import "github.com/jay-go/jay"
+
 // windows is what takeover keeps of a connection's messages between two of
 // them: the text that the next may refer to. All methods work on nil, which is
 // no takeover.
 type windows struct {
-	out []byte // the end of what was sent compressed
-	in  []byte // the end of what was received compressed
+	out jay.Buffer // the end of what was sent compressed
+	in  jay.Buffer // the end of what was received compressed
 }
 
 func (w *windows) sent() []byte {
 	if w == nil {
 		return nil
 	}
-	return w.out
+	return w.out.Bytes()
 }
 
 func (w *windows) received() []byte {
 	if w == nil {
 		return nil
 	}
-	return w.in
+	return w.in.Bytes()
 }
 
-func (w *windows) keepSent(p []byte, a agreement) {
-	if w != nil && a.serverTakeover {
-		w.out = slide(w.out, p, 1<<a.serverBits)
-	}
-}
-
-func (w *windows) keepReceived(p []byte, a agreement) {
-	if w != nil && a.clientTakeover {
-		w.in = slide(w.in, p, 1<<a.clientBits)
+// keepSent keeps p for the next message. Where there is no memory for it, that
+// refers to nothing.
+func (w *windows) keepSent(jc *jay.Conn, p []byte, a agreement) {
+	if w != nil && a.serverTakeover && slide(&w.out, jc, p, 1<<a.serverBits) != nil {
+		w.out.Free()
 	}
 }
 
-// slide returns the last size bytes of window and p, in window's memory where
-// there is room.
-func slide(window, p []byte, size int) []byte {
-	if len(p) >= size {
-		return append(window[:0], p[len(p)-size:]...)
+// keepReceived keeps p, to which the next message may refer.
+func (w *windows) keepReceived(jc *jay.Conn, p []byte, a agreement) error {
+	if w == nil || !a.clientTakeover {
+		return nil
 	}
-	if over := len(window) + len(p) - size; over > 0 {
-		window = window[:copy(window, window[over:])]
+	return slide(&w.in, jc, p, 1<<a.clientBits)
+}
+
+func (w *windows) free() {
+	if w != nil {
+		w.in.Free()
+		w.out.Free()
 	}
-	return append(window, p...)
+}
+
+// slide makes of window the last size bytes of itself and p.
+func slide(window *jay.Buffer, jc *jay.Conn, p []byte, size int) error {
+	if len(p) > size {
+		p = p[len(p)-size:]
+	}
+	if over := window.Len() + len(p) - size; over > 0 {
+		b := window.Bytes()
+		window.Truncate(copy(b, b[over:]))
+	}
+	return window.Append(jc, p)
 }

@@ -125,8 +125,27 @@ func (c *Conn) send(m Message) error {
 	if err := c.write(first|bitRSV1, small); err != nil {
 		return err
 	}
-	c.windows.keepSent(m.data, c.agreed)
+	c.windows.keepSent(c.jc, m.data, c.agreed)
 	return nil
+}
+
+// sendOwned is send for a message whose data nobody else has: that is not copied
+// where it is long.
+func (c *Conn) sendOwned(m Message) error {
+	const long = 16 << 10
+	if err := c.sendable(); err != nil || len(m.data) < long || !c.plain(len(m.data)) {
+		return c.send(m)
+	}
+	var head [maxHeader]byte
+	h := appendHeader(head[:0], bitFin|byte(m.kind()), len(m.data))
+	if c.jc.Room(len(h)+len(m.data)) != nil {
+		return c.send(m) // which fails as it has to
+	}
+	if _, err := c.jc.Write(h); err != nil {
+		return err
+	}
+	_, err := c.jc.WriteShared(m.data)
+	return err
 }
 
 // write queues one frame, whole or not at all.

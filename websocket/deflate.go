@@ -6,6 +6,9 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
+// keepBuffer is how large a buffer may be that a pool keeps.
+const keepBuffer = 1 << 20
+
 // deflaters are the compressors of a Handler at rest, by window size. Any
 // goroutine may use them.
 type deflaters struct{ pools [maxWindowBits + 1]sync.Pool }
@@ -13,7 +16,7 @@ type deflaters struct{ pools [maxWindowBits + 1]sync.Pool }
 // deflater compresses one message at a time.
 type deflater struct {
 	w    *flate.Writer
-	out  buffer
+	out  []byte
 	bits uint8
 	dict bool // w holds a reference to a window
 }
@@ -40,15 +43,15 @@ func (d *deflaters) put(z *deflater) {
 		z.w.ResetDict(z, nil)
 		z.dict = false
 	}
-	if cap(z.out.b) > keepBuffer {
-		z.out.b = nil
+	if cap(z.out) > keepBuffer {
+		z.out = nil
 	}
 	d.pools[z.bits].Put(z)
 }
 
 // Write takes what the compressor makes.
 func (z *deflater) Write(p []byte) (int, error) {
-	z.out.b = append(z.out.b, p...)
+	z.out = append(z.out, p...)
 	return len(p), nil
 }
 
@@ -59,7 +62,7 @@ const flushTail = "\x00\x00\xff\xff"
 // deflate compresses p, which may refer to window. The result is valid until
 // z is used again or put back.
 func (z *deflater) deflate(p, window []byte) []byte {
-	z.out.b = z.out.b[:0]
+	z.out = z.out[:0]
 	if len(window) > 0 {
 		z.dict = true
 		z.w.ResetDict(z, window)
@@ -68,5 +71,5 @@ func (z *deflater) deflate(p, window []byte) []byte {
 	}
 	_, _ = z.w.Write(p) // Write above does not fail
 	_ = z.w.Flush()
-	return z.out.b[:len(z.out.b)-len(flushTail)]
+	return z.out[:len(z.out)-len(flushTail)]
 }

@@ -3,6 +3,8 @@ package websocket
 import (
 	"errors"
 	"strconv"
+
+	"github.com/jay-go/jay"
 )
 
 // Error is a connection that cannot go on: Code is what the peer is told in
@@ -10,6 +12,14 @@ import (
 type Error struct {
 	Code   Code
 	Reason string
+}
+
+// Unwrap returns jay.ErrBudget where that is the reason.
+func (e *Error) Unwrap() error {
+	if e == errBudget {
+		return jay.ErrBudget
+	}
+	return nil
 }
 
 func (e *Error) Error() string {
@@ -49,5 +59,6 @@ var (
 	errCloseReason     = &Error{CloseInvalidData, "a close reason that is not UTF-8"}
 	errDeflate         = &Error{CloseInvalidData, "a compressed message that cannot be inflated"}
 	errNoPong          = &Error{CloseAbnormal, "nothing came within PongTimeout of a ping"}
+	errBudget          = &Error{CloseTryAgain, "the server holds as much as it may at present"}
 	errPanic           = &Error{CloseInternal, "the handler failed"}
 )

@@ -87,7 +87,6 @@ type Handler struct {
 	// means 5 seconds.
 	CloseTimeout time.Duration
 
-	buffers   bufferPool
 	deflaters deflaters
 	inflaters inflaters
 	blocks    blockPool

@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/jay-go/jay"
 	"github.com/klauspost/compress/flate"
 )
 
@@ -16,8 +17,8 @@ type inflaters struct{ pool sync.Pool }
 type inflater struct {
 	r   io.Reader // a flate reader of src; nil until the first message
 	src bytes.Reader
-	in  buffer
-	out buffer
+	in  jay.Buffer // the message, where it came in one piece
+	out jay.Buffer
 }
 
 func (i *inflaters) get() *inflater {
@@ -28,11 +29,9 @@ func (i *inflaters) get() *inflater {
 }
 
 func (i *inflaters) put(z *inflater) {
-	for _, b := range []*buffer{&z.in, &z.out} {
-		if cap(b.b) > keepBuffer {
-			b.b = nil
-		}
-	}
+	z.src.Reset(nil)
+	z.in.Free()
+	z.out.Free()
 	i.pool.Put(z)
 }
 
@@ -46,21 +45,29 @@ const inflateTail = flushTail + "\x01\x00\x00\xff\xff"
 const maxFinalBlocks = 8
 
 // inflate decompresses a message of at most limit bytes. The result is valid
-// until z is used again or put back.
-func (z *inflater) inflate(p []byte, w *windows, a agreement, limit int64) ([]byte, *Error) {
-	z.out.b = z.out.b[:0]
+// until z is put back. Memory is that of jc. Where the message has a buffer to
+// itself, that is joined and gets the tail; otherwise joined is nil.
+func (z *inflater) inflate(jc *jay.Conn, p []byte, joined *jay.Buffer, w *windows, a agreement, limit int64) ([]byte, *Error) {
 	if len(p) == 0 {
 		return nil, nil // zlib takes it for an empty message, so some send it
 	}
-	z.in.b = append(append(z.in.b[:0], p...), inflateTail...)
-	z.src.Reset(z.in.b)
+	if joined == nil {
+		joined = &z.in
+		if joined.AppendOf(jc, p, len(p)+len(inflateTail)) != nil {
+			return nil, errBudget
+		}
+	}
+	if joined.AppendString(jc, inflateTail) != nil {
+		return nil, errBudget
+	}
+	z.src.Reset(joined.Bytes())
 	for streams := 0; ; streams++ {
 		dict := w.received()
 		if streams > 0 {
-			dict = slide(bytes.Clone(dict), z.out.b, 1<<maxWindowBits)
+			dict = lastOf(dict, z.out.Bytes(), 1<<maxWindowBits)
 		}
 		z.restart(dict)
-		if err := z.read(limit); err != nil {
+		if err := z.read(jc, limit); err != nil {
 			return nil, err
 		}
 		if left := z.src.Len(); left == 0 || left == len(inflateTail) {
@@ -70,8 +77,16 @@ func (z *inflater) inflate(p []byte, w *windows, a agreement, limit int64) ([]by
 			return nil, errDeflate
 		}
 	}
-	w.keepReceived(z.out.b, a)
-	return z.out.b, nil
+	if w.keepReceived(jc, z.out.Bytes(), a) != nil {
+		return nil, errBudget
+	}
+	return z.out.Bytes(), nil
+}
+
+// lastOf returns the last size bytes of a and b.
+func lastOf(a, b []byte, size int) []byte {
+	both := append(bytes.Clone(a), b[max(0, len(b)-size):]...)
+	return both[max(0, len(both)-size):]
 }
 
 func (z *inflater) restart(dict []byte) {
@@ -83,19 +98,15 @@ func (z *inflater) restart(dict []byte) {
 }
 
 // read appends one stream to out, which grows no further than limit.
-func (z *inflater) read(limit int64) *Error {
+func (z *inflater) read(jc *jay.Conn, limit int64) *Error {
 	for {
-		if len(z.out.b) == cap(z.out.b) {
-			size := min(max(4<<10, 2*int64(cap(z.out.b))), limit+1)
-			if int64(len(z.out.b)) < size {
-				z.out.b = append(make([]byte, 0, size), z.out.b...)
-			}
+		if z.out.Grow(jc, 0) != nil {
+			return errBudget
 		}
-		room := z.out.b[len(z.out.b):cap(z.out.b)]
-		n, err := z.r.Read(room)
-		z.out.b = z.out.b[:len(z.out.b)+n]
+		n, err := z.r.Read(z.out.Room())
+		z.out.Extend(n)
 		switch {
-		case int64(len(z.out.b)) > limit:
+		case int64(z.out.Len()) > limit:
 			return errMessageTooBig
 		case err == io.EOF:
 			return nil

@@ -1,6 +1,10 @@
 package websocket
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"github.com/jay-go/jay"
+)
 
 // limits of what a peer may send; all are in force.
 type limits struct {
@@ -13,16 +17,17 @@ type limits struct {
 type event struct {
 	op         opcode // opContinuation: nothing yet
 	compressed bool   // data is still deflated, and text not checked
+	joined     bool   // data is that of parser.part
 	data       []byte // valid until the bytes it was parsed from go, or release
 }
 
 // parser turns bytes of any segmentation into events. It belongs to one
 // connection and holds memory only inside a message that comes in pieces.
 type parser struct {
-	part   *buffer // payload so far of a message that does not come in one piece
-	left   int64   // payload bytes of the present data frame still to come
-	key    uint32  // unmasks the next of them
-	frames uint32  // of the present message so far
+	part   jay.Buffer // payload so far of a message that does not come in one piece
+	left   int64      // payload bytes of the present data frame still to come
+	key    uint32     // unmasks the next of them
+	frames uint32     // of the present message so far
 	text   textCheck
 	op     opcode // of the present message; opContinuation: there is none
 	flags  parserFlags
@@ -39,9 +44,10 @@ const (
 
 // next parses b, which it changes: payloads are unmasked in place. It returns
 // the first event and how many bytes it used; the rest must come again, with
-// more behind it when there was no event. Memory comes from pool; what an
-// event refers to must be given back with release before the next call.
-func (p *parser) next(b []byte, lim limits, pool *bufferPool) (ev event, used int, err error) {
+// more behind it when there was no event. Memory is that of jc, which tests do
+// without; what an event refers to must be given back with release before the
+// next call.
+func (p *parser) next(b []byte, lim limits, jc *jay.Conn) (ev event, used int, err error) {
 	for {
 		if p.flags&inFrame == 0 {
 			h, n, err := parseHeader(b[used:])
@@ -62,7 +68,7 @@ func (p *parser) next(b []byte, lim limits, pool *bufferPool) (ev event, used in
 		if n == 0 && p.left > 0 {
 			return event{}, used, nil
 		}
-		ev, err = p.payload(b[used:used+n], pool)
+		ev, err = p.payload(b[used:used+n], jc)
 		used += n
 		if err != nil || ev.op != opContinuation || p.flags&inFrame != 0 {
 			return ev, used, err
@@ -102,12 +108,7 @@ func (p *parser) allowed(h header, lim limits) error {
 }
 
 // size is how much of the present message has arrived.
-func (p *parser) size() int64 {
-	if p.part == nil {
-		return 0
-	}
-	return int64(len(p.part.b))
-}
+func (p *parser) size() int64 { return int64(p.part.Len()) }
 
 func (p *parser) begin(h header) {
 	if h.op != opContinuation {
@@ -127,7 +128,7 @@ func (p *parser) begin(h header) {
 }
 
 // payload takes the next piece of a data frame's payload.
-func (p *parser) payload(b []byte, pool *bufferPool) (ev event, err error) {
+func (p *parser) payload(b []byte, jc *jay.Conn) (ev event, err error) {
 	p.key = mask(b, p.key)
 	p.left -= int64(len(b))
 	end := p.left == 0
@@ -138,17 +139,22 @@ func (p *parser) payload(b []byte, pool *bufferPool) (ev event, err error) {
 	if err := p.checkText(b, last); err != nil {
 		return ev, err
 	}
-	if p.part == nil && last {
+	if p.size() == 0 && last {
 		return p.finish(b[:len(b):len(b)]), nil
 	}
-	if p.part == nil {
-		p.part = pool.get()
+	total := p.size() + int64(len(b)) + p.left
+	if p.flags&inflating != 0 {
+		total += int64(len(inflateTail)) // see inflater.inflate
 	}
-	p.part.add(b, p.size()+int64(len(b))+p.left)
+	if p.part.AppendOf(jc, b, int(total)) != nil {
+		return ev, errBudget
+	}
 	if !last {
 		return ev, nil
 	}
-	return p.finish(p.part.b), nil
+	ev = p.finish(p.part.Bytes())
+	ev.joined = true
+	return ev, nil
 }
 
 // checkText fails text as early as it can be known to be none.
@@ -156,7 +162,7 @@ func (p *parser) checkText(b []byte, last bool) error {
 	switch {
 	case p.op != opText || p.flags&inflating != 0:
 		return nil
-	case last && p.part == nil && utf8.Valid(b):
+	case last && p.size() == 0 && utf8.Valid(b):
 		return nil
 	case !p.text.feed(b), last && !p.text.complete():
 		return errText
@@ -172,16 +178,8 @@ func (p *parser) finish(data []byte) event {
 
 // release gives back what the last event referred to. A message that a control
 // frame has come into the middle of is not affected.
-func (p *parser) release(pool *bufferPool) {
+func (p *parser) release() {
 	if p.op == opContinuation {
-		p.abandon(pool)
-	}
-}
-
-// abandon gives back all memory; nothing is parsed any more.
-func (p *parser) abandon(pool *bufferPool) {
-	if p.part != nil {
-		pool.put(p.part)
-		p.part = nil
+		p.part.Free()
 	}
 }

@@ -151,14 +151,13 @@ func parse(stream []byte, compress bool, cut func() int) (r result) {
 	if compress {
 		p.flags |= mayCompress
 	}
-	var pool bufferPool
 	var kept []byte
 	for stream = bytes.Clone(stream); len(stream) > 0; {
 		n := min(max(cut(), 1), len(stream))
 		kept = append(kept, stream[:n]...)
 		stream = stream[n:]
 		for len(kept) > 0 {
-			ev, used, err := p.next(kept, testLimits, &pool)
+			ev, used, err := p.next(kept, testLimits, nil)
 			r.used += used
 			if err != nil {
 				r.err = err
@@ -167,7 +166,7 @@ func parse(stream []byte, compress bool, cut func() int) (r result) {
 			if ev.op != opContinuation {
 				ev.data = append([]byte{}, ev.data...)
 				r.events = append(r.events, ev)
-				p.release(&pool)
+				p.release()
 			}
 			kept = kept[used:]
 			if ev.op == opContinuation {
@@ -229,9 +228,8 @@ func TestSegmentation(t *testing.T) {
 func TestParserAllocates(t *testing.T) {
 	b := clientFrame(bitFin|byte(opText), bytes.Repeat([]byte("a"), 128))
 	var p parser
-	var pool bufferPool
 	if n := testing.AllocsPerRun(100, func() {
-		if _, used, err := p.next(b, testLimits, &pool); used != len(b) || err != nil && err != errText {
+		if _, used, err := p.next(b, testLimits, nil); used != len(b) || err != nil && err != errText {
 			t.Fatal(used, err)
 		}
 		mask(b[6:], 0x04030201) // as it was
@@ -240,12 +238,13 @@ func TestParserAllocates(t *testing.T) {
 	}
 }
 
-// TestPromise: an announced length reserves no more memory than promise.
+// TestPromise: an announced length takes no memory before a part has come.
 func TestPromise(t *testing.T) {
-	var b buffer
-	b.add(make([]byte, 1000), 1<<30)
-	if cap(b.b) > promise {
-		t.Errorf("%d bytes are reserved for 1000", cap(b.b))
+	var p parser
+	lim := limits{message: 1 << 30, frame: 1 << 30, fragments: 1}
+	b := clientFrame(bitFin|byte(opBinary), make([]byte, 1<<20))
+	if _, _, err := p.next(b[:1000], lim, nil); err != nil || p.part.Cap() > 4096 {
+		t.Errorf("%d bytes are taken for 1000, %v", p.part.Cap(), err)
 	}
 }
 

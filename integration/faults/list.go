@@ -306,6 +306,10 @@ func clients() []fault {
 			tests: append(in(".", "TestSlowReaders", "TestWriteStall", "TestBudget"), in("websocket", "TestSlowMember")...),
 		},
 		{
+			name: "120 clients that each make a worker keep 9 MiB of a body, message, frame or response, and wait", holds: "the worker takes less than 80 MiB with a budget of 32 MiB; others do not notice",
+			tests: both(in(e2e, "TestBudgetOfAWorker"), in(".", "TestBudgetHolds", "TestBudgetOfPanics", "TestRefIsBounded")),
+		},
+		{
 			name: "half-closed clients", holds: "they get their answer", tests: both(in(".", "TestLateAnswerAfterHalfClose", "TestGoneIsNoEnd"), in("http1", "TestHalfClosedClientGetsItsLaterAnswer")),
 		},
 		{

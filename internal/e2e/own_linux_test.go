@@ -247,7 +247,7 @@ func measured() {
 // ownPrograms are what the test binary becomes when JAY_E2E_PROGRAM says so.
 var ownPrograms = map[string]func(){
 	"addressed": addressed,
-	"bothKinds": bothKinds, "counting": counting, "crowded": crowded, "dumping": dumping, "large": large, "logging": logging,
+	"bothKinds": bothKinds, "counting": counting, "crowded": crowded, "dumping": dumping, "holding": holding, "large": large, "logging": logging,
 	"measured": measured, "mortal": mortal, "leaking": leaking, "narrow": narrow, "reloading": reloading,
 }
 
