@@ -47,6 +47,10 @@ func (k *checker) checkRunDir() {
 			fmt.Sprintf("run as %s", userName(st.Uid)), "choose another --run-dir")
 	case errors.Is(sys.MayCreateIn(path), unix.EROFS):
 		k.say(checkError, area, path+" is on a file system that is mounted read-only", "choose another --run-dir")
+	case !isFile(dir.pidFile()):
+		k.say(checkError, area, dir.pidFile()+" is no regular file", "choose another --run-dir", "rm "+dir.pidFile())
+	case isDir(dir.control()):
+		k.say(checkError, area, dir.control()+" is a directory", "choose another --run-dir", "rmdir "+dir.control())
 	case fi.Mode().Perm() != 0o700:
 		k.ok(area, "%s has mode %#o; a start makes it 0700", path, fi.Mode().Perm())
 	default:
@@ -84,18 +88,19 @@ func (k *checker) mayMake(area, path string) {
 // checkLog looks at the file that the log would go to, without making it.
 func (k *checker) checkLog() {
 	const area = "log"
-	path := k.c.logFile
-	if path == "" {
-		if k.c.daemon {
-			k.ok(area, "%s", filepath.Join(k.c.runDir, k.c.prog+".log"))
-		} else {
-			k.ok(area, "standard error; with -d %s", filepath.Join(k.c.runDir, k.c.prog+".log"))
-		}
+	path, daemons := k.c.logFile, filepath.Join(k.c.runDir, k.c.prog+".log")
+	switch {
+	case path == "" && !k.c.daemon:
+		k.ok(area, "standard error; with -d %s", daemons)
 		return
+	case path == "":
+		path = daemons
 	}
 	dir := filepath.Dir(path)
 	fi, err := os.Stat(path)
 	switch {
+	case path == daemons && errors.Is(err, os.ErrNotExist) && !isLink(path): // it is made with its directory
+		k.ok(area, "%s will be made", path)
 	case isLink(path) && !strings.HasPrefix(filepath.Clean(path), "/dev/"):
 		k.say(checkError, area, path+" is a symbolic link, which is not followed: whoever may write "+dir+" could point it anywhere", "name the file itself")
 	case errors.Is(err, os.ErrNotExist):
@@ -116,6 +121,17 @@ func (k *checker) checkLog() {
 		}
 		k.ok(area, "%s", path)
 	}
+}
+
+// isFile reports a regular file, or none.
+func isFile(path string) bool {
+	fi, err := os.Lstat(path)
+	return err != nil || fi.Mode().IsRegular()
+}
+
+func isDir(path string) bool {
+	fi, err := os.Lstat(path)
+	return err == nil && fi.IsDir()
 }
 
 func isLink(path string) bool {

@@ -173,12 +173,14 @@ func status(c *config, client *Client) error {
 	if err := decodeJSON(b, &s); err != nil {
 		return fmt.Errorf("status: %w", err)
 	}
+	out := screenOf(os.Stdout)
 	if c.json {
-		os.Stdout.Write(b)
+		out.Write(b)
 	} else {
-		out := screenOf(os.Stdout)
 		printStatus(out, s, c.runDir)
-		out.WriteTo(os.Stdout)
+	}
+	if _, err := out.WriteTo(os.Stdout); err != nil {
+		return fmt.Errorf("status: %w", err)
 	}
 	if s.State != "running" && s.State != "reloading" {
 		return exitError{code: exitFailed}

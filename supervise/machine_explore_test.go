@@ -218,6 +218,9 @@ func (e *explorer) choices(s *situation) (list []choice) {
 	if s.budget.fails > 0 && s.World.FailStart == 0 {
 		add("the next fork fails", "", func(s *situation) { s.budget.fails--; s.World.FailStart = 1 })
 	}
+	if s.budget.commands > 0 && m.Phase == phaseRunning && s.budget.only == "" {
+		add("back to the file before", "*", func(s *situation) { s.budget.commands--; s.Machine.step(evGoBack{}) })
+	}
 	if s.budget.commands > 0 {
 		for _, ev := range commandEvents(m) {
 			if s.budget.only != "" && ev.Kind != s.budget.only {

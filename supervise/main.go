@@ -33,7 +33,7 @@ func fail(prog string, err error) int {
 		return exitDone
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintf(os.Stderr, "%s: %s\n", prog, text)
+		fmt.Fprintf(os.Stderr, "%s: %s\n", printable(prog, 500), printable(text, 8000))
 	}
 	var exit exitError
 	var usage usageError
