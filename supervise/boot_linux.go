@@ -22,6 +22,7 @@ const (
 	roleWorker   role = "worker"   // a worker
 	roleDescribe role = "describe" // only says what its programs are
 	roleMaster   role = "master"   // continues as the master after an exec
+	roleWitness  role = "witness"  // takes the signals of a master during an exec
 )
 
 // bootInfo is what the starter of a process tells it. The descriptors are
@@ -29,10 +30,12 @@ const (
 type bootInfo struct {
 	Role   role        `json:"role"`
 	Path   string      `json:"path,omitempty"`   // the start path
-	Report int         `json:"report,omitempty"` // daemon, describe: where the answer goes
-	State  int         `json:"state,omitempty"`  // describe, master: the state's memfd
+	Report int         `json:"report,omitempty"` // daemon, describe, witness: where the answer goes
+	State  int         `json:"state,omitempty"`  // describe, master, witness: the state's memfd
 	Back   int         `json:"back,omitempty"`   // master: the file to execute where this one cannot continue
 	Failed string      `json:"failed,omitempty"` // master: why the file that was to continue could not
+	Trace  *traced     `json:"trace,omitempty"`  // witness
+	Seen   witness     `json:"seen,omitzero"`    // master: who has taken its signals
 	Worker *workerRole `json:"worker,omitempty"`
 	Ctl    int         `json:"ctl,omitempty"`
 	Board  int         `json:"board,omitempty"`
@@ -46,6 +49,10 @@ var boot, bootErr = takeBoot()
 // bootEnviron is the environment before main could change it.
 var bootEnviron []string
 
+// bootInbox has the signals of a master that another process has made: none ends
+// it before it can heed it, whatever main does first.
+var bootInbox *signalInbox
+
 func takeBoot() (bootInfo, error) {
 	text, ok := os.LookupEnv(bootVariable)
 	if !ok {
@@ -57,10 +64,16 @@ func takeBoot() (bootInfo, error) {
 	if err := decodeJSON([]byte(text), &b); err != nil {
 		return bootInfo{}, fmt.Errorf("%s is set and is not ours: %w", bootVariable, err)
 	}
-	fds := []int{b.Report, b.State, b.Back, b.Ctl, b.Board, b.Log}
+	fds := []int{b.Report, b.State, b.Back, b.Ctl, b.Board, b.Log, b.Seen.End}
+	if b.Trace != nil {
+		fds = append(fds, b.Trace.End)
+	}
 	if b.Worker != nil {
 		for _, s := range b.Worker.Sockets {
 			fds = append(fds, s.FD)
+		}
+		if b.Worker.MemoryLimit != 0 {
+			os.Unsetenv("GOMEMLIMIT") // the runtime knows it; what the worker starts is not held to it
 		}
 	}
 	for _, fd := range fds {
@@ -72,7 +85,13 @@ func takeBoot() (bootInfo, error) {
 		}
 	}
 	switch b.Role {
+	case roleDaemon, roleMaster:
+		bootInbox = newSignalInbox(newTerminal())
+		b.Seen.end()
+	case roleWitness:
+		os.Exit(beWitness(b))
 	case roleWorker:
+		catch(notForWorkers...)
 		go leaveWithMaster(b.Ctl, orphanExit)
 	case roleDescribe:
 		go leaveWithMaster(b.Report, 0)

@@ -18,6 +18,7 @@ func (m *machine) hold() {
 // stop ends everything: gracefully, and at once when it is asked for so.
 func (m *machine) stop(ev evCommand) {
 	if m.Phase == phaseStopped {
+		m.Restart = m.Restart && ev.Kind != commandStop
 		return
 	}
 	if m.Change != nil {

@@ -122,11 +122,10 @@ func (m *master) beginLocked(started func(m *master, err error)) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go func() { // a signal ends the wait for addresses
+	go func() { // a stop signal ends the wait for addresses
 		select {
-		case s := <-m.signals:
+		case <-m.signals.stop:
 			cancel()
-			m.signals <- s
 		case <-ctx.Done():
 		}
 	}()

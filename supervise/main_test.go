@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 		beforeMain()
 		service := testServices()[name]
 		if service == nil {
+			service = kernelServices()[name]
+		}
+		if service == nil {
 			fmt.Fprintf(os.Stderr, "no test service is called %q\n", name)
 			os.Exit(2)
 		}

@@ -24,6 +24,9 @@ func continueMaster(o *Options, c *config) error {
 	if err != nil {
 		return wayBack(err, s.descriptors()...)
 	}
+	if err := m.signals.resume(boot.State); err != nil {
+		m.logger.Error("signals that came during the exec", "error", err)
+	}
 	closeAll(boot.State)
 	if !s.Fresh {
 		m.goOn(s)
@@ -46,8 +49,7 @@ func wayBack(reason error, keep ...int) error {
 	}
 	info := bootInfo{Role: roleMaster, Path: boot.Path, State: boot.State}
 	info.Failed = printable(reason.Error(), 2000) // a variable has room for 128 KiB
-	ignoreSignals(newTerminal())
-	err := sys.ExecInPlace(fdPath(boot.Back), os.Args, info.with(bootEnviron), append(keep, boot.State))
+	err := bootInbox.exec(fdPath(boot.Back), info, bootEnviron, keep)
 	return errors.Join(reason, fmt.Errorf("back to the file before: %w", err))
 }
 

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/bits"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -35,8 +34,9 @@ type master struct {
 	logger   *slog.Logger
 	cred     *syscall.Credential // of workers; nil: the master's own
 
-	signals  chan os.Signal
+	signals  *signalInbox
 	suspends chan struct{} // the user of the terminal suspends the job
+	stopAt   time.Time     // when the last stop signal that counts came, or the stop began
 	events   chan any      // what follows, and func() to be called by the owner
 	local    []any         // events that the owner has for itself
 	timers   []timer
@@ -112,21 +112,15 @@ type messageEvent struct {
 }
 
 func newMaster(o *Options, c *config, path string) *master {
-	terminal := newTerminal()
-	signals := make(chan os.Signal, 64)
-	notify(signals, terminal)
+	terminal, signals := newTerminal(), bootInbox
+	if signals == nil {
+		signals = newSignalInbox(terminal)
+	}
 	return &master{
 		signals: signals, suspends: make(chan struct{}), terminal: terminal,
 		o: o, c: c, path: path, started: time.Now(), procs: map[uint32]*proc{}, figures: map[string]Stats{}, events: make(chan any, 64),
 		hooks: make(chan func(), 1024), kills: memoryKills{}, boardFD: -1, null: -1, report: func(error) {},
 	}
-}
-
-// notify directs every signal that means something to a master to ch.
-func notify(ch chan<- os.Signal, t terminal) {
-	signal.Ignore(syscall.SIGPIPE)
-	signal.Notify(ch, append(t.jobSignals(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2,
-		syscall.SIGCHLD, syscall.SIGWINCH)...)
 }
 
 // prepare does what a fresh master and one that continues have in common.
@@ -165,11 +159,7 @@ func (m *master) prepare() error {
 	if group, err := cgroup.MemoryOf("/", "self"); err == nil {
 		m.group = &group
 	}
-	go func() {
-		for fn := range m.hooks {
-			fn()
-		}
-	}()
+	go m.runHooks()
 	return nil
 }
 
@@ -221,14 +211,13 @@ func (m *master) bringUp(ctx context.Context) error {
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			return ctx.Err()
+			return errStopping
 		}
 	}
 }
 
 // run is the owner's loop; it returns when the service has stopped.
 func (m *master) run() {
-	defer signal.Stop(m.signals)
 	m.notifySuspend()
 	defer sys.DefaultAction(syscall.SIGTSTP)
 	wake := time.NewTimer(0)
@@ -245,8 +234,8 @@ func (m *master) run() {
 		if len(m.local) == 0 {
 			wake.Reset(m.untilNext())
 			select {
-			case s := <-m.signals:
-				m.onSignal(s.(syscall.Signal))
+			case <-m.signals.wake:
+				m.heedSignals()
 			case <-m.suspends:
 				m.suspend()
 			case ev := <-m.events:
@@ -296,6 +285,9 @@ func (m *master) handle(ev any) {
 // step drives the machine and looks what has come of it.
 func (m *master) step(ev any) {
 	m.machine.step(ev)
+	if m.stopAt.IsZero() && m.machine.Phase != phaseRunning {
+		m.stopAt = time.Now()
+	}
 	m.tellState()
 	m.reportStart()
 	m.tellManager()
@@ -334,57 +326,6 @@ func (m *master) do(ctx context.Context, fn func()) error {
 	}
 }
 
-func (m *master) onSignal(s syscall.Signal) {
-	if s != syscall.SIGCHLD && s != syscall.SIGWINCH {
-		m.logger.Info("signal", "name", s.String())
-	}
-	stopping := m.machine.Phase == phaseStopping
-	switch s {
-	case syscall.SIGCHLD:
-		m.reap()
-	case syscall.SIGINT, syscall.SIGTERM:
-		m.step(evCommand{Kind: commandStop, Now: stopping})
-	case syscall.SIGQUIT:
-		m.step(evCommand{Kind: commandStop, Now: stopping, Dump: true})
-	case syscall.SIGHUP:
-		m.onHangup()
-	case syscall.SIGUSR1:
-		m.reopenLogs()
-	case syscall.SIGUSR2:
-		m.step(evCommand{Kind: commandUpgrade})
-	case syscall.SIGTTIN:
-		m.scaleBy(1)
-	case syscall.SIGTTOU:
-		m.scaleBy(-1)
-	case syscall.SIGWINCH:
-		if m.daemon {
-			m.step(evCommand{Kind: commandHold})
-		}
-	}
-}
-
-// scaleBy changes the first program by n. Terminals send the signals for it
-// on their own account, so only a daemon obeys.
-func (m *master) scaleBy(n int) {
-	if !m.daemon || len(m.machine.Programs) == 0 {
-		return
-	}
-	p := m.machine.Programs[0]
-	if count := m.machine.asked(p) + n; count >= 1 && count <= maxWorkers {
-		m.step(evCommand{Kind: commandScale, Program: p.Spec.Name, Count: count})
-	}
-}
-
-func (m *master) reopenLogs() error {
-	err := m.sink.reopen()
-	if err != nil {
-		m.logger.Error("reopen log", "error", err)
-		return err
-	}
-	m.logger.Info("log reopened")
-	return nil
-}
-
 // reportStart tells who started the master how the first start went, once.
 func (m *master) reportStart() {
 	if m.report == nil {
@@ -418,96 +359,6 @@ func (m *master) reportStart() {
 	if failed != nil {
 		m.report(failed)
 		m.report = nil
-	}
-}
-
-// shutdown ends what serves the master itself. The workers have gone. It
-// returns the exit code, or does not return where the file is executed again.
-func (m *master) shutdown() int {
-	if m.report != nil {
-		m.report(errStopping)
-		m.report = nil
-	}
-	for _, s := range m.machine.Sockets {
-		m.close(s)
-	}
-	m.burials.Wait() // whoever is told that it has stopped finds no number of it
-	m.runLastHooks()
-	for _, d := range m.describes {
-		sys.KillGroup(d.pid, syscall.SIGKILL)
-	}
-	m.closeControl()
-	code := 0
-	if m.machine.Restart {
-		m.logger.Error("restart", "error", m.execRestart())
-		code = 1
-	}
-	m.starter.Close()
-	m.logger.Info("stopped")
-	m.lastWords()
-	m.dir.release()
-	return code
-}
-
-// lastWords waits for what the service has said to be written, but not for long.
-// Nothing may be said afterwards.
-func (m *master) lastWords() {
-	done := []<-chan struct{}{m.sink.queue.close()}
-	if m.notifier != nil {
-		done = append(done, m.notifier.close())
-	}
-	if m.out != nil {
-		done = append(done, m.out.close())
-	}
-	await(lastWords, done...)
-	m.sink.close()
-}
-
-// flush waits for what has been said until now to be written, but not for long. It
-// is not for the owner, which speaks meanwhile.
-func (m *master) flush() {
-	said := func() bool {
-		return m.sink.queue.idle() && (m.notifier == nil || m.notifier.idle()) && (m.out == nil || m.out.idle())
-	}
-	for deadline := time.Now().Add(lastWords); !said() && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
-	}
-}
-
-// closeControl answers what has been asked and ends the control API.
-func (m *master) closeControl() {
-	closed := make(chan struct{})
-	go func() { m.control.close(controlQuiet); m.flush(); close(closed) }()
-	for {
-		select {
-		case ev := <-m.events:
-			m.handle(ev)
-		case <-closed:
-			sys.Close(m.control.fd)
-			return
-		}
-	}
-}
-
-// runLastHooks waits for the hooks, but not for ever.
-func (m *master) runLastHooks() {
-	done := make(chan struct{})
-	last := func() {
-		if m.o.OnMasterStop != nil {
-			m.o.OnMasterStop()
-		}
-		close(done)
-	}
-	limit := time.After(10 * time.Second)
-	select {
-	case m.hooks <- last:
-	case <-limit:
-		return
-	}
-	select {
-	case <-done:
-	case <-limit:
-		m.logger.Error("OnMasterStop or OnWorkerExit does not return")
 	}
 }
 

@@ -56,10 +56,7 @@ func (m *master) bury(pid int) (syscall.WaitStatus, error) {
 		sys.Reap(pid, true)
 		m.buries.Add(-1)
 		close(reaped)
-		select {
-		case m.signals <- syscall.SIGCHLD: // who ended meanwhile may be reaped now
-		default: // the owner has enough to look at
-		}
+		m.signals.add(syscall.SIGCHLD, 1) // who ended meanwhile may be reaped now
 	})
 	select {
 	case <-reaped:

@@ -30,11 +30,11 @@ func newTerminal() terminal {
 // jobSignals are those that the kernel stops a job with at a terminal. Only TSTP
 // is handled there: with a handler for TTOU, a write that it forbids would be
 // restarted, and forbidden, for ever. Elsewhere TTIN and TTOU are for scaleBy.
-func (t terminal) jobSignals() []os.Signal {
+func (t terminal) jobSignals() []syscall.Signal {
 	if t.attached {
 		return nil
 	}
-	return []os.Signal{syscall.SIGTTIN, syscall.SIGTTOU}
+	return []syscall.Signal{syscall.SIGTTIN, syscall.SIGTTOU}
 }
 
 // forkLimit is how long the owner may leave a signal alone. It does so only while

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"syscall"
 	"time"
 
@@ -75,7 +74,7 @@ func writeState(s savedMaster) (int, error) {
 		return -1, err
 	}
 	for done := 0; done < len(b); {
-		n, err := syscall.Pwrite(fd, b[done:], int64(done))
+		n, err := syscall.Pwrite(fd, b[done:], int64(stateHeader+done))
 		if err != nil {
 			sys.Close(fd)
 			return -1, fmt.Errorf("state: write: %w", err)
@@ -85,11 +84,11 @@ func writeState(s savedMaster) (int, error) {
 	return fd, nil
 }
 
-// readState decodes a state and checks that this build can continue from it.
+// readState decodes a state, which is behind the words of the signals that are held, and checks that this build can continue from it.
 // The descriptor stays open.
 func readState(fd int) (savedMaster, error) {
 	var s savedMaster
-	b, err := io.ReadAll(io.NewSectionReader(memfd(fd), 0, 1<<30))
+	b, err := io.ReadAll(io.NewSectionReader(memfd(fd), stateHeader, 1<<30))
 	if err != nil {
 		return s, fmt.Errorf("state: %w", err)
 	}
@@ -135,12 +134,14 @@ func (s *savedMaster) descriptors() []int {
 	return fds
 }
 
-// quiet lets the control server answer what it has been asked, while the owner
+// quiet lets hooks return and the control server answer what it has been asked, while the owner
 // goes on as ever, and then upgrades: no command meets a closed door.
 func (m *master) quiet() {
 	m.quieting = true
 	go func() {
+		m.awaitHooks(hooksLimit)
 		m.control.close(controlQuiet)
+		m.awaitHooks(controlQuiet) // those that have come meanwhile
 		m.flush()
 		m.events <- m.upgrade
 	}()
@@ -249,19 +250,6 @@ func (m *master) execState(path string, s savedMaster, info bootInfo) error {
 		return err
 	}
 	defer sys.Close(fd)
-	keep := append(s.descriptors(), fd)
-	if info.Back != 0 {
-		keep = append(keep, info.Back)
-	}
-	ignoreSignals(m.terminal)
 	info.Role, info.Path, info.State = roleMaster, m.path, fd
-	err = sys.ExecInPlace(path, os.Args, info.environ(), keep)
-	notify(m.signals, m.terminal)
-	return err
-}
-
-// ignoreSignals is for the time of an exec, in which the default action would
-// meet a signal.
-func ignoreSignals(t terminal) {
-	signal.Ignore(append(t.jobSignals(), syscall.SIGHUP, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)...)
+	return m.signals.exec(path, info, os.Environ(), s.descriptors())
 }

@@ -80,6 +80,7 @@ func (m *master) startProcess(w *worker, b *build, sockets []*socket) (int, erro
 		info.Worker.Sockets = append(info.Worker.Sockets, r)
 	}
 	w.MemoryLimit = m.memory.each(m.machine.wantedWorkers())
+	info.Worker.MemoryLimit = w.MemoryLimit
 	pid, err := m.spawn(b.File, files, withMemoryLimit(info.environ(), w.MemoryLimit))
 	if err != nil {
 		closeAll(ctl, outR, errR)
@@ -281,15 +282,6 @@ func (m *master) exited(e WorkerExit) {
 func (m *master) reloaded() {
 	if m.o.OnMasterReload != nil {
 		m.hook(m.o.OnMasterReload)
-	}
-}
-
-// hook runs user code beside the owner, which never waits for it.
-func (m *master) hook(fn func()) {
-	select {
-	case m.hooks <- fn:
-	default:
-		m.logger.Error("hook dropped: earlier ones do not return")
 	}
 }
 

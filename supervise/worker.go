@@ -25,6 +25,7 @@ type Worker struct {
 	master uplink // where messages go; nil in a process without a master
 
 	draining  atomic.Bool
+	dumped    atomic.Int64 // when dump was called last
 	overtaken chan *Drain
 
 	mu          sync.Mutex
@@ -50,6 +51,7 @@ type workerRole struct {
 	Warning     time.Duration `json:"block_warning"` // negative: none
 	Sockets     []socketRole  `json:"sockets"`
 	Cell        int           `json:"cell"`
+	MemoryLimit int64         `json:"memory_limit"` // its GOMEMLIMIT from the master; 0: none
 
 	Identity *identity `json:"identity"` // nil: that of the master
 }
@@ -108,23 +110,37 @@ func (w *Worker) Beat() { w.cell.beat() }
 // explainLimit is how long a hung worker may take over its goroutines.
 const explainLimit = 400 * time.Millisecond
 
+// dumpSpacing is how far apart dumps of goroutines are: a worker may be asked for
+// one by its master and by a signal.
+const dumpSpacing = time.Second
+
 // Hung says that the worker serves nobody any more, and why. All goroutines go
 // to the log and the master starts another worker in the slot; this one is
 // killed when that is ready, unless it has recovered by then.
 func (w *Worker) Hung(why string) {
+	// The goroutines first: another worker is ready within milliseconds, and
+	// then this one is killed.
+	w.dump()
+	w.tell(message{Kind: msgHung, Why: why})
+}
+
+// dump writes all goroutines to standard error, unless that has just been done.
+// What hangs may have standard error or the runtime in its grip, so the wait
+// for it ends after explainLimit.
+func (w *Worker) dump() {
+	now := time.Now().UnixNano()
+	if last := w.dumped.Load(); now-last < int64(dumpSpacing) || !w.dumped.CompareAndSwap(last, now) {
+		return
+	}
 	explained := make(chan struct{})
 	go func() {
 		defer close(explained)
 		os.Stderr.Write(stack.All())
 	}()
-	// The goroutines first: another worker is ready within milliseconds, and
-	// then this one is killed. But what hangs may have its standard error or
-	// the runtime in its grip, and has to be replaced all the same.
 	select {
 	case <-explained:
 	case <-time.After(explainLimit):
 	}
-	w.tell(message{Kind: msgHung, Why: why})
 }
 
 // Recovered takes Hung back: the worker drains when the other is ready.
@@ -303,28 +319,48 @@ func (w *Worker) Ready() error {
 	if w.ready {
 		return nil
 	}
+	if w.master == nil {
+		w.cell.setReady(true)
+		w.ready = true
+		return nil
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT) // before it has clients
 	w.cell.setReady(true)
-	if w.master != nil {
-		if err := w.master.send(message{Kind: msgReady}); err != nil {
-			return fmt.Errorf("tell the master that %s/%d is ready: %w", w.Name(), w.Slot(), err)
-		}
+	if err := w.master.send(message{Kind: msgReady}); err != nil {
+		signal.Stop(signals)
+		return fmt.Errorf("tell the master that %s/%d is ready: %w", w.Name(), w.Slot(), err)
 	}
 	w.ready = true
-	if w.master != nil {
-		go w.heedSignals() // to the end of the process
-	}
+	go w.heedSignals(signals) // to the end of the process
 	return nil
 }
 
-// heedSignals has the worker, which has clients by now, replaced when somebody
-// ends it by hand; a second signal ends it. Of a service manager that
-// signals every process of a service, the master has got the same.
-func (w *Worker) heedSignals() {
-	ch := make(chan os.Signal, 1)
-	signal.Notify(ch, syscall.SIGTERM, syscall.SIGINT)
-	s := <-ch
-	signal.Stop(ch)
-	w.tell(message{Kind: msgLeave, Why: "it has got a signal: " + s.String()})
+// stopGrace is how long after a stop signal another one is taken for the same
+// wish: terminals and programs that limit a time send several at once.
+const stopGrace = time.Second
+
+// heedSignals has the worker, which has clients by now, replaced when a stop
+// signal comes; SIGQUIT asks for its goroutines as well. From stopGrace on another
+// signal ends it. If a service manager signals every process of a service, the
+// master receives the signal too.
+func (w *Worker) heedSignals(signals chan os.Signal) {
+	var grace <-chan time.Time
+	for {
+		select {
+		case s := <-signals:
+			if s == syscall.SIGQUIT {
+				w.dump()
+			}
+			if grace == nil {
+				grace = time.After(stopGrace)
+				w.tell(message{Kind: msgLeave, Why: "it has got a signal: " + s.String()})
+			}
+		case <-grace:
+			signal.Stop(signals)
+			return
+		}
+	}
 }
 
 // ReportConnections sets the function that lists the worker's connections. It

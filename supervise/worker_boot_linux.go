@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 	"time"
 
-	"github.com/jay-go/jay/internal/stack"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -25,9 +22,6 @@ const (
 
 // runWorker is the whole life of a worker process. It returns the exit code.
 func runWorker(o *Options, c *config, b bootInfo) int {
-	// Ignored, not handled: a write to a closed descriptor returns EPIPE, also
-	// where that is standard output. Hang-ups of a terminal are the master's.
-	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
 	if o.CoreDumps {
 		debug.SetTraceback("crash")
 	}
@@ -228,7 +222,7 @@ func (l *workerLink) drain(d *Drain) {
 
 func (l *workerLink) onDrain(m message) {
 	if m.Dump {
-		os.Stderr.Write(stack.All())
+		l.w.dump()
 	}
 	d := &Drain{Reason: m.Reason, ending: l.w.handles(m.Ending)}
 	if m.Timeout >= 0 {

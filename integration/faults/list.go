@@ -238,7 +238,12 @@ func changes() []fault {
 			tests: in(supervised, "TestBadRestarts", "TestRestartWithoutItsLog", "TestRestartDuringAnUpgrade"),
 		},
 		{
-			name: "signals during upgrades", holds: "none is fatal, none is lost", tests: in(supervised, "TestSignalsDuringUpgrades"),
+			name: "signals during upgrades", holds: "none is fatal, none is lost; a stop answers what is in flight",
+			tests: in(supervised, "TestSignalsDuringUpgrades", "TestSignalsAroundExec", "TestStopAroundExec"),
+		},
+		{
+			name: "a signal to every process of the service, or two within milliseconds", holds: "it cuts off no more than one to the master does",
+			tests: in(supervised, "TestStopOfEveryProcess", "TestOtherSignalsOfEveryProcess", "TestWorkerHeedsSignals"),
 		},
 		{
 			name: "upgrade and back", holds: "same pid, no request lost, requests in flight are answered", tests: in(supervised, "TestUpgradeAndBack", "TestNothingIsLost"),

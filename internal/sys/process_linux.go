@@ -164,9 +164,10 @@ func CloseOnExec(first int) error {
 	return nil
 }
 
-// ExecInPlace replaces this process's program. Descriptors keep are inherited,
-// the given signals are ignored meanwhile by the caller. It returns only when
-// it failed; then close-on-exec and the limit of descriptors are as before.
+// ExecInPlace replaces this process's program. Descriptors keep are inherited.
+// Signals are the caller's to hold. It returns only when it failed; then
+// close-on-exec and the limit of descriptors are as before, also that of the
+// processes that this one starts.
 func ExecInPlace(path string, argv, env []string, keep []int) error {
 	var limit unix.Rlimit
 	limitErr := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
@@ -179,8 +180,10 @@ func ExecInPlace(path string, argv, env []string, keep []int) error {
 	err := syscall.Exec(path, argv, env)
 	restoreCloexec(keep)
 	if limitErr == nil {
-		if e := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); e != nil {
-			return fmt.Errorf("exec %s: %w (and RLIMIT_NOFILE could not be restored: %v)", path, err, e)
+		// Not by package syscall, which would give children this limit from now on.
+		_, _, errno := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+		if errno != 0 {
+			return fmt.Errorf("exec %s: %w (and RLIMIT_NOFILE could not be restored: %v)", path, err, errno)
 		}
 	}
 	return fmt.Errorf("exec %s: %w", path, err)

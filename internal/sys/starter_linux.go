@@ -37,6 +37,9 @@ func (s *Starter) run(began chan<- error) {
 	if err == nil {
 		err = lowerAmbient()
 	}
+	if err == nil {
+		err = UnblockSignals() // as they are to begin
+	}
 	began <- err
 	if err != nil {
 		return
@@ -80,7 +83,9 @@ func (s *Starter) Close() {
 }
 
 // SpareThreads makes n threads that the Go runtime keeps for when it wants one:
-// where the kernel has none to give later, it would end the process.
+// where the kernel has none to give later, it would end the process. No signal is
+// blocked in them, nor in processes that they start, whatever this process has
+// inherited.
 func SpareThreads(n int) {
 	arrived, leave := make(chan struct{}), make(chan struct{})
 	var waiting sync.WaitGroup
@@ -88,6 +93,7 @@ func SpareThreads(n int) {
 		waiting.Go(func() {
 			runtime.LockOSThread() // so that it waits with its thread
 			defer runtime.UnlockOSThread()
+			UnblockSignals() // changes nothing that matters where it fails
 			arrived <- struct{}{}
 			<-leave
 		})

@@ -1,0 +1,73 @@
+package supervise
+
+import (
+	"syscall"
+	"time"
+)
+
+// heedSignals takes what has come.
+func (m *master) heedSignals() {
+	for _, s := range m.signals.take() {
+		m.onSignal(s)
+	}
+}
+
+// hastens reports whether a stop signal is one more than the stop that is in
+// progress, which it ends at once.
+func (m *master) hastens() bool {
+	if m.stopAt.IsZero() || time.Since(m.stopAt) < stopGrace {
+		return false
+	}
+	m.stopAt = time.Now()
+	return true
+}
+
+func (m *master) onSignal(s syscall.Signal) {
+	if s != syscall.SIGCHLD && s != syscall.SIGWINCH {
+		m.logger.Info("signal", "name", s.String())
+	}
+	switch s {
+	case syscall.SIGCHLD:
+		m.reap()
+	case syscall.SIGINT, syscall.SIGTERM:
+		m.step(evCommand{Kind: commandStop, Now: m.hastens()})
+	case syscall.SIGQUIT:
+		m.step(evCommand{Kind: commandStop, Now: m.hastens(), Dump: true})
+	case syscall.SIGHUP:
+		m.onHangup()
+	case syscall.SIGUSR1:
+		m.reopenLogs()
+	case syscall.SIGUSR2:
+		m.step(evCommand{Kind: commandUpgrade})
+	case syscall.SIGTTIN:
+		m.scaleBy(1)
+	case syscall.SIGTTOU:
+		m.scaleBy(-1)
+	case syscall.SIGWINCH:
+		if m.daemon {
+			m.step(evCommand{Kind: commandHold})
+		}
+	}
+}
+
+// scaleBy changes the first program by n. Terminals send the signals for it
+// on their own account, so only a daemon obeys.
+func (m *master) scaleBy(n int) {
+	if !m.daemon || len(m.machine.Programs) == 0 {
+		return
+	}
+	p := m.machine.Programs[0]
+	if count := m.machine.asked(p) + n; count >= 1 && count <= maxWorkers {
+		m.step(evCommand{Kind: commandScale, Program: p.Spec.Name, Count: count})
+	}
+}
+
+func (m *master) reopenLogs() error {
+	err := m.sink.reopen()
+	if err != nil {
+		m.logger.Error("reopen log", "error", err)
+		return err
+	}
+	m.logger.Info("log reopened")
+	return nil
+}
