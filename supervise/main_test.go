@@ -90,8 +90,12 @@ func mode() string {
 	return m
 }
 
-// beforeMain is what user code of a bad build does before it calls Main.
+// beforeMain is what user code of a bad build does before it calls Main, and
+// whoever started it as a child subreaper.
 func beforeMain() {
+	if os.Getenv("SUBREAPER") != "" && !inRole("worker") {
+		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+	}
 	switch mode() {
 	case "exit":
 		fmt.Fprintln(os.Stderr, "no configuration")

@@ -42,7 +42,6 @@ type describing struct {
 	output  *capture
 	expired bool
 	status  syscall.WaitStatus
-	reaped  bool
 }
 
 // describe opens the file at the start path and runs it in the role that only
@@ -122,11 +121,9 @@ func sameContents(before, file int) bool {
 // endDescribe takes the answer, or what came instead.
 func (m *master) endDescribe(d *describing, b []byte, readErr error) {
 	d.expired = isTimeout(readErr)
-	if !d.reaped {
-		sys.KillGroup(d.pid, syscall.SIGKILL)
-		if status, err := m.bury(d.pid); err == nil {
-			d.status = status
-		}
+	sys.KillGroup(d.pid, syscall.SIGKILL)
+	if status, err := m.bury(d.pid); err == nil {
+		d.status = status
 	}
 	d.output.finish()
 	m.describes = slices.DeleteFunc(m.describes, func(other *describing) bool { return other == d })

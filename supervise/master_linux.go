@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,16 +33,16 @@ type master struct {
 	logger   *slog.Logger
 	cred     *syscall.Credential // of workers; nil: the master's own
 
-	signals  *signalInbox
-	suspends chan struct{} // the user of the terminal suspends the job
-	stopAt   time.Time     // when the last stop signal that counts came, or the stop began
-	events   chan any      // what follows, and func() to be called by the owner
-	local    []any         // events that the owner has for itself
-	timers   []timer
-	readers  sync.WaitGroup
-	burials  sync.WaitGroup // children that are being reaped
-	buries   atomic.Int32   // how many those are
-	hooks    chan func()    // run one after the other on a goroutine of their own
+	signals   *signalInbox
+	suspends  chan struct{} // the user of the terminal suspends the job
+	stopAt    time.Time     // when the last stop signal that counts came, or the stop began
+	events    chan any      // what follows, and func() to be called by the owner
+	local     []any         // events that the owner has for itself
+	timers    []timer
+	readers   sync.WaitGroup
+	burials   sync.WaitGroup // children that are being reaped
+	hooks     chan func()    // run one after the other on a goroutine of their own
+	strangers strangers
 
 	procs     map[uint32]*proc
 	figures   map[string]Stats // what a worker of each program has told last
@@ -119,7 +118,7 @@ func newMaster(o *Options, c *config, path string) *master {
 	return &master{
 		signals: signals, suspends: make(chan struct{}), terminal: terminal,
 		o: o, c: c, path: path, started: time.Now(), procs: map[uint32]*proc{}, figures: map[string]Stats{}, events: make(chan any, 64),
-		hooks: make(chan func(), 1024), kills: memoryKills{}, boardFD: -1, null: -1, report: func(error) {},
+		hooks: make(chan func(), 1024), kills: memoryKills{}, strangers: strangers{}, boardFD: -1, null: -1, report: func(error) {},
 	}
 }
 

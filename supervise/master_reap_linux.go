@@ -1,7 +1,9 @@
 package supervise
 
 import (
-	"os"
+	"errors"
+	"maps"
+	"slices"
 	"syscall"
 	"time"
 
@@ -10,21 +12,24 @@ import (
 
 // reap takes the status of every worker that has ended; describe sees to its
 // own child. Only known children are waited for, so that hooks may run commands
-// of their own. But as PID 1 all orphans of the system are ours: not while a
-// child is being buried, for whoever gets its number would be buried with it.
+// of their own.
 func (m *master) reap() {
 	for _, p := range m.procs {
-		if _, ended, _ := sys.Ended(p.w.PID, false); ended {
+		switch _, ended, err := sys.Ended(p.w.PID, false); {
+		case ended:
 			m.reapWorker(p)
+		case err != nil:
+			m.lost(p, err)
 		}
 	}
-	for os.Getpid() == 1 && m.buries.Load() == 0 {
-		pid, status, err := sys.Reap(-1, false)
-		if err != nil || pid == 0 {
-			return
-		}
-		m.reapStranger(pid, status)
-	}
+}
+
+// lost is for a worker that has ended and whose status somebody else has taken:
+// user code that waits for any child. Its number may be anybody's by now.
+func (m *master) lost(p *proc, err error) {
+	m.logger.Error("a worker was reaped by other code in this process, which must not wait for children that it has not started",
+		"worker_pid", p.w.PID, "error", err)
+	m.buried(p, 0, "its status was taken by other code in the master")
 }
 
 // reapWorker ends a worker that has exited: nothing of its process group lives
@@ -33,9 +38,64 @@ func (m *master) reapWorker(p *proc) {
 	sys.KillGroup(p.w.PID, syscall.SIGKILL) // its number is still its own
 	status, err := m.bury(p.w.PID)
 	if err != nil {
-		m.logger.Error("reap worker", "worker_pid", p.w.PID, "error", err)
+		m.lost(p, err)
+		return
 	}
-	m.buried(p, status)
+	m.buried(p, status, "")
+}
+
+// strangerAge is how long a child may have ended before it is nobody's, where
+// this process has no handle of it.
+const strangerAge = 5 * time.Second
+
+// strangers are children of the master that have ended and that it has not
+// started as workers, and when each was first seen so.
+type strangers map[sys.Zombie]time.Time
+
+// reap clears away those that nobody waits for: orphans that the kernel has given
+// to the master, as it does where that is process 1 of a container or a child
+// subreaper, and what whoever executed the master had started. The others are
+// commands of hooks, and of other user code: package os keeps a handle of a
+// process until somebody has waited for it, and who starts one without waits soon.
+func (s strangers) reap(now time.Time, ours func(pid int) bool) error {
+	zombies := slices.DeleteFunc(sys.Zombies(), func(z sys.Zombie) bool { return ours(z.PID) })
+	maps.DeleteFunc(s, func(z sys.Zombie, _ time.Time) bool { return !slices.Contains(zombies, z) })
+	var old []sys.Zombie
+	for _, z := range zombies {
+		if since, seen := s[z]; !seen {
+			s[z] = now
+		} else if now.Sub(since) > strangerAge {
+			old = append(old, z)
+		}
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	var errs []error
+	for awaited := sys.Awaited(); len(old) > 0; old = old[1:] {
+		if !slices.Contains(awaited, old[0].PID) {
+			errs = append(errs, old[0].Reap())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// isOurs reports whether a child is one that the master itself sees to.
+func (m *master) isOurs(pid int) bool {
+	for _, p := range m.procs {
+		if p.w.PID == pid {
+			return true
+		}
+	}
+	return slices.ContainsFunc(m.describes, func(d *describing) bool { return d.pid == pid })
+}
+
+// watchChildren looks what has ended, whether or not a signal has said so.
+func (m *master) watchChildren() {
+	m.reap()
+	if err := m.strangers.reap(time.Now(), m.isOurs); err != nil {
+		m.logger.Warn("reap strangers", "error", err)
+	}
 }
 
 // burialLimit is how long the owner waits for the kernel to clear away a child.
@@ -51,10 +111,8 @@ func (m *master) bury(pid int) (syscall.WaitStatus, error) {
 		return 0, err
 	}
 	reaped := make(chan struct{})
-	m.buries.Add(1)
 	m.burials.Go(func() {
 		sys.Reap(pid, true)
-		m.buries.Add(-1)
 		close(reaped)
 		m.signals.add(syscall.SIGCHLD, 1) // who ended meanwhile may be reaped now
 	})
@@ -65,18 +123,23 @@ func (m *master) bury(pid int) (syscall.WaitStatus, error) {
 	return status, nil
 }
 
-// buried is a worker's process after it has been reaped.
-func (m *master) buried(p *proc, status syscall.WaitStatus) {
+// buried is a worker's process after it has been reaped; unknown says why its
+// status is not known, where it is not.
+func (m *master) buried(p *proc, status syscall.WaitStatus, unknown string) {
 	p.out.finish()
 	p.err.finish()
 	p.ctl.Close()
 	delete(m.procs, p.w.ID)
 	m.board.clear(p.w.Cell)
-	verdict := killedBySomebody
-	if p.w.Killed == "" {
-		verdict = m.kills.verdict(status, p.memory)
+	cause := unknown
+	if cause == "" {
+		verdict := killedBySomebody
+		if p.w.Killed == "" {
+			verdict = m.kills.verdict(status, p.memory)
+		}
+		cause = causeOf(status, verdict, p.err)
 	}
-	m.step(evExited{PID: p.w.PID, Cause: causeOf(status, verdict, p.err), Lines: p.err.tail})
+	m.step(evExited{PID: p.w.PID, Cause: cause, Lines: p.err.tail})
 	m.forget(p.w.ID) // now: who is answered by it sees a machine that knows
 }
 
@@ -96,20 +159,4 @@ func causeOf(status syscall.WaitStatus, verdict killVerdict, stderr *capture) st
 		}
 	}
 	return exitCause(status.ExitStatus(), signal, verdict, stderr.fatal, last)
-}
-
-// reapStranger handles a status that wait4(-1) returned: somebody's orphan, or
-// a child of ours that ended a moment ago.
-func (m *master) reapStranger(pid int, status syscall.WaitStatus) {
-	for _, p := range m.procs {
-		if p.w.PID == pid {
-			m.buried(p, status)
-			return
-		}
-	}
-	for _, d := range m.describes {
-		if d.pid == pid {
-			d.status, d.reaped = status, true
-		}
-	}
 }

@@ -82,9 +82,7 @@ func (m *master) signalAll(s syscall.Signal) {
 		sys.KillGroup(p.w.PID, s) // one that has ended is still to be reaped
 	}
 	for _, d := range m.describes {
-		if !d.reaped {
-			sys.KillGroup(d.pid, s)
-		}
+		sys.KillGroup(d.pid, s)
 	}
 }
 

@@ -24,6 +24,7 @@ func (m *master) watch() {
 		m.watchSilence(p, passed)
 		m.watchLimits(p)
 	}
+	m.watchChildren()
 	m.watchRunDir()
 	m.watchTerminal()
 	m.after(m.c.watchPeriod(), m.watch)

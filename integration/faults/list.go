@@ -148,7 +148,11 @@ func masters() []fault {
 			tests: in(supervised, "TestManagerDoesNotRead", "TestOutputIsStuck", "TestStarterDoesNotRead", "TestNotifierCatchesUp"),
 		},
 		{
-			name: "process 1 of a container", holds: "orphans are reaped, TERM stops", tests: in(supervised, "TestFirstProcess"),
+			name: "process 1 of a container, or a child subreaper", holds: "orphans are reaped, of commands of hooks no status is lost; TERM stops",
+			tests: in(supervised, "TestFirstProcess", "TestStrangersAreReaped"),
+		},
+		{
+			name: "user code in the master waits for any child", holds: "a worker whose status it takes is replaced, and the log says so", tests: in(supervised, "TestWorkerReapedByOthers"),
 		},
 		{
 			name: "garbage, and too much of it, from a worker's end of the control socket", holds: "the master goes on, in few lines of log", tests: in(e2e, "TestGarbageFromAWorker"),
