@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -28,18 +29,20 @@ const (
 // bootInfo is what the starter of a process tells it. The descriptors are
 // numbers in the new process.
 type bootInfo struct {
-	Role   role        `json:"role"`
-	Path   string      `json:"path,omitempty"`   // the start path
-	Report int         `json:"report,omitempty"` // daemon, describe, witness: where the answer goes
-	State  int         `json:"state,omitempty"`  // describe, master, witness: the state's memfd
-	Back   int         `json:"back,omitempty"`   // master: the file to execute where this one cannot continue
-	Failed string      `json:"failed,omitempty"` // master: why the file that was to continue could not
-	Trace  *traced     `json:"trace,omitempty"`  // witness
-	Seen   witness     `json:"seen,omitzero"`    // master: who has taken its signals
-	Worker *workerRole `json:"worker,omitempty"`
-	Ctl    int         `json:"ctl,omitempty"`
-	Board  int         `json:"board,omitempty"`
-	Log    int         `json:"log,omitempty"` // standard error once more, not blocking
+	Role     role        `json:"role"`
+	Path     string      `json:"path,omitempty"`   // the start path
+	Report   int         `json:"report,omitempty"` // daemon, describe, witness: where the answer goes
+	State    int         `json:"state,omitempty"`  // describe, master, witness: the state's memfd
+	Back     int         `json:"back,omitempty"`   // master: the file to execute where this one cannot continue
+	Failed   string      `json:"failed,omitempty"` // master: why the file that was to continue could not
+	Trace    *traced     `json:"trace,omitempty"`  // witness
+	Seen     witness     `json:"seen,omitzero"`    // master: who has taken its signals
+	Self     int         `json:"self,omitempty"`   // the program's file, which nobody needs any more
+	WorkerFD int         `json:"worker,omitempty"` // worker: a file with its role, which may be too long for a variable
+	Worker   *workerRole `json:"-"`
+	Ctl      int         `json:"ctl,omitempty"`
+	Board    int         `json:"board,omitempty"`
+	Log      int         `json:"log,omitempty"` // standard error once more, not blocking
 }
 
 // boot is taken before main runs, so that neither user code nor what it starts
@@ -63,6 +66,15 @@ func takeBoot() (bootInfo, error) {
 	var b bootInfo
 	if err := decodeJSON([]byte(text), &b); err != nil {
 		return bootInfo{}, fmt.Errorf("%s is set and is not ours: %w", bootVariable, err)
+	}
+	if b.Self != 0 {
+		sys.Close(b.Self)
+	}
+	if b.WorkerFD != 0 {
+		var err error
+		if b.Worker, err = readRole(b.WorkerFD); err != nil {
+			return bootInfo{}, err
+		}
 	}
 	fds := []int{b.Report, b.State, b.Back, b.Ctl, b.Board, b.Log, b.Seen.End}
 	if b.Trace != nil {
@@ -119,4 +131,35 @@ func (b bootInfo) with(environ []string) []string {
 		panic("supervise: encode role: " + err.Error()) // plain data always encodes
 	}
 	return append(environ, bootVariable+"="+string(text))
+}
+
+// writeRole gives a memfd with a worker's role.
+func writeRole(role workerRole) (int, error) {
+	b, err := encodeJSON(role)
+	if err != nil {
+		return -1, fmt.Errorf("role: %w", err)
+	}
+	fd, err := sys.Memfd("jay-role")
+	if err != nil {
+		return -1, err
+	}
+	if err := sys.WriteAt(fd, b, 0); err != nil {
+		sys.Close(fd)
+		return -1, fmt.Errorf("role: %w", err)
+	}
+	return fd, nil
+}
+
+// readRole reads what writeRole has written, and closes it.
+func readRole(fd int) (*workerRole, error) {
+	defer sys.Close(fd)
+	b, err := io.ReadAll(io.NewSectionReader(memfd(fd), 0, maxMessage))
+	if err != nil {
+		return nil, fmt.Errorf("role: %w", err)
+	}
+	role := new(workerRole)
+	if err := decodeJSON(b, role); err != nil {
+		return nil, fmt.Errorf("role: %w", err)
+	}
+	return role, nil
 }

@@ -59,6 +59,7 @@ func persistent(name string, n int64) string {
 const (
 	masterDescriptors = 32 // logs, control API, program files
 	perWorker         = 3  // its control socket, and its output
+	workerDescriptors = 16 // of a worker itself, besides its sockets
 )
 
 // checkDescriptors holds what the processes want against what they may have.
@@ -69,9 +70,11 @@ func (k *checker) checkDescriptors() {
 		p := &k.c.programs[i]
 		n := p.count()
 		workers += n
-		sockets += len(p.Listen) // one each, or one a worker
-		if p.ReusePort {
-			sockets += len(p.Listen) * (n - 1)
+		own := socketsOf(p.Listen, p.ReusePort, n)
+		sockets += own
+		if wants := uint64(own + workerDescriptors); wants > k.nofile { // the last worker of a scale has them all
+			fine = false
+			k.say(checkError, area, fmt.Sprintf("a worker of %s wants %d for its sockets and may have %d", p.name(), wants, k.nofile), k.raise(wants)...)
 		}
 		all += int64(n) * int64(p.Descriptors)
 		if uint64(p.Descriptors) > k.nofile {

@@ -19,7 +19,7 @@ func (m *machine) addBuild(ev evDescribed) *build {
 // workers are not in the fleet but in kept. After an error nothing refers to
 // the sockets that were opened.
 func (m *machine) newFleet(b *build, specs []programSpec) (fleet []*program, kept []string, err error) {
-	total := 0
+	total, sockets := 0, 0
 	for _, spec := range specs {
 		p := &program{Spec: spec, Build: b.ID, Declared: spec.Count}
 		if old := findProgram(m.Programs, spec.Name); old != nil {
@@ -29,6 +29,9 @@ func (m *machine) newFleet(b *build, specs []programSpec) (fleet []*program, kep
 		}
 		if total += p.Spec.Count; total > maxWorkers {
 			return nil, nil, fmt.Errorf("program %s: %d workers in all, at most %d are possible", spec.Name, total, maxWorkers)
+		}
+		if sockets += socketsOf(spec.Listen, spec.ReusePort, p.Spec.Count); sockets > maxSockets {
+			return nil, nil, tooMany(spec.Name, sockets)
 		}
 		if old := findProgram(m.Programs, spec.Name); old != nil {
 			if old.Spec.NotReloadable && spec.NotReloadable {
@@ -89,9 +92,7 @@ func (m *machine) assignSockets(p *program) error {
 		if a.Scheme != addr.Unix && a.Port == 0 {
 			key.Program = p.Spec.Name
 		}
-		// A Unix path can be bound once.
-		perSlot := (p.Spec.ReusePort || a.Datagram()) && a.Scheme != addr.Unix
-		if err := m.assignAddress(p, key, text, perSlot); err != nil {
+		if err := m.assignAddress(p, key, text, perSlot(a, p.Spec.ReusePort)); err != nil {
 			return err
 		}
 	}

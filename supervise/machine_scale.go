@@ -15,14 +15,21 @@ func (m *machine) beginScale() {
 		m.failChange(fmt.Errorf("scale %s: no such program", c.Command.Program))
 		return
 	}
-	others := 0
-	for _, other := range m.Programs {
-		if other != p {
-			others += len(other.Slots)
+	workers, sockets := 0, 0
+	for _, each := range m.Programs {
+		n := len(each.Slots)
+		if each == p {
+			n = c.Command.Count
 		}
+		workers += n
+		sockets += socketsOf(each.Spec.Listen, each.Spec.ReusePort, n)
 	}
-	if n := others + c.Command.Count; n > maxWorkers {
-		m.failChange(fmt.Errorf("scale %s=%d: %d workers in all, at most %d are possible", p.Spec.Name, c.Command.Count, n, maxWorkers))
+	if workers > maxWorkers {
+		m.failChange(fmt.Errorf("scale %s=%d: %d workers in all, at most %d are possible", p.Spec.Name, c.Command.Count, workers, maxWorkers))
+		return
+	}
+	if sockets > maxSockets {
+		m.failChange(fmt.Errorf("scale %s=%d: %w", p.Spec.Name, c.Command.Count, tooMany(p.Spec.Name, sockets)))
 		return
 	}
 	for i := len(p.Slots); i < c.Command.Count; i++ {

@@ -121,6 +121,8 @@ func (m *master) goOn(s savedMaster) {
 	for _, p := range s.Procs {
 		w := m.machine.worker(p.Worker)
 		m.adopt(w, w.PID, p.Ctl, p.Out, p.Err, p.OutPartial, p.ErrPartial)
+		m.procs[w.ID].outbox = p.Outbox
+		m.flushOutbox(m.procs[w.ID])
 	}
 	if boot.Failed != "" {
 		m.machine.step(evExecFailed{Err: fmt.Errorf("new file %s: %s", m.path, boot.Failed)})

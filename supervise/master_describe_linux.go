@@ -13,7 +13,9 @@ import (
 	"github.com/jay-go/jay/internal/sys"
 )
 
-const maxDescription = 1 << 20
+// maxDescription bounds what a file says of itself, nearly all of which is its
+// addresses.
+const maxDescription = maxMessage + 1<<20
 
 // description is what a program file says of itself.
 type description struct {
@@ -81,7 +83,7 @@ func (m *master) beginDescribe(token int, kind commandKind) error {
 		defer sys.Close(state)
 		files, info.State = append(files, state), 4
 	}
-	pid, err := m.spawn(file, files, info.environ())
+	pid, err := m.spawn(file, files, info, os.Environ())
 	if err != nil {
 		closeAll(file, resultR, outR)
 		return err
@@ -180,25 +182,26 @@ func (d *describing) judge(b []byte, limit time.Duration, ended string) (descrip
 	return desc, nil
 }
 
-// openProgram opens a program file under a number above all that a child
-// inherits.
+// openProgram opens a program file.
 func openProgram(path string) (int, error) {
 	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return -1, err
 	}
-	defer syscall.Close(fd)
 	var st syscall.Stat_t
-	if err := syscall.Fstat(fd, &st); err != nil {
+	err = syscall.Fstat(fd, &st)
+	switch {
+	case err != nil:
+	case st.Mode&syscall.S_IFMT != syscall.S_IFREG:
+		err = fmt.Errorf("it is not a regular file")
+	case st.Mode&0o111 == 0:
+		err = fmt.Errorf("it is not executable (mode %#o)", st.Mode&0o7777)
+	}
+	if err != nil {
+		sys.Close(fd)
 		return -1, err
 	}
-	if st.Mode&syscall.S_IFMT != syscall.S_IFREG {
-		return -1, fmt.Errorf("it is not a regular file")
-	}
-	if st.Mode&0o111 == 0 {
-		return -1, fmt.Errorf("it is not executable (mode %#o)", st.Mode&0o7777)
-	}
-	return sys.DupAbove(fd, 64)
+	return fd, nil
 }
 
 // openSelf opens the program that this process runs.

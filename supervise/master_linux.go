@@ -79,6 +79,7 @@ type master struct {
 type proc struct {
 	w        *worker
 	ctl      *sys.PacketConn
+	outbox   []part // of the message that the kernel has begun to take
 	out, err *capture
 
 	unanswered int

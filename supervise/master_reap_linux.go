@@ -129,6 +129,7 @@ func (m *master) buried(p *proc, status syscall.WaitStatus, unknown string) {
 	p.out.finish()
 	p.err.finish()
 	p.ctl.Close()
+	p.dropOutbox()
 	delete(m.procs, p.w.ID)
 	m.board.clear(p.w.Cell)
 	cause := unknown

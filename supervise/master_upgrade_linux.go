@@ -40,6 +40,7 @@ type savedProc struct {
 	Err        int    `json:"err"`
 	OutPartial []byte `json:"out_partial"`
 	ErrPartial []byte `json:"err_partial"`
+	Outbox     []part `json:"outbox"`
 }
 
 // save collects the state. The readers must not run while it is used to go on
@@ -58,7 +59,7 @@ func (m *master) save(fresh bool) savedMaster {
 	}
 	s.Control = m.control.fd
 	for id, p := range m.procs {
-		s.Procs = append(s.Procs, savedProc{Worker: id, Ctl: p.ctl.FD(), Out: p.out.fd, Err: p.err.fd})
+		s.Procs = append(s.Procs, savedProc{Worker: id, Ctl: p.ctl.FD(), Out: p.out.fd, Err: p.err.fd, Outbox: p.outbox})
 	}
 	return s
 }
@@ -73,13 +74,9 @@ func writeState(s savedMaster) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	for done := 0; done < len(b); {
-		n, err := syscall.Pwrite(fd, b[done:], int64(stateHeader+done))
-		if err != nil {
-			sys.Close(fd)
-			return -1, fmt.Errorf("state: write: %w", err)
-		}
-		done += n
+	if err := sys.WriteAt(fd, b, stateHeader); err != nil {
+		sys.Close(fd)
+		return -1, fmt.Errorf("state: %w", err)
 	}
 	return fd, nil
 }
@@ -130,6 +127,9 @@ func (s *savedMaster) descriptors() []int {
 	}
 	for _, p := range s.Procs {
 		fds = append(fds, p.Ctl, p.Out, p.Err)
+		for _, c := range p.Outbox {
+			fds = append(fds, c.FDs...)
+		}
 	}
 	return fds
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -69,19 +68,27 @@ func (m *master) startProcess(w *worker, b *build, sockets []*socket) (int, erro
 		return 0, err
 	}
 	defer sys.Close(logW)
-	info := bootInfo{Role: roleWorker, Ctl: 3, Board: 4, Log: 5, Worker: &workerRole{
+	info := bootInfo{Role: roleWorker, Ctl: 3, Board: 4, Log: 5, WorkerFD: 6}
+	role := workerRole{
 		Program: w.Program, Slot: w.Slot, Generation: w.Generation, Incarnation: w.ID, Loop: m.c.loop, Cell: w.Cell,
 		Watchdog: m.c.watchdogLimit(), Warning: m.c.blockWarning(), Identity: identityOf(m.cred),
-	}}
-	files := []int{m.null, outW, errW, ctlChild, m.boardFD, logW}
+	}
+	files := []int{m.null, outW, errW, ctlChild, m.boardFD, logW, -1}
 	for _, r := range roles(sockets) {
 		r.FD = len(files)
 		files = append(files, r.ID)
-		info.Worker.Sockets = append(info.Worker.Sockets, r)
+		role.Sockets = append(role.Sockets, r)
 	}
 	w.MemoryLimit = m.memory.each(m.machine.wantedWorkers())
-	info.Worker.MemoryLimit = w.MemoryLimit
-	pid, err := m.spawn(b.File, files, withMemoryLimit(info.environ(), w.MemoryLimit))
+	role.MemoryLimit = w.MemoryLimit
+	roleFD, err := writeRole(role)
+	if err != nil {
+		closeAll(ctl, outR, errR)
+		return 0, err
+	}
+	defer sys.Close(roleFD)
+	files[info.WorkerFD] = roleFD
+	pid, err := m.spawn(b.File, files, info, withMemoryLimit(os.Environ(), w.MemoryLimit))
 	if err != nil {
 		closeAll(ctl, outR, errR)
 		return 0, err
@@ -91,13 +98,13 @@ func (m *master) startProcess(w *worker, b *build, sockets []*socket) (int, erro
 	return pid, nil
 }
 
-// spawn executes an open program file with our arguments.
-func (m *master) spawn(file int, files []int, env []string) (int, error) {
-	if file < len(files) {
-		return 0, fmt.Errorf("start: descriptor %d of the program is overwritten by one of %d inherited; raise RLIMIT_NOFILE", file, len(files))
-	}
+// spawn executes an open program file with our arguments. It is the last of the
+// descriptors that the process inherits, which closes it: whatever numbers the
+// others have here or there, none takes its place before it is executed.
+func (m *master) spawn(file int, files []int, info bootInfo, env []string) (int, error) {
+	info.Self = len(files)
 	p := sys.Process{
-		Path: "/proc/self/fd/" + strconv.Itoa(file), Argv: os.Args, Env: withoutManager(env), Files: files, Credential: m.cred,
+		Path: fdPath(info.Self), Argv: os.Args, Env: withoutManager(info.with(env)), Files: append(files, file), Credential: m.cred,
 	}
 	pid, err := m.starter.Start(&p)
 	if err == nil {
@@ -126,11 +133,11 @@ func (m *master) adopt(w *worker, pid, ctl, out, err int, outPartial, errPartial
 // listenTo forwards a worker's messages until its end, or a pause.
 func (m *master) listenTo(id uint32, p *proc) {
 	m.readers.Go(func() {
-		buf := make([]byte, maxMessage)
+		buf := make([]byte, maxPacket)
 		for {
 			n, fds, err := p.ctl.Receive(buf)
-			closeAll(fds...) // nothing that a worker says today carries any
-			if err != nil && !errors.Is(err, sys.ErrTruncated) {
+			closeAll(fds...) // nothing that a worker says carries any
+			if err != nil && !errors.Is(err, sys.ErrTruncated) && !errors.Is(err, sys.ErrNoDescriptors) {
 				return // gone, closed by us, or paused
 			}
 			var msg message
@@ -153,7 +160,7 @@ func (m *master) send(w *worker, msg message, sockets []*socket) {
 	if p == nil {
 		return
 	}
-	err := p.send(msg, sockets)
+	err := m.sendTo(p, msg, sockets)
 	if err == nil || isErrno(err, syscall.EPIPE) || isErrno(err, syscall.ECONNRESET) { // those exit just now
 		return
 	}
@@ -164,9 +171,9 @@ func (m *master) send(w *worker, msg message, sockets []*socket) {
 	m.logger.Warn("message to worker", "kind", string(msg.Kind), "program", w.Program, "slot", w.Slot, "worker_pid", w.PID, "error", err)
 }
 
-// send gives a message to the kernel, with duplicates of sockets.
-func (p *proc) send(msg message, sockets []*socket) error {
-	b, err := msg.encode()
+// sendTo gives a message to the kernel, with duplicates of sockets.
+func (m *master) sendTo(p *proc, msg message, sockets []*socket) error {
+	b, err := msg.encode(maxMessage)
 	if err != nil {
 		return err
 	}
@@ -174,7 +181,7 @@ func (p *proc) send(msg message, sockets []*socket) error {
 	for _, s := range sockets {
 		fds = append(fds, s.ID)
 	}
-	return p.ctl.Send(b, fds...)
+	return m.sendParts(p, b, fds)
 }
 
 func (m *master) open(spec *programSpec, key socketKey, reusePort bool) (*socket, error) {

@@ -5,13 +5,23 @@ import (
 	"time"
 )
 
-// Messages between master and worker are JSON, one a packet of the SEQPACKET
-// pair. A receiver ignores fields and kinds that it does not know, so that a
+// Messages between master and worker are JSON: of a worker one a packet of the
+// SEQPACKET pair, of the master in parts. A receiver ignores fields and kinds that it does not know, so that a
 // master and a worker of different builds get on; what cannot be ignored needs
 // a new messageVersion.
 const (
 	messageVersion = 1
-	maxMessage     = 64 << 10
+
+	// maxPacket bounds a part of a message, and what a worker says.
+	maxPacket = 64 << 10
+
+	// maxMessage bounds a message of the master. The longest names every socket
+	// that a service may have.
+	maxMessage = maxSockets * maxRole
+
+	// maxRole is the most that a socketRole takes as JSON: its two addresses, of
+	// which each byte may be escaped, and the rest.
+	maxRole = 2*6*maxAddress + 128
 )
 
 type messageKind string
@@ -55,20 +65,20 @@ type message struct {
 	Ending      []int            `json:"ending,omitempty"` // IDs of sockets that nobody accepts from afterwards
 }
 
-// encode gives the packet of m.
-func (m message) encode() ([]byte, error) {
+// encode gives m as it is sent, of at most so many bytes.
+func (m message) encode(most int) ([]byte, error) {
 	m.Version = messageVersion
 	b, err := encodeJSON(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode message %s: %w", m.Kind, err)
 	}
-	if len(b) > maxMessage {
-		return nil, fmt.Errorf("encode message %s: %d bytes, at most %d are allowed", m.Kind, len(b), maxMessage)
+	if len(b) > most {
+		return nil, fmt.Errorf("encode message %s: %d bytes, at most %d are allowed", m.Kind, len(b), most)
 	}
 	return b, nil
 }
 
-// decodeMessage reads one packet.
+// decodeMessage reads what encode has given.
 func decodeMessage(b []byte) (message, error) {
 	var m message
 	if len(b) > maxMessage {

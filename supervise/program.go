@@ -142,8 +142,36 @@ func timeoutOr(d, def time.Duration) time.Duration {
 	return d
 }
 
-// maxWorkers bounds the workers of all programs together.
-const maxWorkers = 1024
+// Limits of what a service may consist of. Whatever has to be sized for it is
+// derived from these.
+const (
+	maxWorkers = 1024 // of all programs together
+	maxSockets = 4096 // likewise; an address with a socket for each worker counts as often
+	maxAddress = 512  // bytes of an address
+)
+
+// socketsOf is how many sockets addresses want with n workers.
+func socketsOf(listen []string, reusePort bool, n int) int {
+	total := 0
+	for _, text := range listen {
+		total++
+		if a, err := addr.Parse(text); err == nil && perSlot(a, reusePort) {
+			total += n - 1
+		}
+	}
+	return total
+}
+
+// perSlot reports whether each worker has a socket of its own for an address. A
+// Unix path can be bound once.
+func perSlot(a addr.Addr, reusePort bool) bool {
+	return (reusePort || a.Datagram()) && a.Scheme != addr.Unix
+}
+
+// tooMany is the error for more sockets than are possible.
+func tooMany(name string, sockets int) error {
+	return fmt.Errorf("program %s: %d sockets in all, at most %d are possible; an address with a socket for each worker counts as often", name, sockets, maxSockets)
+}
 
 // validate finds what is wrong with a set of programs before anything starts.
 func validate(programs []Program) error {
@@ -152,7 +180,7 @@ func validate(programs []Program) error {
 	}
 	names := map[string]bool{}
 	users := map[addr.Addr]string{}
-	total := 0
+	total, sockets := 0, 0
 	for i := range programs {
 		p := &programs[i]
 		if err := p.validate(); err != nil {
@@ -164,6 +192,9 @@ func validate(programs []Program) error {
 		names[p.name()] = true
 		if total += p.count(); total > maxWorkers {
 			return fmt.Errorf("program %s: %d workers in all, at most %d are possible", p.name(), total, maxWorkers)
+		}
+		if sockets += socketsOf(p.Listen, p.ReusePort, p.count()); sockets > maxSockets {
+			return tooMany(p.name(), sockets)
 		}
 		for _, text := range p.Listen {
 			a, _ := addr.Parse(text) // validated above
@@ -203,6 +234,9 @@ func (p *Program) validate() error {
 		return fmt.Errorf("MaxRequests %d, MaxAge %v, MaxRSS %d; write positive limits, or 0 for none", p.MaxRequests, p.MaxAge, p.MaxRSS)
 	}
 	for _, text := range p.Listen {
+		if len(text) > maxAddress {
+			return fmt.Errorf("address %.40s…: %d bytes, at most %d are possible", text, len(text), maxAddress)
+		}
 		if _, err := addr.Parse(text); err != nil {
 			return err
 		}

@@ -110,6 +110,9 @@ func (w *Worker) Beat() { w.cell.beat() }
 // explainLimit is how long a hung worker may take over its goroutines.
 const explainLimit = 400 * time.Millisecond
 
+// maxWhy bounds the reason that a worker gives, of which the log shows less.
+const maxWhy = maxPacket / 32
+
 // dumpSpacing is how far apart dumps of goroutines are: a worker may be asked for
 // one by its master and by a signal.
 const dumpSpacing = time.Second
@@ -151,6 +154,7 @@ func (w *Worker) tell(m message) {
 	if w.master == nil {
 		return
 	}
+	m.Why = m.Why[:min(len(m.Why), maxWhy)]
 	if err := w.master.send(m); err != nil {
 		w.logger.Warn("tell the master", "kind", string(m.Kind), "error", err)
 	}
@@ -389,7 +393,7 @@ func (w *Worker) OnSockets(fn func()) {
 	w.onSockets = fn
 }
 
-// connectionsInMessage bounds the rows of one message to what fits it.
+// connectionsInMessage is how many rows one message has at most.
 const connectionsInMessage = 100
 
 // answerConnections sends a page of the worker's connections in parts.
@@ -401,11 +405,29 @@ func (w *Worker) answerConnections(seq uint64, q *ConnectionQuery) {
 	if fn != nil && q != nil {
 		rows = fn(*q)
 	}
-	for len(rows) > connectionsInMessage {
-		w.reply(message{Kind: msgConnections, Seq: seq, Connections: rows[:connectionsInMessage], More: true})
-		rows = rows[connectionsInMessage:]
+	for {
+		part := message{Kind: msgConnections, Seq: seq, Connections: rows[:min(len(rows), connectionsInMessage)]}
+		for len(part.Connections) > 0 && !part.fits() { // rows may have long names
+			part.Connections = part.Connections[:len(part.Connections)/2]
+		}
+		if len(part.Connections) == 0 && len(rows) > 0 {
+			w.logger.Warn("a connection's row is too long for a message", "id", rows[0].ID)
+			rows = rows[1:]
+			continue
+		}
+		rows = rows[len(part.Connections):]
+		part.More = len(rows) > 0
+		w.reply(part)
+		if !part.More {
+			return
+		}
 	}
-	w.reply(message{Kind: msgConnections, Seq: seq, Connections: rows})
+}
+
+// fits reports whether a message of a worker can be sent.
+func (m message) fits() bool {
+	_, err := m.encode(maxPacket)
+	return err == nil
 }
 
 func (w *Worker) reply(m message) {

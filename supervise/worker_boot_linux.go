@@ -136,7 +136,7 @@ type workerLink struct {
 }
 
 func (l *workerLink) send(m message) error {
-	b, err := m.encode()
+	b, err := m.encode(maxPacket)
 	if err != nil {
 		return err
 	}
@@ -150,19 +150,19 @@ func (l *workerLink) send(m message) error {
 
 // listen carries out what the master says, to the end of the process.
 func (l *workerLink) listen() {
-	buf := make([]byte, maxMessage)
+	buf := make([]byte, maxPacket)
+	var parts assembly
 	for {
 		n, fds, err := l.conn.Receive(buf)
-		if err != nil && !errors.Is(err, sys.ErrTruncated) {
+		if err != nil && !errors.Is(err, sys.ErrTruncated) && !errors.Is(err, sys.ErrNoDescriptors) {
 			l.masterGone()
 			return
 		}
-		var m message
-		if err == nil {
-			m, err = decodeMessage(buf[:n])
+		if !parts.add(buf[:n], fds, err, maxMessage) {
+			continue
 		}
+		m, fds, err := parts.take()
 		if err != nil {
-			closeAll(fds...)
 			l.w.logger.Error("message of the master", "error", err)
 			continue
 		}

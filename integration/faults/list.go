@@ -207,6 +207,10 @@ func changes() []fault {
 			tests: both(in(e2e, "TestDroppedAddress"), in(supervised, "TestDroppedSocket")),
 		},
 		{
+			name: "more sockets than one message, variable or table has room for", holds: "they are served through a crash, scale, reload and upgrade",
+			tests: in(supervised, "TestManySockets", "TestTooManySockets", "TestFewDescriptors", "TestLongestMessage", "TestMessageWithoutDescriptors"),
+		},
+		{
 			name: "an order to a worker is lost, or cannot be delivered", holds: "it is given again; a scale waits for it; a worker that takes none is replaced",
 			tests: in(supervised, "TestOrders", "TestDrainThatIsNotTaken", "TestExplore"),
 		},

@@ -14,6 +14,18 @@ func Memfd(name string) (int, error) {
 	return fd, os.NewSyscallError("memfd_create", err)
 }
 
+// WriteAt writes all of b to a file.
+func WriteAt(fd int, b []byte, at int64) error {
+	for done := 0; done < len(b); {
+		n, err := unix.Pwrite(fd, b[done:], at+int64(done))
+		if err != nil {
+			return os.NewSyscallError("pwrite", err)
+		}
+		done += n
+	}
+	return nil
+}
+
 // SharedWords are 64-bit words that every process with the descriptor sees.
 type SharedWords struct {
 	mem []byte

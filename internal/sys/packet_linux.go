@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxRights is how many descriptors one packet may carry.
-const maxRights = 64
+// MaxRights is how many descriptors one packet may carry: what the kernel allows
+// (SCM_MAX_FD).
+const MaxRights = 253
 
 // PacketPair makes two connected SEQPACKET sockets: whole messages, in order,
 // and an end of file when the other side is gone. Close-on-exec, non-blocking.
@@ -45,8 +46,9 @@ func (c *PacketConn) SetReceiveDeadline(t time.Time) error { return c.f.SetReadD
 
 // Receive waits for one packet. The descriptors that came with it belong to
 // the caller and are close-on-exec. io.EOF says that the peer is gone. A packet
-// that did not fit, or whose descriptors did not, is lost and is ErrTruncated;
-// after any other error nothing more can be received.
+// that did not fit is lost and is ErrTruncated. Of one with ErrNoDescriptors the
+// n bytes are there, and none of its descriptors: this process may have no more.
+// After any other error nothing more can be received.
 func (c *PacketConn) Receive(b []byte) (n int, fds []int, err error) {
 	raw, err := c.f.SyscallConn()
 	if err != nil {
@@ -63,7 +65,7 @@ func (c *PacketConn) Receive(b []byte) (n int, fds []int, err error) {
 }
 
 func receive(fd int, b []byte) (int, []int, error) {
-	oob := make([]byte, unix.CmsgSpace(4*maxRights))
+	oob := make([]byte, unix.CmsgSpace(4*MaxRights))
 	var n, oobn, flags int
 	var err error
 	for {
@@ -83,7 +85,10 @@ func receive(fd int, b []byte) (int, []int, error) {
 		for _, fd := range fds {
 			unix.Close(fd)
 		}
-		return 0, nil, fmt.Errorf("recvmsg: %w: it did not fit %d bytes, or its descriptors did not fit our limit", ErrTruncated, len(b))
+		if flags&unix.MSG_TRUNC == 0 {
+			return n, nil, fmt.Errorf("recvmsg: %w", ErrNoDescriptors)
+		}
+		return 0, nil, fmt.Errorf("recvmsg: %w: it did not fit %d bytes", ErrTruncated, len(b))
 	}
 	if n == 0 && len(fds) == 0 {
 		return 0, nil, io.EOF
@@ -108,11 +113,14 @@ func rights(oob []byte) []int {
 // ErrTruncated says that a packet was lost.
 var ErrTruncated = errors.New("packet truncated")
 
+// ErrNoDescriptors says that the descriptors of a packet were lost.
+var ErrNoDescriptors = errors.New("the packet's descriptors do not fit the limit of this process (RLIMIT_NOFILE)")
+
 // ErrFull says that the peer does not read.
 var ErrFull = errors.New("the peer does not read its messages")
 
 // Send gives a packet to the kernel without waiting. Duplicates of fds travel
-// with it. An empty packet is refused: the peer would take it for the end.
+// with it, at most MaxRights. An empty packet is refused: the peer would take it for the end.
 func (c *PacketConn) Send(b []byte, fds ...int) error {
 	if len(b) == 0 {
 		return errors.New("sendmsg: the packet is empty")
@@ -136,7 +144,7 @@ func (c *PacketConn) Send(b []byte, fds ...int) error {
 	switch {
 	case err2 != nil:
 		return err2
-	case err == unix.EAGAIN:
+	case err == unix.EAGAIN, err == unix.ETOOMANYREFS: // so many descriptors are on their way
 		return ErrFull
 	}
 	return os.NewSyscallError("sendmsg", err)
