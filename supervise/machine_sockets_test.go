@@ -66,3 +66,19 @@ func TestDroppedSocket(t *testing.T) {
 		})
 	}
 }
+
+// TestSocketsOfStopped: once everything has ended a slot has no socket, and
+// whoever asks then is told so.
+func TestSocketsOfStopped(t *testing.T) {
+	s, err := newFakeService(programSpec{Name: "a", Count: 1, Listen: []string{"127.0.0.1:80"}, StartTimeout: noTimeout, StopTimeout: noTimeout})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.allReady()
+	s.command(evCommand{Kind: commandStop})
+	s.Machine.step(s.World.reap(s.World.Procs[0]))
+	p := s.Machine.Programs[0]
+	if s.Machine.Phase != phaseStopped || len(s.Machine.socketsOf(p, p.Slots[0].Sockets)) != 0 {
+		t.Errorf("phase %s, sockets %v", s.Machine.Phase, s.Machine.Sockets)
+	}
+}

@@ -183,7 +183,7 @@ func runForeground(o *Options, c *config) error {
 	}
 	out := newOutlet(os.Stdout, nil)
 	return runMaster(o, c, path, out, func(m *master, err error) {
-		if m.machine == nil || c.quiet {
+		if m.machine == nil || c.quiet || errors.Is(err, errStopping) {
 			return
 		}
 		table := screenOf(os.Stdout)

@@ -316,3 +316,28 @@ func TestVersionHelpCheckCompletion(t *testing.T) {
 		}
 	}
 }
+
+// TestStoppedBeforeItIsReady: a start that is stopped half-way says what it came
+// to, and no more.
+func TestStoppedBeforeItIsReady(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "http")
+	s.install("never")
+	cmd := s.launch()
+	eventually(t, "both workers have started", func() bool {
+		out, _ := s.run("status", "--json")
+		return strings.Count(out, `"starting"`) == 2
+	})
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-s.exited
+	if code := cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("exit %d: %s", code, s.output)
+	}
+	for _, bad := range []string{"panic", "ADDRESS", "ready\n"} {
+		if strings.Contains(s.output.String(), bad) {
+			t.Errorf("it says %q: %s", bad, s.output)
+		}
+	}
+}
