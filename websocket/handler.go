@@ -48,8 +48,11 @@ type Handler struct {
 	OnError func(c *Conn, err error)
 
 	// Origins are the origins, beside the server's own, whose pages may
-	// connect: "https://app.example.com", "*.example.com" with any scheme,
-	// "*" for all. A request without Origin is not a browser's and allowed.
+	// connect: "https://app.example.com", "*.example.com" with any scheme, apps
+	// and extensions such as "capacitor://localhost", "chrome-extension://*" and
+	// "file://", "null" for pages without an origin, "*" for all of them. A host
+	// without a port has the one of its scheme. A request without Origin is not a
+	// browser's and allowed.
 	Origins []string
 
 	// CheckOrigin, if set, decides instead.
