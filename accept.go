@@ -70,6 +70,9 @@ func (w *Worker) newConn(via *endpoint, sock loop.Socket, h Handler) *Conn {
 	w.nextID++
 	now := w.loop.TickNow()
 	c := &Conn{worker: w, via: via, times: &w.times, handler: h, id: w.nextID, remote: sock.Peer, opened: now, active: now}
+	if w.times.readIdle != 0 {
+		c.own().heard = now
+	}
 	if w.server.Filter != nil {
 		c.filter = w.server.Filter()
 	}

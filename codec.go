@@ -68,6 +68,19 @@ func (h *Messages[M]) Limits() map[string]float64 {
 // Close does nothing.
 func (h *Messages[M]) Close(*Conn, error) {}
 
+// SendRef sends m from any goroutine. An error says that m cannot be encoded or
+// what [Ref.Send] said.
+func (h *Messages[M]) SendRef(ref Ref, m M) error { return SendRef(ref, h.Codec, m) }
+
+// SendRef is [Messages.SendRef] for whoever has the codec alone.
+func SendRef[M any](ref Ref, codec Codec[M], m M) error {
+	p, err := codec.Append(nil, m)
+	if err != nil {
+		return fmt.Errorf("encode message: %w", err)
+	}
+	return ref.Send(p)
+}
+
 // Send writes m to c. It must be called on c's loop; an error says that m
 // cannot be encoded or what Conn.Write said.
 func (h *Messages[M]) Send(c *Conn, m M) error {

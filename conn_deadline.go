@@ -11,6 +11,10 @@ import (
 type timeouts struct {
 	first, idle, life uint32 // in ticks after an event that is remembered in ticks; 0: none
 	write, close      time.Duration
+
+	// Where readIdle is set the connection has timeouts of its own, for heard is
+	// the tick of the loop when bytes last came, or could come again.
+	readIdle, heard uint32
 }
 
 // ticks converts a timeout that is counted from a remembered tick. That tick
@@ -31,10 +35,17 @@ func (c *Conn) own() *timeouts {
 	return c.times
 }
 
-// SetIdleTimeout, SetFirstByteTimeout, SetLifetime, SetWriteTimeout and
+// SetIdleTimeout, SetReadIdleTimeout, SetFirstByteTimeout, SetLifetime, SetWriteTimeout and
 // SetCloseTimeout change for this connection what the fields of Server set for
 // all: zero or less means none.
 func (c *Conn) SetIdleTimeout(d time.Duration) { c.own().idle = ticks(max(d, none)); c.arm() }
+
+// SetReadIdleTimeout: see SetIdleTimeout. It counts from now.
+func (c *Conn) SetReadIdleTimeout(d time.Duration) {
+	c.own().readIdle = ticks(max(d, none))
+	c.hear()
+	c.arm()
+}
 
 // SetFirstByteTimeout: see SetIdleTimeout. It counts from the accepting.
 func (c *Conn) SetFirstByteTimeout(d time.Duration) { c.own().first = ticks(max(d, none)); c.arm() }
@@ -66,6 +77,22 @@ func (c *Conn) SetDeadline(d time.Duration) {
 // touch notes that bytes came or went.
 func (c *Conn) touch() { c.active = c.worker.loop.TickNow() }
 
+// hear notes that bytes came, or that from now on they can come again.
+func (c *Conn) hear() {
+	if t := c.times; t.readIdle != 0 {
+		t.heard = c.worker.loop.TickNow()
+	}
+}
+
+// readIdleAt returns the tick at which nothing has come for too long, 0 for
+// never: while nothing is read nothing can come.
+func (c *Conn) readIdleAt() uint32 {
+	if c.times.readIdle == 0 || c.has(flagEOF) || !c.Reading() {
+		return 0
+	}
+	return c.times.heard + c.times.readIdle
+}
+
 // arm sees to it that the wheel fires no later than the earliest deadline. It
 // may fire earlier: expire then arms it again, which is cheaper than moving
 // the entry with every message.
@@ -81,7 +108,7 @@ func (c *Conn) arm() {
 }
 
 func (c *Conn) nextDeadline() (next uint32) {
-	for _, at := range [...]uint32{c.proto, c.lookAt(), c.closing, c.idleAt(), c.firstAt(), c.lifeAt()} {
+	for _, at := range [...]uint32{c.proto, c.lookAt(), c.closing, c.idleAt(), c.readIdleAt(), c.firstAt(), c.lifeAt()} {
 		if at != 0 && (next == 0 || at < next) {
 			next = at
 		}
@@ -157,6 +184,8 @@ func (c *Conn) expire(now uint32) {
 		}
 	case passed(c.idleAt()) && c.takesStill():
 		c.touch()
+	case passed(c.readIdleAt()):
+		c.closeFor(ErrReadIdle)
 	case passed(c.idleAt()):
 		c.closeFor(ErrIdle)
 	}

@@ -36,6 +36,7 @@ func (c *Conn) received(b []byte) {
 		return // discarded: see stateFlushing
 	}
 	c.touch()
+	c.hear()
 	if c.filter == nil {
 		c.deliver(b)
 		return
@@ -245,6 +246,7 @@ func (c *Conn) readOn() {
 	if !c.has(flagEOF) {
 		c.stream.StartRecv()
 	}
+	c.hear()
 	c.flags |= flagDataDue
 	c.later()
 }

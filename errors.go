@@ -18,6 +18,8 @@ var (
 	ErrAborted = errors.New("the connection was aborted")
 	// ErrIdle: nothing came or went for Server.IdleTimeout.
 	ErrIdle = errors.New("idle timeout")
+	// ErrReadIdle: nothing came for Server.ReadIdleTimeout.
+	ErrReadIdle = errors.New("read idle timeout")
 	// ErrFirstByte: nothing came within Server.FirstByteTimeout.
 	ErrFirstByte = errors.New("first byte timeout")
 	// ErrLifetime: the connection was open for Server.Lifetime.

@@ -10,6 +10,7 @@ func (s *Server) limits() map[string]float64 {
 		"max_buffered_bytes":   float64(s.maxBuffered()),
 		"first_byte_timeout_s": s.firstByteTimeout().Seconds(),
 		"idle_timeout_s":       s.idleTimeout().Seconds(),
+		"read_idle_timeout_s":  s.readIdleTimeout().Seconds(),
 		"lifetime_s":           s.lifetime().Seconds(),
 		"write_timeout_s":      s.writeTimeout().Seconds(),
 		"close_timeout_s":      s.closeTimeout().Seconds(),

@@ -79,6 +79,9 @@ func (e *events) Spliced(in, out int, blocked bool) {
 	to := c.handler.(*pipeEnd).to // another handler ends the splice first
 	w := c.worker
 	c.bytesIn += uint64(in)
+	if in > 0 {
+		c.hear()
+	}
 	to.bytesOut += uint64(out)
 	w.stats.bytesIn += uint64(in)
 	w.stats.bytesOut += uint64(out)

@@ -88,6 +88,12 @@ type Server struct {
 	// while output waits, for which there is WriteTimeout. Zero means 75 seconds.
 	IdleTimeout time.Duration
 
+	// ReadIdleTimeout closes a connection from which nothing has come for this
+	// long, whatever is sent to it: a device that is gone, although the server's
+	// messages to it keep IdleTimeout from passing. It rests while reading is
+	// paused. Zero means none beside IdleTimeout.
+	ReadIdleTimeout time.Duration
+
 	// FirstByteTimeout closes a connection on which nothing has come this long
 	// after it was accepted. Zero means none beside IdleTimeout.
 	FirstByteTimeout time.Duration
@@ -214,6 +220,7 @@ func (s *Server) maxConns() int {
 
 func (s *Server) firstByteTimeout() time.Duration { return timeout(s.FirstByteTimeout, none) }
 func (s *Server) idleTimeout() time.Duration      { return timeout(s.IdleTimeout, 75*time.Second) }
+func (s *Server) readIdleTimeout() time.Duration  { return timeout(s.ReadIdleTimeout, none) }
 func (s *Server) lifetime() time.Duration         { return timeout(s.Lifetime, none) }
 func (s *Server) writeTimeout() time.Duration     { return timeout(s.WriteTimeout, 30*time.Second) }
 func (s *Server) closeTimeout() time.Duration     { return timeout(s.CloseTimeout, 10*time.Second) }
@@ -224,8 +231,10 @@ func (s *Server) timeouts() timeouts {
 		first: ticks(s.firstByteTimeout()),
 		idle:  ticks(s.idleTimeout()),
 		life:  ticks(s.lifetime()),
-		write: s.writeTimeout(),
-		close: s.closeTimeout(),
+
+		readIdle: ticks(s.readIdleTimeout()),
+		write:    s.writeTimeout(),
+		close:    s.closeTimeout(),
 	}
 }
 

@@ -34,6 +34,10 @@ func (d Delimited) Handler(onMessage func(c *jay.Conn, m []byte)) *jay.Messages[
 // one, or what Conn.Write said.
 func (d Delimited) Send(c *jay.Conn, m []byte) error { return send(c, d, m) }
 
+// SendRef is Send from any goroutine: an error says why it cannot be a message, or
+// what jay.Ref.Send said.
+func (d Delimited) SendRef(ref jay.Ref, m []byte) error { return jay.SendRef(ref, d, m) }
+
 // Limits are for status: by name, with the unit at the end.
 func (d Delimited) Limits() map[string]float64 { return messageLimit(d.max()) }
 

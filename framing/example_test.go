@@ -106,3 +106,21 @@ func Example_protocolOfYourOwn() {
 	// "\x00\x00\x00\x18{\"Item\":\"tea\",\"Count\":2}"
 	// tea 2 true <nil>
 }
+
+// A goroutine sends a message by the Ref of a connection.
+func ExampleLengthPrefixed_SendRef() {
+	frames := framing.LengthPrefixed{}
+	server := &jay.Server{
+		Addr: "tcp://0.0.0.0:7001",
+		Handler: frames.Handler(func(c *jay.Conn, m []byte) {
+			ref := c.Ref()
+			go func() {
+				report := []byte("what takes a while, about " + string(m))
+				if err := frames.SendRef(ref, report); err != nil {
+					fmt.Println("the client has left, or does not read:", err)
+				}
+			}()
+		}),
+	}
+	_ = server // jay.Main(server) runs it
+}

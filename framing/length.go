@@ -78,6 +78,10 @@ func (f LengthPrefixed) Handler(onMessage func(c *jay.Conn, m []byte)) *jay.Mess
 // one, or what Conn.Write said.
 func (f LengthPrefixed) Send(c *jay.Conn, m []byte) error { return send(c, f, m) }
 
+// SendRef is Send from any goroutine: an error says why it cannot be a message, or
+// what jay.Ref.Send said.
+func (f LengthPrefixed) SendRef(ref jay.Ref, m []byte) error { return jay.SendRef(ref, f, m) }
+
 // Limits are for status: by name, with the unit at the end.
 func (f LengthPrefixed) Limits() map[string]float64 { return messageLimit(f.max()) }
 

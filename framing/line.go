@@ -39,6 +39,10 @@ func (l Line) Handler(onLine func(c *jay.Conn, line string)) *jay.Messages[strin
 // or what Conn.Write said.
 func (l Line) Send(c *jay.Conn, line string) error { return send(c, l, line) }
 
+// SendRef is Send from any goroutine: an error says why it cannot be a line, or
+// what jay.Ref.Send said.
+func (l Line) SendRef(ref jay.Ref, line string) error { return jay.SendRef(ref, l, line) }
+
 // Limits are for status: by name, with the unit at the end.
 func (l Line) Limits() map[string]float64 { return messageLimit(l.max()) }
 
