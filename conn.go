@@ -237,6 +237,9 @@ func (c *Conn) Draining() *Drain { return c.worker.drain }
 // Release: an answer is still to come. Meanwhile the idle timeout rests.
 func (c *Conn) Hold() { c.holds++ }
 
+// Held reports whether a Hold is in force.
+func (c *Conn) Held() bool { return c.holds > 0 }
+
 // Release takes back one Hold. With the last one the handler is told again of
 // what it may have waited with: EOF if the peer has finished sending, Drain if
 // the worker wants to end.

@@ -22,6 +22,11 @@ type Conn struct {
 	windows *windows // of takeover; nil without
 	ending  *ending  // nil until a Close frame came or went, or something failed
 	control controlRate
+
+	// Of the ping or Close frame whose answer is awaited, counted as
+	// jay.Conn.BytesOut counts.
+	behind uint32 // where it ends
+	acked  uint32 // what the peer had acknowledged when that was looked at
 }
 
 // state is where a connection is in its life. setState is the only function
@@ -48,6 +53,8 @@ const (
 	flagPinged                   // a ping was sent, and nothing has come since
 	flagLast                     // the deadline is that of a drain
 	flagPart                     // SendPart has begun a message
+	flagLeft                     // the ping or Close frame has reached the peer: its answer is due
+	flagEOF                      // the peer sends nothing any more
 )
 
 // ending is why and how a connection ends.

@@ -18,13 +18,17 @@ func (c *Conn) setKeepalive() {
 func (e *events) Deadline(jc *jay.Conn) {
 	c := (*Conn)(e)
 	switch {
+	case c.state == stateClosing && c.onItsWay():
+		jc.SetDeadline(c.h.closeTimeout())
 	case c.state == stateClosing:
 		c.end() // the peer did not answer our Close
 	case c.state != stateOpen:
 	case c.has(flagLast):
 		c.Close(CloseGoingAway, "")
-	case c.has(flagHeard), !jc.Reading(): // while nothing is read nothing can be heard
+	case c.has(flagHeard | flagEOF), !jc.Reading(): // while nothing is read nothing can be heard
 		c.setKeepalive()
+	case c.has(flagPinged) && c.onItsWay():
+		jc.SetDeadline(c.h.pongTimeout())
 	case c.has(flagPinged):
 		c.lost()
 	default:
@@ -34,12 +38,44 @@ func (e *events) Deadline(jc *jay.Conn) {
 
 func (c *Conn) ping() {
 	c.flags |= flagPinged
+	before := c.written()
 	_ = c.write(bitFin|byte(opPing), nil) // an error has closed the connection
-	if d := c.h.pongTimeout(); d > 0 {
+	if d := c.h.pongTimeout(); d > 0 && c.state == stateOpen {
+		c.await(before)
 		c.jc.SetDeadline(d)
 	} else {
 		c.setKeepalive()
 	}
+}
+
+// written returns where the next frame will begin.
+func (c *Conn) written() uint32 { return uint32(c.jc.BytesOut()) + uint32(c.jc.Buffered()) }
+
+// await begins the wait for the answer to the frame that was written last, from
+// before. It reaches the peer at once if nothing is on the way ahead of it.
+func (c *Conn) await(before uint32) {
+	c.flags &^= flagLeft
+	c.behind, c.acked = c.written(), uint32(c.jc.Acknowledged())
+	if c.acked == before {
+		c.flags |= flagLeft
+	}
+}
+
+// onItsWay reports whether an answer is not due yet although its time is over:
+// the frame has only now reached the peer, or is behind others, of which the
+// peer takes more and more.
+func (c *Conn) onItsWay() bool {
+	if c.has(flagLeft) {
+		return false
+	}
+	acked := uint32(c.jc.Acknowledged())
+	moves := acked != c.acked
+	c.acked = acked
+	if int32(acked-c.behind) >= 0 {
+		c.flags |= flagLeft
+		return true
+	}
+	return moves
 }
 
 // lost gives up a peer that does not answer.

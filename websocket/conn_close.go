@@ -17,9 +17,11 @@ func (c *Conn) Close(code Code, reason string) {
 	if c.state != stateOpen {
 		return
 	}
+	before := c.written()
 	c.sendClose(code, reason)
 	c.setState(stateClosing)
 	if d := c.h.closeTimeout(); d > 0 {
+		c.await(before)
 		c.jc.SetDeadline(d)
 	}
 }
@@ -128,20 +130,30 @@ func limitReached(err error) bool {
 	return false
 }
 
-// EOF: the peer is done sending. What was sent to it still reaches it.
-func (e *events) EOF(jc *jay.Conn) { (*Conn)(e).end() }
+// EOF: the peer is done sending. What was sent to it still reaches it, and so
+// does what a Hold announces.
+func (e *events) EOF(jc *jay.Conn) {
+	c := (*Conn)(e)
+	c.flags |= flagEOF
+	if !jc.Held() {
+		c.end()
+	}
+}
 
 // drainMargin is how long before the end of a drain clients are sent away.
 const drainMargin = 2 * time.Second
 
 // Drain sends the client away, to come back to who serves next: at once when
-// the service stops. When its code is merely replaced the connection stays
-// for as long as the drain lasts.
+// the service stops, unless a Hold announces something. When its code is merely
+// replaced the connection stays for as long as the drain lasts.
 func (e *events) Drain(jc *jay.Conn) {
 	c := (*Conn)(e)
 	d := jc.Draining()
 	switch {
 	case d.Reason != jay.DrainReload && d.Reason != jay.DrainScale:
+		if jc.Held() {
+			return // it is told again
+		}
 		c.Close(CloseGoingAway, "")
 	case !d.Deadline.IsZero() && c.state == stateOpen:
 		left := d.Deadline.Sub(jc.Now())

@@ -83,11 +83,12 @@ type Handler struct {
 	PingInterval time.Duration
 
 	// PongTimeout is how long after a ping something must come, or the
-	// connection is given up. Zero means 10 seconds.
+	// connection is given up. It counts anew while the peer takes what is ahead
+	// of the ping, and once the ping has reached it. Zero means 10 seconds.
 	PongTimeout time.Duration
 
-	// CloseTimeout is how long Close waits for the peer's Close frame. Zero
-	// means 5 seconds.
+	// CloseTimeout is how long Close waits for the peer's Close frame, counted as
+	// PongTimeout is. Zero means 5 seconds.
 	CloseTimeout time.Duration
 
 	deflaters deflaters
