@@ -7,7 +7,7 @@ import (
 
 const (
 	maxArgs   = 1 << 20
-	maxBulk   = 8 << 20
+	maxBulk   = 8 << 20 // bytes of a key or a value; Redis takes 512 MiB
 	maxInline = 64 << 10
 	maxReply  = 32 << 20
 	maxNumber = 32 // bytes of a line that begins an array or a string
@@ -16,6 +16,7 @@ const (
 // request is an array of strings: the name of a command and its arguments.
 // They alias what arrived, and are valid until the request is answered.
 type request struct {
+	from *client // nil until it is answered
 	n    int
 	few  [4][]byte // the first ones, so that most requests allocate nothing
 	rest [][]byte
@@ -138,8 +139,11 @@ func parseHeader(b []byte, most int, wrong protocolError) (number, n int, err er
 		return 0, 0, nil
 	}
 	value, ok := parseInt(b[1:end])
-	if !ok || value > int64(most) || b[end+1] != '\n' {
+	switch {
+	case !ok || b[end+1] != '\n':
 		return 0, 0, wrong
+	case value > int64(most):
+		return 0, 0, wrong + protocolError(": at most "+strconv.Itoa(most))
 	}
 	return int(max(value, -1)), end + 2, nil
 }

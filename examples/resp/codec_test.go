@@ -53,11 +53,11 @@ func TestParse(t *testing.T) {
 		{"unfinished", "*2\r\n$3\r\nGET\r\n$1\r\nk\r", nil, 19, ""},
 		{"no string", "*1\r\n:1\r\n", nil, 0, "expected '$', got ':'"},
 		{"length of letters", "*x\r\n", nil, 0, "invalid multibulk length"},
-		{"too many arguments", "*1048577\r\n", nil, 0, "invalid multibulk length"},
+		{"too many arguments", "*1048577\r\n", nil, 0, "invalid multibulk length: at most 1048576"},
 		{"huge", "*99999999999999999999\r\n", nil, 0, "invalid multibulk length"},
 		{"endless length", "*" + strings.Repeat("1", 40), nil, 0, "invalid multibulk length"},
 		{"negative string", "*1\r\n$-1\r\n", nil, 0, "invalid bulk length"},
-		{"long string", "*1\r\n$8388609\r\n", nil, 0, "invalid bulk length"},
+		{"long string", "*1\r\n$8388609\r\n", nil, 0, "invalid bulk length: at most 8388608"},
 		{"wrong end", "*1\r\n$1\r\nabc", nil, 0, "a bulk string that is longer than announced"},
 		{"endless line", strings.Repeat("x", maxInline), nil, 0, "too big inline request"},
 	} {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -9,15 +11,17 @@ import (
 type command struct {
 	arity int // how many strings a request has, the name included; negative: at least
 	run   func(k *keys, out []byte, q *request) []byte
-	last  bool // the connection is closed afterwards
+	last  bool               // the connection is closed afterwards
+	sub   map[string]command // by the second word, in lower case; run is for requests without one
 }
 
 // commands are all there are, by name in lower case.
 func commands() map[string]command {
-	return map[string]command{
+	all := map[string]command{
 		"append":   {arity: 3, run: doAppend},
-		"command":  {arity: -1, run: func(_ *keys, out []byte, _ *request) []byte { return appendHeader(out, '*', 0) }},
-		"config":   {arity: -2, run: config},
+		"auth":     {arity: -2, run: auth},
+		"client":   {arity: -2, sub: clientCommands()},
+		"config":   {arity: -2, sub: configCommands()},
 		"dbsize":   {arity: 1, run: func(k *keys, out []byte, _ *request) []byte { return appendInt(out, len(k.all)) }},
 		"decr":     {arity: 2, run: add(-1)},
 		"decrby":   {arity: 3, run: add(-1)},
@@ -26,17 +30,26 @@ func commands() map[string]command {
 		"exists":   {arity: -2, run: count(func(*keys, []byte) {})},
 		"expire":   {arity: 3, run: expire},
 		"flushall": {arity: -1, run: flushAll},
-		"get":      {arity: 2, run: func(k *keys, out []byte, q *request) []byte { return appendValue(out, k.get(q.arg(1))) }},
+		"get":      {arity: 2, run: func(k *keys, out []byte, q *request) []byte { return appendValue(out, q, k.get(q.arg(1))) }},
+		"hello":    {arity: -1, run: hello},
 		"incr":     {arity: 2, run: add(1)},
 		"incrby":   {arity: 3, run: add(1)},
+		"info":     {arity: -1, run: info},
 		"mget":     {arity: -2, run: mget},
 		"mset":     {arity: -3, run: mset},
 		"ping":     {arity: -1, run: ping},
 		"quit":     {arity: -1, run: func(_ *keys, out []byte, _ *request) []byte { return appendOK(out) }, last: true},
+		"reset":    {arity: 1, run: resetClient},
+		"select":   {arity: 2, run: selectDB},
 		"set":      {arity: -3, run: set},
 		"strlen":   {arity: 2, run: strlen},
 		"ttl":      {arity: 2, run: ttl},
 	}
+	names := func() []string { return slices.Sorted(maps.Keys(all)) }
+	all["command"] = command{arity: -1, sub: commandCommands(names), run: func(_ *keys, out []byte, _ *request) []byte {
+		return appendHeader(out, '*', 0)
+	}}
+	return all
 }
 
 func ping(_ *keys, out []byte, q *request) []byte {
@@ -81,7 +94,7 @@ func set(k *keys, out []byte, q *request) []byte {
 	}
 	if onlyNew || onlyOld {
 		if exists := k.get(q.arg(1)) != nil; exists == onlyNew {
-			return append(out, "$-1\r\n"...)
+			return appendNull(out, q)
 		}
 	}
 	e := k.put(q.arg(1), q.arg(2))
@@ -106,7 +119,7 @@ func mget(k *keys, out []byte, q *request) []byte {
 	begin := len(out)
 	out = appendHeader(out, '*', q.n-1)
 	for i := 1; i < q.n; i++ {
-		if out = appendValue(out, k.get(q.arg(i))); len(out)-begin > maxReply {
+		if out = appendValue(out, q, k.get(q.arg(i))); len(out)-begin > maxReply {
 			return appendError(out[:begin], "ERR the reply is longer than ", strconv.Itoa(maxReply), " bytes")
 		}
 	}
@@ -162,7 +175,7 @@ func doAppend(k *keys, out []byte, q *request) []byte {
 		e = k.put(q.arg(1), nil)
 	}
 	if len(e.value)+len(q.arg(2)) > maxBulk {
-		return appendError(out, "ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+		return appendError(out, "ERR string exceeds maximum allowed size (proto-max-bulk-len), which is ", strconv.Itoa(maxBulk), " bytes")
 	}
 	e.value = append(e.value, q.arg(2)...)
 	return appendInt(out, len(e.value))
@@ -212,17 +225,4 @@ func flushAll(k *keys, out []byte, q *request) []byte {
 	}
 	k.flush()
 	return appendOK(out)
-}
-
-// config answers what redis-benchmark asks: nothing is saved.
-func config(_ *keys, out []byte, q *request) []byte {
-	switch {
-	case !is(q.arg(1), "get"):
-		return appendError(out, "ERR unknown subcommand '", printable(q.arg(1), 128), "'. Try CONFIG HELP.")
-	case q.n == 3 && is(q.arg(2), "save"):
-		return append(out, "*2\r\n$4\r\nsave\r\n$0\r\n\r\n"...)
-	case q.n == 3 && is(q.arg(2), "appendonly"):
-		return append(out, "*2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n"...)
-	}
-	return appendHeader(out, '*', 0)
 }

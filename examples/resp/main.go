@@ -1,14 +1,18 @@
-// Resp is a key-value server that speaks Redis's protocol, RESP2:
+// Resp is a key-value server that speaks Redis's protocol, RESP2 and RESP3:
 //
 //	go run ./examples/resp start
 //	redis-cli -p 6380 set greeting hello ex 60
 //
 // It keeps strings in the memory of its one worker: they are gone when that
-// ends, by stop or by reload.
+// ends, by stop or by reload. A key or a value has at most 8 MiB (CONFIG GET
+// proto-max-bulk-len), a request 1,048,576 strings, a reply of MGET 32 MiB, and
+// there is one database. COMMAND LIST says what it can do; there is no
+// publishing, no transaction and no script.
 package main
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jay-go/jay"
@@ -49,11 +53,22 @@ func (s *server) answer(c *jay.Conn, q request) {
 		return // an empty line, or an array of nothing
 	}
 	s.request = q
+	s.request.from = clientOf(c)
 	out, last := s.run(c.AvailableBuffer(), &s.request)
 	_, _ = c.Write(out) // a client that does not read is closed by the limits
 	if last {
 		c.Close()
 	}
+}
+
+// clientOf is what the connection has told of itself.
+func clientOf(c *jay.Conn) *client {
+	known, ok := c.Value().(*client)
+	if !ok {
+		known = newClient(c.ID())
+		c.SetValue(known)
+	}
+	return known
 }
 
 // run appends the reply to q; last says that it is the connection's last.
@@ -66,7 +81,23 @@ func (s *server) run(out []byte, q *request) (reply []byte, last bool) {
 	case cmd.arity >= 0 && q.n != cmd.arity, q.n < -cmd.arity:
 		return appendError(out, "ERR wrong number of arguments for '", string(appendLower(nil, q.arg(0))), "' command"), false
 	}
+	if cmd.sub != nil && q.n > 1 {
+		return s.runSub(cmd, out, q), false
+	}
 	return cmd.run(s.keys, out, q), cmd.last
+}
+
+// runSub is run for a command of two words.
+func (s *server) runSub(cmd command, out []byte, q *request) []byte {
+	first, second := appendLower(nil, q.arg(0)), appendLower(nil, q.arg(1))
+	sub, ok := cmd.sub[string(second)]
+	switch {
+	case !ok:
+		return appendError(out, "ERR unknown subcommand '", printable(q.arg(1), 128), "'. Try ", strings.ToUpper(string(first)), " HELP.")
+	case sub.arity >= 0 && q.n != sub.arity, q.n < -sub.arity:
+		return appendError(out, "ERR wrong number of arguments for '", string(first)+"|"+string(second), "' command")
+	}
+	return sub.run(s.keys, out, q)
 }
 
 // failed says goodbye to a client that does not speak the protocol.

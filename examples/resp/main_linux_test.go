@@ -158,6 +158,38 @@ CONFIG
 WHAT
 what is this
 WHAT 0123456789012345678901234567890123456789012345678901234567890123456789 0123456789012345678901234567890123456789012345678901234567890123456789 x
+CONFIG GET
+CONFIG GET databases
+HELLO 4
+HELLO x
+HELLO 3 WHAT
+HELLO 2 SETNAME
+HELLO 2 AUTH me x
+AUTH x
+AUTH default x
+AUTH me x
+AUTH
+AUTH a b c
+SELECT 0
+SELECT 1
+SELECT x
+SELECT -1
+CLIENT
+CLIENT WHAT
+CLIENT GETNAME
+CLIENT SETNAME a
+CLIENT GETNAME
+CLIENT SETNAME
+CLIENT INFO x
+CLIENT NO-EVICT on
+CLIENT NO-EVICT what
+COMMAND WHAT
+COMMAND DOCS WHAT
+COMMAND INFO WHAT
+INFO keyspace
+INFO what
+RESET
+CLIENT GETNAME
 FLUSHALL WHAT
 FLUSHALL ASYNC
 DBSIZE
@@ -224,7 +256,7 @@ func startRedis(t *testing.T) (socket string) {
 	t.Helper()
 	dir := t.TempDir()
 	socket = filepath.Join(dir, "redis")
-	cmd := exec.Command(needs.Program(t, "redis-server"), "--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "", "--appendonly", "no")
+	cmd := exec.Command(needs.Program(t, "redis-server"), "--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "", "--appendonly", "no", "--databases", "1")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -10,9 +10,9 @@ func appendOK(out []byte) []byte { return append(out, "+OK\r\n"...) }
 func appendInt(out []byte, n int) []byte { return appendHeader(out, ':', n) }
 
 // appendValue appends an entry's value, or that there is none.
-func appendValue(out []byte, e *entry) []byte {
+func appendValue(out []byte, q *request, e *entry) []byte {
 	if e == nil {
-		return append(out, "$-1\r\n"...)
+		return appendNull(out, q)
 	}
 	return appendBulk(out, e.value)
 }
