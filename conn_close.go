@@ -33,8 +33,11 @@ func (c *Conn) CloseWith(p []byte) error {
 func (c *Conn) Abort() { c.abort(ErrAborted) }
 
 // Fail reports err to OnError and closes the connection in order; Handler.Close
-// gets err.
-func (c *Conn) Fail(err error) { c.misbehaved(err) }
+// gets err. Without an OnError it is logged, unless it blames the peer (Blamer).
+func (c *Conn) Fail(err error) {
+	c.misbehaved(err)
+	c.worker.logFailure(c, err)
+}
 
 func (c *Conn) abort(err error) {
 	if c.state != stateClosed {

@@ -10,6 +10,13 @@ import (
 // stack. OnError gets it.
 type PanicError = loop.PanicError
 
+// Blamer is an error that knows whose mistake it is. One of the peer's is told to
+// OnError, and not logged where there is none: strangers could fill the log.
+type Blamer interface {
+	error
+	BlamesPeer() bool
+}
+
 // Why a connection ended, or a call on it failed.
 var (
 	// ErrClosed: the connection is closed, or Close was called.

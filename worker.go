@@ -2,6 +2,7 @@ package jay
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"runtime"
@@ -291,6 +292,17 @@ func (w *Worker) onError(c *Conn, err error) {
 	}
 	if p, ok := err.(*PanicError); ok {
 		w.logPanic(c, p)
+	} else if c == nil {
+		w.host.logger.Error("the server failed", "err", err)
+	}
+}
+
+// logFailure says by default what a program has done wrong. What peers do wrong
+// is not logged: they could fill the log.
+func (w *Worker) logFailure(c *Conn, err error) {
+	var b Blamer
+	if w.server.OnError == nil && !(errors.As(err, &b) && b.BlamesPeer()) {
+		w.host.logger.Error("a connection failed", "conn", c.id, "err", err)
 	}
 }
 

@@ -13,6 +13,11 @@ func (e *Error) Error() string {
 	return "http1: " + strconv.Itoa(e.Status) + " " + StatusText(e.Status) + ": " + e.Reason
 }
 
+// BlamesPeer reports whether the request is to blame and not the program.
+func (e *Error) BlamesPeer() bool {
+	return e.Status < 500 || e.Status == 501 || e.Status == 505
+}
+
 // The errors of the parsers. They are values, not wrapped anew, because a
 // flood of bad requests must not allocate.
 var (

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -121,7 +122,7 @@ func (w *ResponseWriter) refuse(c *jay.Conn, e *Error) bool {
 // so far, which stay set for the final one; Content-Length and Connection are
 // of that one alone. An HTTP/1.0 client is sent none.
 func (w *ResponseWriter) SendInterim(status int) error {
-	if err := w.beforeHead("send interim answer"); err != nil {
+	if err := cmp.Or(w.ready(), w.beforeHead("send interim answer")); err != nil {
 		return err
 	}
 	if status < 102 || status > 199 {
@@ -142,7 +143,7 @@ func (w *ResponseWriter) SendInterim(status int) error {
 // be set before or after. Upgrade and other fields are the program's to set;
 // Connection: Upgrade is added to 101.
 func (w *ResponseWriter) Switch(next jay.Handler) error {
-	if err := w.beforeHead("switch"); err != nil {
+	if err := cmp.Or(w.ready(), w.beforeHead("switch")); err != nil {
 		return err
 	}
 	if w.x.req.Form() != AuthorityForm {

@@ -3,6 +3,7 @@ package http1
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/jay-go/jay"
 )
@@ -13,14 +14,18 @@ import (
 // connection's loop.
 //
 // An error of any method means that the answer cannot be what the program
-// asked for. If it is ignored the client gets 500, not something else.
+// asked for. It is the program's to act upon: it sets the refused field to
+// something else, or deletes it, or answers with a status from 400 on, or begins
+// anew with Reset. If it is ignored the client gets 500, not something else.
 type ResponseWriter struct {
 	x      *exchange
 	head   ResponseHead
 	body   jay.Buffer // not sent yet
 	sent   int64      // bytes of the body that were sent
 	mode   bodyMode
-	failed error // what the program did wrong, first
+	failed error // what went wrong, first, and is not settled
+
+	refused string // the field that it went wrong with, if it is one thing alone
 
 	started  bool // the head was sent
 	later    bool // Later was called
@@ -51,15 +56,24 @@ func (w *ResponseWriter) reset() {
 	w.head.Reset()
 }
 
-// fail notes the first thing that went wrong.
-func (w *ResponseWriter) fail(err error) error {
-	if err != nil && w.failed == nil {
-		w.failed = err
+// fail notes that something went wrong, and returns what.
+func (w *ResponseWriter) fail(err error) error { return w.set("", err) }
+
+// set notes how it went to set what; "" stands for everything else. What was
+// refused is settled when it is set after all.
+func (w *ResponseWriter) set(what string, err error) error {
+	switch {
+	case err != nil && w.failed == nil:
+		w.failed, w.refused = err, what
+	case err != nil && !strings.EqualFold(what, w.refused):
+		w.refused = "" // two things are open
+	case err == nil && w.failed != nil && what != "" && strings.EqualFold(what, w.refused):
+		w.failed = nil
 	}
 	return err
 }
 
-// ready returns why nothing can be set or written any more.
+// ready returns why nothing can be written any more.
 func (w *ResponseWriter) ready() error {
 	if w.x.conn == nil {
 		return jay.ErrClosed
@@ -67,14 +81,18 @@ func (w *ResponseWriter) ready() error {
 	return w.failed
 }
 
+// beforeHead returns why nothing can be set any more. After a refused field
+// other things can.
 func (w *ResponseWriter) beforeHead(what string) error {
-	if err := w.ready(); err != nil {
-		return err
+	switch {
+	case w.x.conn == nil:
+		return jay.ErrClosed
+	case !w.started:
+		return nil
+	case w.failed != nil:
+		return w.failed
 	}
-	if w.started {
-		return w.fail(fmt.Errorf("%s: the head of the answer has been sent", what))
-	}
-	return nil
+	return w.fail(fmt.Errorf("%s: the head of the answer has been sent", what))
 }
 
 // beforeSwitch is ready for what sends a body: behind Switch there is none.
@@ -89,12 +107,31 @@ func (w *ResponseWriter) beforeSwitch(what string) error {
 // Status returns the status code.
 func (w *ResponseWriter) Status() int { return w.head.Status() }
 
-// SetStatus sets the status code; see [ResponseHead.SetStatus].
+// SetStatus sets the status code; see [ResponseHead.SetStatus]. One from 400 on
+// is an answer to whatever went wrong before.
 func (w *ResponseWriter) SetStatus(code int) error {
 	if err := w.beforeHead("set status"); err != nil {
 		return err
 	}
-	return w.fail(w.head.SetStatus(code))
+	err := w.set(statusLine, w.head.SetStatus(code))
+	if err == nil && code >= 400 {
+		w.failed = nil
+	}
+	return err
+}
+
+// statusLine is the status among what can be refused; no field is called so.
+const statusLine = ":status"
+
+// Reset forgets all that was set and written, and what went wrong with it.
+func (w *ResponseWriter) Reset() error {
+	if err := w.beforeHead("reset"); err != nil {
+		return err
+	}
+	w.head.Reset()
+	w.body.Free()
+	w.x.next, w.failed, w.mode, w.closing = nil, nil, bodyNone, false
+	return nil
 }
 
 // Header returns the first value set under name.
@@ -106,7 +143,7 @@ func (w *ResponseWriter) SetHeader(name, value string) error {
 	if err := w.beforeHead("set field"); err != nil {
 		return err
 	}
-	return w.fail(w.head.Set(name, value))
+	return w.set(name, w.head.Set(name, value))
 }
 
 // SetContentType is SetHeader for the Content-Type, at half its cost.
@@ -114,7 +151,7 @@ func (w *ResponseWriter) SetContentType(value string) error {
 	if err := w.beforeHead("set field"); err != nil {
 		return err
 	}
-	return w.fail(w.head.SetContentType(value))
+	return w.set("Content-Type", w.head.SetContentType(value))
 }
 
 // AddHeader adds a field line beside others of its name.
@@ -122,7 +159,7 @@ func (w *ResponseWriter) AddHeader(name, value string) error {
 	if err := w.beforeHead("add field"); err != nil {
 		return err
 	}
-	return w.fail(w.head.Add(name, value))
+	return w.set(name, w.head.Add(name, value))
 }
 
 // DelHeader removes every field called name.
@@ -131,14 +168,14 @@ func (w *ResponseWriter) DelHeader(name string) error {
 		return err
 	}
 	w.head.Del(name)
-	return nil
+	return w.set(name, nil)
 }
 
 // SetCookie adds a Set-Cookie field.
 func (w *ResponseWriter) SetCookie(c *Cookie) error {
 	value, err := c.Append(nil)
 	if err != nil {
-		return w.fail(err)
+		return w.set("Set-Cookie", err)
 	}
 	return w.AddHeader("Set-Cookie", string(value))
 }

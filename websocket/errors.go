@@ -26,6 +26,11 @@ func (e *Error) Error() string {
 	return "websocket: " + strconv.Itoa(int(e.Code)) + " " + e.Code.String() + ": " + e.Reason
 }
 
+// BlamesPeer reports whether the peer has broken a rule.
+func (e *Error) BlamesPeer() bool {
+	return e.Code != CloseInternal && e.Code != CloseTryAgain
+}
+
 // Why a call failed.
 var (
 	// ErrInvalidText: a text message is not UTF-8.
