@@ -39,7 +39,7 @@ end
 // kernel: signals, children, descriptors.
 func kernelServices() map[string]func() *supervise.Options {
 	return map[string]func() *supervise.Options{
-		"children": childOptions, "slow hooks": slowHooks, "commands": commandsOptions, "greedy": greedyOptions, "many": manyOptions,
+		"children": childOptions, "slow hooks": slowHooks, "commands": commandsOptions, "greedy": greedyOptions, "many": manyOptions, "slow stop": slowStop,
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/internal/needs"
 )
 
 // TestSignalsAroundExec: of each signal that is sent around the moment in which
@@ -66,4 +68,27 @@ func TestStopAroundExec(t *testing.T) {
 			result()
 		})
 	}
+}
+
+// TestExecWithoutWitness: where somebody else traces the master already, an upgrade
+// works as ever, and those signals are held that can be.
+func TestExecWithoutWitness(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "http")
+	s.launchBy(needs.Program(t, "strace"), "-f", "-e", "trace=none", "-e", "signal=none", "-o", "/dev/null")
+	eventually(t, "the service is ready", func() bool { return logged("\nready\n", 1)(s) })
+	master := s.status().PID
+	for i := range 3 {
+		result := s.begin("upgrade", step{"executing", logged(`msg="upgrade: exec"`, i+1)})
+		for _, sig := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGWINCH} {
+			time.Sleep(time.Duration(3*i) * time.Millisecond)
+			syscall.Kill(master, sig)
+		}
+		if output, code := result(); code != 0 {
+			t.Fatalf("upgrade %d: exit %d: %s", i, code, output)
+		}
+		eventually(t, "the signal has come", func() bool { return strings.Count(s.log(), `name="user defined signal 1"`) == i+1 })
+	}
+	s.must("stop")
+	<-s.exited
 }

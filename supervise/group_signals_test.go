@@ -5,10 +5,13 @@ package supervise_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/supervise"
 )
 
 // signalAll sends signals to every process of a service, as a service manager or
@@ -138,4 +141,54 @@ func TestSignalsDuringAStart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSignalsAtTheEnd: in the last steps of a stop, when no worker is left, no
+// signal ends the master before its hooks have run; a stop signal a second later
+// does not wait for them.
+func TestSignalsAtTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		last    string // how long OnMasterStop takes
+		signals []syscall.Signal
+		ends    bool
+	}{
+		{"signals", "1500ms", []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTERM, syscall.SIGINT, syscall.SIGALRM}, true},
+		{"again and again", "1h", nil, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			out := filepath.Join(t.TempDir(), "out")
+			s := newService(t, "slow stop", "OUT="+out, "LAST="+tt.last).start()
+			s.cmd.Process.Signal(syscall.SIGTERM)
+			eventually(t, "the hook runs", func() bool { b, _ := os.ReadFile(out); return string(b) == "begin" })
+			for _, sig := range tt.signals {
+				s.cmd.Process.Signal(sig)
+			}
+			if !tt.ends {
+				eventually(t, "a later signal ends the wait", func() bool {
+					s.cmd.Process.Signal(syscall.SIGTERM)
+					return strings.Contains(s.log(), "stopped at once")
+				})
+			}
+			<-s.exited
+			b, _ := os.ReadFile(out)
+			if code := s.cmd.ProcessState.ExitCode(); code != 0 || (string(b) == "end") != tt.ends {
+				t.Errorf("%v, the hook's last word is %q", s.cmd.ProcessState, b)
+			}
+		})
+	}
+}
+
+// slowStop takes $LAST over its last hook.
+func slowStop() *supervise.Options {
+	o := options(httpProgram())
+	o.OnMasterStop = func() {
+		os.WriteFile(os.Getenv("OUT"), []byte("begin"), 0o600)
+		d, _ := time.ParseDuration(os.Getenv("LAST"))
+		time.Sleep(d)
+		os.WriteFile(os.Getenv("OUT"), []byte("end"), 0o600)
+	}
+	return o
 }

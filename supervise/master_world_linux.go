@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -74,11 +75,16 @@ func (m *master) startProcess(w *worker, b *build, sockets []*socket) (int, erro
 		Watchdog: m.c.watchdogLimit(), Warning: m.c.blockWarning(), Identity: identityOf(m.cred),
 	}
 	files := []int{m.null, outW, errW, ctlChild, m.boardFD, logW, -1}
+	// In the order of their numbers none has to make room for another on its way,
+	// so that a start takes no descriptors beyond those that are open.
+	ids := socketIDs(sockets)
+	slices.Sort(ids)
 	for _, r := range roles(sockets) {
-		r.FD = len(files)
-		files = append(files, r.ID)
+		i, _ := slices.BinarySearch(ids, r.ID)
+		r.FD = len(files) + i
 		role.Sockets = append(role.Sockets, r)
 	}
+	files = append(files, ids...)
 	w.MemoryLimit = m.memory.each(m.machine.wantedWorkers())
 	role.MemoryLimit = w.MemoryLimit
 	roleFD, err := writeRole(role)
@@ -96,6 +102,14 @@ func (m *master) startProcess(w *worker, b *build, sockets []*socket) (int, erro
 	w.StartedAt = time.Now()
 	m.adopt(w, pid, ctl, outR, errR, nil, nil)
 	return pid, nil
+}
+
+// socketIDs are the descriptors of sockets, in their order.
+func socketIDs(sockets []*socket) (ids []int) {
+	for _, s := range sockets {
+		ids = append(ids, s.ID)
+	}
+	return ids
 }
 
 // spawn executes an open program file with our arguments. It is the last of the
@@ -177,11 +191,7 @@ func (m *master) sendTo(p *proc, msg message, sockets []*socket) error {
 	if err != nil {
 		return err
 	}
-	var fds []int
-	for _, s := range sockets {
-		fds = append(fds, s.ID)
-	}
-	return m.sendParts(p, b, fds)
+	return m.sendParts(p, b, socketIDs(sockets))
 }
 
 func (m *master) open(spec *programSpec, key socketKey, reusePort bool) (*socket, error) {

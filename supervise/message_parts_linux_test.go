@@ -78,6 +78,18 @@ func TestLongestRole(t *testing.T) {
 	}
 }
 
+// TestLongestDescription: and so does what a file says of itself.
+func TestLongestDescription(t *testing.T) {
+	spec := programSpec{Name: "p"}
+	for _, r := range longest() {
+		spec.Listen = append(spec.Listen, r.Addr)
+	}
+	b, err := encodeJSON(description{Version: descriptionVersion, Specs: []programSpec{spec}})
+	if err != nil || len(b) > maxDescription {
+		t.Errorf("%d bytes, at most %d are read: %v", len(b), maxDescription, err)
+	}
+}
+
 // TestMessageWithoutDescriptors: a receiver that may have no more descriptors
 // hears what was said all the same, and that they are missing.
 func TestMessageWithoutDescriptors(t *testing.T) {

@@ -204,10 +204,5 @@ var notForWorkers = []os.Signal{syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGUSR1
 // catch has signals do nothing. What a process ignores is ignored by the programs
 // that it starts as well; what it catches has its default action there.
 func catch(signals ...os.Signal) {
-	ch := make(chan os.Signal, 1)
-	signal.Notify(ch, signals...)
-	go func() { // to the end of the process
-		for range ch {
-		}
-	}()
+	signal.Notify(make(chan os.Signal, 1), signals...) // what it has no room for is dropped
 }
