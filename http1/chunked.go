@@ -13,6 +13,7 @@ type Chunked struct {
 	total    int64 // of the chunks so far
 	trailer  fieldLines
 	buf      []byte // what trailer refers to, once complete
+	gen      uint32 // grows with Reset: an iterator of before has ended
 }
 
 // chunkState is where in the body the decoder is.
@@ -50,7 +51,7 @@ const (
 
 // Reset forgets everything but the memory.
 func (d *Chunked) Reset() {
-	*d = Chunked{trailer: fieldLines{list: d.trailer.list[:0]}}
+	*d = Chunked{trailer: fieldLines{list: d.trailer.list[:0]}, gen: d.gen + 1}
 }
 
 // Done reports whether the whole body, its trailer section included, has
@@ -283,8 +284,15 @@ func (d *Chunked) Trailer(name string) string {
 
 // Trailers yields all trailer fields in their order, under the same rules.
 func (d *Chunked) Trailers() iter.Seq2[string, string] {
-	if !d.Done() {
-		return func(func(string, string) bool) {}
+	gen := d.gen
+	return func(yield func(name, value string) bool) {
+		if d.gen != gen || !d.Done() {
+			return
+		}
+		for k, v := range d.trailer.all(d.buf) {
+			if !yield(k, v) || d.gen != gen {
+				return
+			}
+		}
 	}
-	return d.trailer.all(d.buf)
 }

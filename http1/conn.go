@@ -1,6 +1,11 @@
 package http1
 
-import "github.com/jay-go/jay"
+import (
+	"cmp"
+
+	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/internal/poison"
+)
 
 // serverConn is HTTP/1.1 on one connection. It belongs to the connection's
 // loop and is all that an idle connection costs this package.
@@ -43,6 +48,7 @@ func (s *serverConn) Open(c *jay.Conn) { c.SetDeadline(s.p.idleTimeout()) }
 // Data reads requests and answers them for as long as there are any and the
 // connection takes more.
 func (s *serverConn) Data(c *jay.Conn, b []byte) (n int, err error) {
+	from := 0 // of the request that is being read
 	for n < len(b) && s.state != ended && c.Reading() {
 		used := 0
 		switch s.state {
@@ -57,6 +63,10 @@ func (s *serverConn) Data(c *jay.Conn, b []byte) (n int, err error) {
 			break
 		}
 		n += used
+		if s.state != inBody {
+			poison.Fill(b[from:n])
+			from = n
+		}
 	}
 	s.settle(c)
 	return n, nil
@@ -70,7 +80,7 @@ func (s *serverConn) settle(c *jay.Conn) {
 		s.drop()
 		c.SetDeadline(s.p.idleTimeout())
 	case inBody:
-		if err := s.x.keepHead(); err != nil {
+		if err := cmp.Or(s.x.keepHead(), s.x.keepTrailer()); err != nil {
 			s.fail(c, err)
 			return
 		}
@@ -183,6 +193,9 @@ func (s *serverConn) finish(c *jay.Conn) {
 	default:
 		s.state = atRest
 		s.nextExchange()
+		if poison.On {
+			s.drop()
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/internal/poison"
 )
 
 // maxDiscard is how much of a body nobody wanted is read so that the
@@ -78,7 +79,11 @@ func (s *serverConn) takeBody(piece []byte) error {
 	}
 	x.received += int64(len(piece))
 	if x.req.sink != nil {
-		return x.req.sink(&x.w, &x.req, piece)
+		err := x.req.sink(&x.w, &x.req, piece)
+		if !x.chunks.Done() { // the trailer section is part of a raw piece
+			poison.Fill(piece)
+		}
+		return err
 	}
 	if x.received > x.limits.body() { // with RawBody: more than the chunks' data
 		return errBodyTooLarge

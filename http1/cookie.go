@@ -23,13 +23,15 @@ func (h *Head) Cookie(name string) (value string, ok bool) {
 
 // Cookies yields the client's cookies in the order they were sent.
 func (h *Head) Cookies() iter.Seq2[string, string] {
-	return func(yield func(name, value string) bool) {
-		for k, v := range h.cookieViews() {
-			if !yield(string(k), string(v)) {
-				return
+	return h.until(func() iter.Seq2[string, string] {
+		return func(yield func(name, value string) bool) {
+			for k, v := range h.cookieViews() {
+				if !yield(string(k), string(v)) {
+					return
+				}
 			}
 		}
-	}
+	})
 }
 
 func (h *Head) cookieViews() iter.Seq2[[]byte, []byte] {

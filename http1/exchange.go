@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/internal/poison"
 )
 
 // exchange is one request and its answer, with all the memory they need. It
@@ -24,6 +25,7 @@ type exchange struct {
 	head     jay.Buffer    // copy of the head, when it outlives the bytes it came in
 	trailer  jay.Buffer    // and of the trailer section
 	kept     bool          // the request's head is that copy
+	tailKept bool          // and its trailer section
 	paused   bool          // by PauseBody
 	bodyDone bool          // the body was complete while it was paused
 	since    time.Time     // when the client began with what it is sending
@@ -61,7 +63,7 @@ func (x *exchange) reset() {
 		x.req.lines.list = nil
 	}
 	x.received, x.left = 0, 0
-	x.kept, x.paused, x.bodyDone = false, false, false
+	x.kept, x.tailKept, x.paused, x.bodyDone = false, false, false, false
 	x.since, x.rested, x.heard = time.Time{}, 0, 0
 	x.next = nil
 }
@@ -69,7 +71,9 @@ func (x *exchange) reset() {
 func (p *Protocol) release(x *exchange) {
 	x.reset()
 	x.conn, x.owner = nil, nil
-	p.exchanges.Put(x)
+	if !poison.On { // there a request that is used when it is void shows nothing
+		p.exchanges.Put(x)
+	}
 }
 
 // unread returns how much of the request's body is still to come; it is
@@ -119,9 +123,20 @@ func (x *exchange) keep() error {
 		}
 	}
 	if err == nil {
-		if err = x.trailer.Append(x.conn, x.chunks.buf); err == nil {
-			x.chunks.buf = x.trailer.Bytes()
-		}
+		err = x.keepTrailer()
 	}
 	return err
+}
+
+// keepTrailer is keepHead for the trailer section, once it is complete.
+func (x *exchange) keepTrailer() error {
+	if x.tailKept || !x.chunks.Done() {
+		return nil
+	}
+	if err := x.trailer.Append(x.conn, x.chunks.buf); err != nil {
+		return err
+	}
+	x.tailKept = true
+	x.chunks.buf = x.trailer.Bytes()
+	return nil
 }

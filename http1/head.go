@@ -57,6 +57,8 @@ type Head struct {
 	length int64 // Content-Length
 	target target
 	host   span // of the Host field
+
+	gen uint32 // grows with Reset: an iterator of before has ended
 }
 
 // span is a range of a buffer.
@@ -90,7 +92,7 @@ const (
 
 // Reset forgets everything but the memory.
 func (h *Head) Reset() {
-	*h = Head{lines: fieldLines{list: h.lines.list[:0]}}
+	*h = Head{lines: fieldLines{list: h.lines.list[:0]}, gen: h.gen + 1}
 }
 
 // Parse reads a request head from the start of b. It returns the head's

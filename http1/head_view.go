@@ -76,8 +76,26 @@ func (h *Head) Query(name string) string {
 	return ""
 }
 
-// Queries yields the query parameters, decoded, in their order.
-func (h *Head) Queries() iter.Seq2[string, string] { return ParseQuery(h.RawQueryView()) }
+// Queries yields the query parameters, decoded, in their order. Like all that
+// yields here it ends with the Head's next Reset.
+func (h *Head) Queries() iter.Seq2[string, string] {
+	return h.until(func() iter.Seq2[string, string] { return ParseQuery(h.RawQueryView()) })
+}
+
+// until yields what seq does for as long as h is not reset.
+func (h *Head) until(seq func() iter.Seq2[string, string]) iter.Seq2[string, string] {
+	gen := h.gen
+	return func(yield func(name, value string) bool) {
+		if h.gen != gen {
+			return
+		}
+		for k, v := range seq() {
+			if !yield(k, v) || h.gen != gen {
+				return
+			}
+		}
+	}
+}
 
 // Host returns the host, and the port if given, that the request is for: of
 // an absolute target or of CONNECT's, otherwise of the Host field. Only an
@@ -111,7 +129,9 @@ func (h *Head) HeaderValues(name string) []string {
 }
 
 // Headers yields all fields, names as they were sent, in their order.
-func (h *Head) Headers() iter.Seq2[string, string] { return h.lines.all(h.buf) }
+func (h *Head) Headers() iter.Seq2[string, string] {
+	return h.until(func() iter.Seq2[string, string] { return h.lines.all(h.buf) })
+}
 
 // RawHead returns the head byte for byte: request line, fields, empty line.
 func (h *Head) RawHead() []byte { return append([]byte(nil), h.RawHeadView()...) }

@@ -11,11 +11,20 @@ type Later struct {
 }
 
 // Later lets the handler return without having answered. The request becomes
-// a copy of its own and stays valid until the answer is finished; meanwhile
+// a copy of its own and stays valid until the answer is finished, with the views
+// that are taken of it from then on, not with those taken before; meanwhile
 // nothing further is read from the connection, so that answers stay in order.
 func (w *ResponseWriter) Later() Later {
+	x := w.x
+	if x.conn == nil {
+		return Later{}
+	}
 	w.later = true
-	return Later{w.x.owner, w.x.owner.gen}
+	_ = x.keepHead() // an error comes again when the handler returns
+	if x.unread() == 0 && x.owner.state == handling {
+		_ = x.keep()
+	}
+	return Later{x.owner, x.owner.gen}
 }
 
 // Gone reports whether the handle is void.

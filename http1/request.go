@@ -7,8 +7,9 @@ import (
 	"github.com/jay-go/jay"
 )
 
-// Request is a request with its body. It and its views are valid until the
-// handler returns, or until the answer is finished when that is given later.
+// Request is a request with its body. It is valid until the handler returns, or
+// until the answer is finished when that is given later; a view of it until the
+// callback returns in which it was taken, or as [ResponseWriter.Later] says.
 type Request struct {
 	Head
 

@@ -1,6 +1,9 @@
 package websocket
 
-import "github.com/jay-go/jay"
+import (
+	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/internal/poison"
+)
 
 // events is a Conn as its jay.Conn sees it; the type keeps the protocol's
 // seam out of Conn's exported methods.
@@ -23,6 +26,7 @@ func (e *events) Data(jc *jay.Conn, b []byte) (used int, err error) {
 	c.flags |= flagHeard
 	lim := c.h.limits()
 	for used < len(b) && jc.Reading() && !jc.Replaced() {
+		from := used
 		ev, n, err := c.in.next(b[used:], lim, jc)
 		used += n
 		switch {
@@ -34,6 +38,7 @@ func (e *events) Data(jc *jay.Conn, b []byte) (used int, err error) {
 		}
 		c.take(ev)
 		c.in.release()
+		poison.Fill(b[from:used])
 	}
 	return used, nil
 }

@@ -3,6 +3,7 @@ package websocket
 import (
 	"sync"
 
+	"github.com/jay-go/jay/internal/poison"
 	"github.com/klauspost/compress/flate"
 )
 
@@ -43,6 +44,7 @@ func (d *deflaters) put(z *deflater) {
 		z.w.ResetDict(z, nil)
 		z.dict = false
 	}
+	poison.Fill(z.out[:cap(z.out)])
 	if cap(z.out) > keepBuffer {
 		z.out = nil
 	}
