@@ -42,19 +42,31 @@ func (w *Worker) startDrain(d *Drain) {
 		a.ln.Resume()
 	}
 	if w.emptying {
-		w.emptyQueue(w.stats.accepted)
+		grace := lastHandshakes
+		if d.Reason == DrainStop || d.Reason == DrainMasterGone {
+			grace = 0
+		}
+		w.emptyQueue(w.stats.accepted, grace)
 		return
 	}
 	w.host.unlisten()
 	w.tellDrain()
 }
 
-// emptyQueue looks once a turn whether the last turn has accepted anything.
-// The turn after that reads what the newcomers had sent already.
-func (w *Worker) emptyQueue(before uint64) {
+// lastHandshakes is for clients that were about to connect when a socket began
+// to refuse newcomers.
+const lastHandshakes = 200 * time.Millisecond
+
+// emptyQueue looks once a turn whether the last turn has accepted anything, and
+// once more after grace. The turn after that reads what the newcomers had sent already.
+func (w *Worker) emptyQueue(before uint64, grace time.Duration) {
 	w.loop.AfterFunc(0, func() {
 		if now := w.stats.accepted; now != before {
-			w.emptyQueue(now)
+			w.emptyQueue(now, grace)
+			return
+		}
+		if grace > 0 {
+			w.loop.AfterFunc(grace, func() { w.emptyQueue(w.stats.accepted, 0) })
 			return
 		}
 		w.closeListeners()

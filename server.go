@@ -21,7 +21,8 @@ type Server struct {
 	Name string
 
 	// Addr is the address to listen on: "tcp://127.0.0.1:9999",
-	// "127.0.0.1:9999", "[::1]:80", "unix:///run/x.sock". Port 0 picks one.
+	// "127.0.0.1:9999", "[::1]:80", "unix:///run/x.sock",
+	// on Linux "unix://@name". Port 0 picks one.
 	Addr string
 
 	// Addrs are further addresses.

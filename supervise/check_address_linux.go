@@ -41,6 +41,8 @@ func (k *checker) checkAddress(p *Program, at int) {
 	switch {
 	case ok:
 		k.ok(area, "%s is a socket of the service manager, bound to %s", a, given.Bound)
+	case a.Abstract():
+		k.checkAbstract(p, a)
 	case a.Scheme == addr.Unix:
 		k.checkUnix(p, a)
 	default:
@@ -75,6 +77,22 @@ func (k *checker) checkUnix(p *Program, a addr.Addr) {
 		k.ok(area, "%s is free (a socket that nobody listens on is there and will be replaced)", a)
 	default:
 		k.ok(area, "%s is free", a)
+	}
+}
+
+// checkAbstract binds a name for a moment.
+func (k *checker) checkAbstract(p *Program, a addr.Addr) {
+	const area = "address"
+	network, name := a.Network()
+	switch err := sys.ProbeBind(network, name, false); {
+	case err == nil:
+		k.ok(area, "%s is free", a)
+	case errors.Is(err, unix.EADDRINUSE) && k.isOwn(a):
+		k.ok(area, "%s is the running service's own", a)
+	case errors.Is(err, unix.EADDRINUSE):
+		k.say(checkError, area, fmt.Sprintf("%s is in use by %s", a, k.users(a)), "stop that", k.elsewhere(p, "unix://@NAME"))
+	default:
+		k.say(checkError, area, fmt.Sprintf("%s cannot be bound: %v", a, err), k.elsewhere(p, "unix://@NAME"))
 	}
 }
 

@@ -187,6 +187,9 @@ func (k *checker) findMaster() {
 		return
 	}
 	for _, p := range s.Programs {
+		for _, problem := range p.Problems {
+			k.say(checkError, "service", fmt.Sprintf("%s: clients do not reach %s", p.Name, problem), "remove what is at the path, if nobody needs it")
+		}
 		for _, text := range p.Addresses {
 			if a, err := addr.Parse(text); err == nil {
 				k.own = append(k.own, a)

@@ -124,7 +124,7 @@ func operate(c *config, client *Client) error {
 		return fmt.Errorf("%s: the master has ended meanwhile", c.command)
 	}
 	if !c.quiet {
-		fmt.Println(result(c.command, detail))
+		fmt.Println(result(c.command, detail) + problems(detail))
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func printStart(w *screen, s Status, runDir string) {
 // printStatus prints the status as tables.
 func printStatus(w *screen, s Status, runDir string) {
 	parts := []string{
-		s.State, fmt.Sprintf("pid %d", s.PID), "up " + age(time.Since(s.Started)), "version " + s.Version, fmt.Sprintf("generation %d", s.Generation),
+		s.State, fmt.Sprintf("pid %d", s.PID), "up " + age(time.Duration(s.UptimeSeconds*float64(time.Second))), "version " + s.Version, fmt.Sprintf("generation %d", s.Generation),
 		"loop " + or(s.Loop, "-"), "run directory " + runDir,
 	}
 	if s.MemoryLimitBytes > 0 {
@@ -40,6 +40,11 @@ func printStatus(w *screen, s Status, runDir string) {
 		rows = append(rows, addressRows(p.Addresses, 1, p.Name, "", p.Protocol, fmt.Sprintf("%d/%d", p.Ready, p.Want), strconv.Itoa(p.Restarts), queue(p), p.LastExit)...)
 	}
 	w.table([]string{"NAME", "ADDRESS", "PROTOCOL", "READY", "RESTARTS", "QUEUE", "LAST EXIT"}, rows)
+	for _, p := range s.Programs {
+		for _, problem := range p.Problems {
+			fmt.Fprintf(w, "%s: %s\n", printable(p.Name, 120), printable(problem, 500))
+		}
+	}
 	fmt.Fprintln(w)
 	rows = nil
 	for _, r := range s.Workers {

@@ -163,3 +163,12 @@ func together(detail map[string]any) string {
 		return fmt.Sprintf(" (one change for %v commands; this one asked for %v)", n, asked)
 	}
 }
+
+// problems says which addresses of the service do not lead to it.
+func problems(detail map[string]any) (text string) {
+	list, _ := detail["problems"].([]any)
+	for _, p := range list {
+		text += "\nclients do not reach " + printable(fmt.Sprint(p), 500)
+	}
+	return text
+}

@@ -339,7 +339,7 @@ func (c *controlServer) ready(w http.ResponseWriter, r *http.Request) {
 	var serving bool
 	if c.m.do(r.Context(), func() {
 		state = c.m.stateName()
-		serving = c.m.machine.Phase == phaseRunning && c.m.machine.allReady(c.m.machine.Programs)
+		serving = c.m.machine.Phase == phaseRunning && c.m.machine.allReady(c.m.machine.Programs) && len(c.m.machine.lost()) == 0
 	}) != nil {
 		return
 	}

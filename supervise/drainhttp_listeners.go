@@ -106,7 +106,7 @@ func (l *httpListeners) empty(d *Drain) {
 		}
 	}
 	l.mu.Unlock()
-	awaitQueues(ending, time.After(settleFor(d)))
+	awaitQueues(d, ending, time.After(settleFor(d)))
 }
 
 // close stops accepting. When it returns, what was accepted is known to the

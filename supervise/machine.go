@@ -155,6 +155,10 @@ func (m *machine) step(ev any) {
 		m.onUndelivered(ev)
 	case evUnlistened:
 		m.onUnlistened(ev)
+	case evLost:
+		m.onLost(ev)
+	case evEmptied:
+		m.onEmptied(ev)
 	case evDescribed:
 		m.onDescribed(ev)
 	case evExecFailed:

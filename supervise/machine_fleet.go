@@ -123,7 +123,11 @@ func (m *machine) assignAddress(p *program, key socketKey, text string, perSlot 
 	for _, s := range m.Sockets {
 		k := s.Key
 		k.Slot = 0
-		if k == key && s.Key.Slot >= own && m.open(s.Key) == s {
+		if k == key && s.Old && !s.Ending {
+			for _, sl := range p.Slots {
+				sl.Sockets = append(sl.Sockets, s.ID)
+			}
+		} else if k == key && s.Key.Slot >= own && m.open(s.Key) == s {
 			sl := p.Slots[s.Key.Slot%len(p.Slots)]
 			sl.Sockets = append(sl.Sockets, s.ID)
 		}

@@ -23,6 +23,9 @@ func (m *machine) finish(ids []string, err error, detail map[string]any) {
 		}
 		op.State, op.Waits = operationDone, ""
 		op.Detail = maps.Clone(detail)
+		if lost := m.lost(); detail != nil && len(lost) > 0 {
+			op.Detail["problems"] = lost
+		}
 		if detail != nil && len(ids) > 1 {
 			op.Detail["together"] = len(ids) // one change for so many commands
 		}

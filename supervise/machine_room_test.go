@@ -15,8 +15,10 @@ func (s *fakeService) reload(specs ...programSpec) *operation {
 	}
 	s.described(nil, specs...)
 	s.allReady()
-	s.World.Clock = max(s.World.Clock, s.Machine.Change.Until)
-	s.Machine.step(evTick{})
+	if s.Machine.Change != nil {
+		s.World.Clock = max(s.World.Clock, s.Machine.Change.Until)
+		s.Machine.step(evTick{})
+	}
 	return op
 }
 

@@ -86,7 +86,7 @@ func (m *machine) closeSockets() {
 // open finds the socket of a key that is open and stays so; nil where there is
 // none. One that is about to end, but has not ended, goes on.
 func (m *machine) open(key socketKey) *socket {
-	i := slices.IndexFunc(m.Sockets, func(s *socket) bool { return s.Key == key })
+	i := slices.IndexFunc(m.Sockets, func(s *socket) bool { return s.Key == key && !s.Old })
 	if i < 0 {
 		return nil
 	}

@@ -82,3 +82,50 @@ func TestSocketsOfStopped(t *testing.T) {
 		t.Errorf("phase %s, sockets %v", s.Machine.Phase, s.Machine.Sockets)
 	}
 }
+
+// TestLostPath: a Unix socket whose path is lost has a new one beside it until
+// nobody waits in its queue, also in a new generation.
+func TestLostPath(t *testing.T) {
+	spec := programSpec{Name: "a", Count: 2, Listen: []string{"unix:///s"}, StartTimeout: noTimeout, StopTimeout: noTimeout}
+	s, err := newFakeService(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.allReady()
+	old := s.Machine.Sockets[0].ID
+	m := s.Machine
+	m.step(evLost{ID: old, Why: "removed"})
+	if len(m.lost()) != 1 {
+		t.Errorf("the path cannot be made again, and what says so is %q", m.lost())
+	}
+	if op := s.reload(spec); op.State != operationDone || op.Detail["problems"] == nil {
+		t.Errorf("a reload meanwhile is %s, and says %v", op.State, op.Detail)
+	}
+	m.step(evLost{ID: old})
+	if len(m.lost()) > 0 {
+		t.Error("the path is back, and nothing says so")
+	}
+	s.World.Sockets[0].Key.Addr = "unix:///removed" // its address is free
+	s.World.Clock += instant(lostAgain)
+	m.step(evLost{ID: old, Why: "removed"})
+	want := func(when string, n int) {
+		t.Helper()
+		for _, p := range s.World.Procs {
+			if m.worker(p.ID).State != workerDraining && len(p.Sockets) != n {
+				t.Errorf("%s worker %d accepts from sockets %v, want %d", when, p.ID, p.Sockets, n)
+			}
+		}
+		if len(s.World.Sockets) != n || len(m.lost()) > 0 || len(s.World.Problems) > 0 {
+			t.Errorf("%s there are %+v, %v", when, s.World.Sockets, s.World.Problems)
+		}
+	}
+	want("with a new socket", 2)
+	if op := s.reload(spec); op.State != operationDone {
+		t.Errorf("a reload is %s: %s", op.State, op.Error)
+	}
+	want("after a reload", 2)
+	m.step(evEmptied{old})
+	s.World.Clock += instant(letGoTime)
+	m.step(evTick{})
+	want("when the queue is empty", 1)
+}

@@ -126,9 +126,9 @@ type worker struct {
 	Cell       int         `json:"cell"`
 	Sockets    []int       `json:"sockets"`
 	Started    instant     `json:"started"`
-	StartedAt  time.Time   `json:"started_at"`
-	Deadline   instant     `json:"deadline"` // of starting or draining; 0: none
-	Killed     string      `json:"killed"`   // why the master killed it
+	StartedAt  time.Time   `json:"started_at"` // for display: the wall clock may step
+	Deadline   instant     `json:"deadline"`   // of starting or draining; 0: none
+	Killed     string      `json:"killed"`     // why the master killed it
 	Drain      DrainReason `json:"drain"`
 	Leave      string      `json:"leave"` // why another has to take its place; "": it stays
 	Hung       bool        `json:"hung"`  // it serves nobody
@@ -153,9 +153,12 @@ type socket struct {
 	Given      bool      `json:"given,omitempty"` // by the service manager
 	Configured string    `json:"-"`               // as its program writes it; in socketsOf only
 
-	Ending bool `json:"ending,omitempty"` // nobody new comes into its queue
+	Ending bool    `json:"ending,omitempty"` // nobody new comes into its queue
+	Old    bool    `json:"old,omitempty"`    // another has its path; it is here for its queue
+	Lost   string  `json:"lost,omitempty"`   // its path is not its own, and why it cannot be made again
+	TryAt  instant `json:"try_at,omitempty"` // when that is tried again
 
-	Dev uint64 `json:"dev,omitempty"` // with Ino: the file of a Unix socket that we have made
+	Dev uint64 `json:"dev,omitempty"` // with Ino: the file of a Unix socket
 	Ino uint64 `json:"ino,omitempty"`
 }
 

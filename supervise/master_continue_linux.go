@@ -77,9 +77,9 @@ func (m *master) takeOver(s savedMaster) (err error) {
 			os.Stderr.Write(debug.Stack())
 		}
 	}()
-	m.daemon, m.started, m.report, m.terminal.nohup = s.Daemon, s.Started, nil, s.NoHup
+	m.daemon, m.started, m.began, m.report, m.terminal.nohup = s.Daemon, s.Started, s.Began, nil, s.NoHup
 	m.boardFD, m.activated, m.shield = s.Board, s.Activated, s.Shield
-	m.dir = &runDir{path: s.RunDir, lock: os.NewFile(uintptr(s.Lock), pidName)}
+	m.dir = &runDir{path: s.RunDir, lock: os.NewFile(uintptr(s.Lock), pidName), socket: s.Socket}
 	if err := private(s.descriptors()); err != nil {
 		return err
 	}

@@ -50,6 +50,7 @@ type describing struct {
 // says what its programs are: on descriptors of its own, as the workers' user,
 // with a deadline.
 func (m *master) describe(token int, kind commandKind) {
+	m.local = append(m.local, m.watchPaths) // the new code is not to inherit what nobody finds
 	if err := m.beginDescribe(token, kind); err != nil {
 		m.local = append(m.local, evDescribed{Token: token, Err: fmt.Errorf("new file %s: %w", m.path, scarce(err))})
 	}

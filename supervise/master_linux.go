@@ -26,7 +26,8 @@ type master struct {
 	path     string // the start path, symbolic links unresolved
 	daemon   bool
 	terminal terminal
-	started  time.Time
+	started  time.Time // for display
+	began    instant
 	machine  *machine
 	control  *controlServer
 	sink     *logSink
@@ -118,7 +119,7 @@ func newMaster(o *Options, c *config, path string) *master {
 	}
 	return &master{
 		signals: signals, suspends: make(chan struct{}), terminal: terminal,
-		o: o, c: c, path: path, started: time.Now(), procs: map[uint32]*proc{}, figures: map[string]Stats{}, events: make(chan any, 64),
+		o: o, c: c, path: path, started: time.Now(), began: instant(sys.Monotonic()), procs: map[uint32]*proc{}, figures: map[string]Stats{}, events: make(chan any, 64),
 		hooks: make(chan func(), 1024), kills: memoryKills{}, strangers: strangers{}, boardFD: -1, null: -1, report: func(error) {},
 	}
 }

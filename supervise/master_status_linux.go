@@ -123,7 +123,8 @@ func (m *master) status(reply func(Status)) {
 
 func (m *master) snapshot(q *query) Status {
 	s := Status{
-		Version: m.c.version, Path: m.path, PID: os.Getpid(), Started: m.started.Round(time.Millisecond), Generation: m.machine.Generation,
+		Version: m.c.version, Path: m.path, PID: os.Getpid(), Started: m.started.Round(time.Millisecond),
+		UptimeSeconds: seconds(time.Duration(m.now() - m.began)), Generation: m.machine.Generation,
 		State: m.stateName(), Loop: m.c.loop, MemoryLimitBytes: m.memory.total,
 		Programs: []ProgramStatus{}, Workers: []WorkerStatus{},
 	}
@@ -133,6 +134,7 @@ func (m *master) snapshot(q *query) Status {
 			Name: p.Spec.Name, Addresses: []string{}, Protocol: p.Spec.Protocol, Want: len(p.Slots), Ready: m.machine.ready(p),
 			Restarts: p.Restarts, LastExit: p.LastExit, Limits: p.Spec.limits(m.c.watchdogLimit()),
 		}
+		row.Problems = append([]string{}, m.machine.problems(p)...)
 		m.addSockets(&row, p)
 		s.Programs = append(s.Programs, row)
 		for i, sl := range p.Slots {
@@ -146,7 +148,7 @@ func (m *master) snapshot(q *query) Status {
 	}
 	for _, w := range m.machine.Workers {
 		if p := m.procs[w.ID]; p != nil {
-			s.Workers = append(s.Workers, p.row(q.waiting[w.ID]))
+			s.Workers = append(s.Workers, p.row(q.waiting[w.ID], m.age(w)))
 		}
 	}
 	declared := map[string]int{} // what is not there only drains, and comes last
@@ -191,7 +193,7 @@ func (m *master) stateName() string {
 		return "stopping"
 	case m.machine.Change != nil && m.machine.Change.Command.Kind != commandScale:
 		return "reloading"
-	case !m.machine.allReady(m.machine.Programs):
+	case !m.machine.allReady(m.machine.Programs) || len(m.machine.lost()) > 0:
 		return "degraded"
 	}
 	return "running"
@@ -217,12 +219,12 @@ func (m *master) addSockets(row *ProgramStatus, p *program) {
 }
 
 // row is the worker's row in status; late says that it has not answered in time.
-func (p *proc) row(late bool) WorkerStatus {
+func (p *proc) row(late bool, age time.Duration) WorkerStatus {
 	w := p.w
 	p.measure()
 	row := WorkerStatus{
 		Program: w.Program, Slot: w.Slot, PID: w.PID, Generation: w.Generation, State: string(w.State),
-		Started: w.StartedAt.Round(time.Millisecond), AgeSeconds: seconds(time.Since(w.StartedAt)), RSSBytes: rss(w.PID),
+		Started: w.StartedAt.Round(time.Millisecond), AgeSeconds: seconds(age), RSSBytes: rss(w.PID),
 		HeapBytes: p.heap, MemoryLimitBytes: w.MemoryLimit, LogDropped: p.logDropped, CPUPercent: round(p.sample.percent), Stats: p.stats,
 	}
 	if p.stats.Requests != nil {

@@ -20,10 +20,12 @@ type savedMaster struct {
 	Board   int         `json:"board"`
 	Lock    int         `json:"lock"`
 	Control int         `json:"control"`
+	Socket  sys.FileID  `json:"socket"` // the file of Control
 	Daemon  bool        `json:"daemon"`
 	NoHup   bool        `json:"no_hup"`
 	RunDir  string      `json:"run_dir"`
 	Started time.Time   `json:"started"`
+	Began   instant     `json:"began"`
 	Log     []string    `json:"log"` // the last lines, for the logs command
 
 	LogDropped int64 `json:"log_dropped"` // lines that are in no log
@@ -47,7 +49,7 @@ type savedProc struct {
 // from; for a rehearsal it may be a moment old.
 func (m *master) save(fresh bool) savedMaster {
 	s := savedMaster{
-		Version: stateVersion, Fresh: fresh, State: m.machine.state, Board: m.boardFD, Daemon: m.daemon, NoHup: m.terminal.nohup, RunDir: m.dir.path, Started: m.started,
+		Version: stateVersion, Fresh: fresh, State: m.machine.state, Board: m.boardFD, Daemon: m.daemon, NoHup: m.terminal.nohup, RunDir: m.dir.path, Started: m.started, Began: m.began,
 		Control: -1, Activated: m.activated, Shield: m.shield,
 	}
 	onFD(m.dir.lock, func(fd int) error { s.Lock = fd; return nil })
@@ -57,7 +59,7 @@ func (m *master) save(fresh bool) savedMaster {
 	if fresh {
 		return s
 	}
-	s.Control = m.control.fd
+	s.Control, s.Socket = m.control.fd, m.dir.socket
 	for id, p := range m.procs {
 		s.Procs = append(s.Procs, savedProc{Worker: id, Ctl: p.ctl.FD(), Out: p.out.fd, Err: p.err.fd, Outbox: p.outbox})
 	}

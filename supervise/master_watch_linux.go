@@ -2,7 +2,7 @@ package supervise
 
 import (
 	"fmt"
-	"os"
+	"slices"
 	"time"
 
 	"github.com/jay-go/jay/internal/sys"
@@ -26,8 +26,27 @@ func (m *master) watch() {
 	}
 	m.watchChildren()
 	m.watchRunDir()
+	m.watchPaths()
 	m.watchTerminal()
 	m.after(m.c.watchPeriod(), m.watch)
+}
+
+// watchPaths looks whether the paths of Unix sockets still lead to them.
+func (m *master) watchPaths() {
+	for _, s := range slices.Clone(m.machine.Sockets) {
+		there, ours := m.fileOf(s), sys.FileID{Dev: s.Dev, Ino: s.Ino}
+		switch {
+		case s.Old && !sys.Readable(s.ID):
+			m.step(evEmptied{ID: s.ID})
+		case s.Old || s.Ending || ours == (sys.FileID{}):
+		case there == (sys.FileID{}):
+			m.step(evLost{ID: s.ID, Why: "removed"})
+		case there != ours:
+			m.step(evLost{ID: s.ID, Why: "replaced"})
+		case s.Lost != "":
+			m.step(evLost{ID: s.ID})
+		}
+	}
 }
 
 // watchRunDir puts back what somebody has removed of the run directory: without
@@ -51,9 +70,9 @@ func (m *master) watchRunDir() {
 	}
 	switch {
 	case err == nil:
-		m.logger.Warn("the run directory had been removed, in part or whole; it is there again", "directory", m.dir.path)
+		m.logger.Warn("the run directory had been removed or replaced, in part or whole; it is there again", "directory", m.dir.path)
 	case !m.misplaced:
-		m.logger.Error("the run directory has been removed and cannot be made again", "directory", m.dir.path, "error", err)
+		m.logger.Error("the run directory has been removed or replaced and cannot be made again", "directory", m.dir.path, "error", err)
 	}
 	m.misplaced = err != nil
 }
@@ -67,7 +86,7 @@ func (m *master) relisten() error {
 	}
 	if err := m.control.move(fd); err != nil {
 		sys.Close(fd)
-		os.Remove(m.dir.control())
+		m.dir.removeControl()
 		return err
 	}
 	return nil
@@ -100,6 +119,9 @@ func (m *master) watchSilence(p *proc, passed time.Duration) {
 	m.step(evReplace{ID: p.w.ID, Hung: true, Why: fmt.Sprintf("hung: %s for %v", why, p.silent.Round(time.Second/10))})
 }
 
+// age is how long a worker has lived, whatever has become of the wall clock.
+func (m *master) age(w *worker) time.Duration { return time.Duration(m.now() - w.Started) }
+
 // watchLimits has a worker that has served its time replaced.
 func (m *master) watchLimits(p *proc) {
 	if p.w.State != workerReady || p.w.Leave != "" {
@@ -109,7 +131,7 @@ func (m *master) watchLimits(p *proc) {
 	if program == nil {
 		return
 	}
-	if why := program.Spec.served(p.stats.requests(), rss(p.w.PID), time.Since(p.w.StartedAt), p.early); why != "" {
+	if why := program.Spec.served(p.stats.requests(), rss(p.w.PID), m.age(p.w), p.early); why != "" {
 		m.step(evReplace{ID: p.w.ID, Why: why})
 	}
 }

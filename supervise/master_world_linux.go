@@ -201,7 +201,12 @@ func (m *master) open(spec *programSpec, key socketKey, reusePort bool) (*socket
 	}
 	if at := spec.place(key); key.Slot == 0 && at >= 0 {
 		if s, ok := activatedFor(m.activated, spec.Name, spec.Listen, at); ok {
-			return s.open(a, spec.Backlog)
+			given, err := s.open(a, spec.Backlog)
+			if err == nil {
+				file := m.fileOf(given)
+				given.Dev, given.Ino = file.Dev, file.Ino
+			}
+			return given, err
 		}
 	}
 	network, address := a.Network()
@@ -224,10 +229,8 @@ func (m *master) open(spec *programSpec, key socketKey, reusePort bool) (*socket
 		return nil, err
 	}
 	s := &socket{ID: fd, Addr: boundName(a, bound)}
-	if network == "unix" {
-		file := sys.FileAt(address)
-		s.Dev, s.Ino = file.Dev, file.Ino
-	}
+	file := m.fileOf(s)
+	s.Dev, s.Ino = file.Dev, file.Ino
 	return s, nil
 }
 
@@ -266,10 +269,18 @@ func (m *master) close(s *socket) {
 	sys.Close(s.ID)
 }
 
+// fileOf is the file at the path of a Unix socket; zero for others.
+func (m *master) fileOf(s *socket) sys.FileID {
+	if a, err := addr.Parse(s.Addr); err == nil && a.Scheme == addr.Unix {
+		return sys.FileAt(a.Path)
+	}
+	return sys.FileID{}
+}
+
 // removePath removes the path of a Unix socket that is our own.
 func (m *master) removePath(s *socket) {
 	a, err := addr.Parse(s.Addr)
-	if err != nil || a.Scheme != addr.Unix {
+	if err != nil || a.Scheme != addr.Unix || s.Given {
 		return
 	}
 	if err := sys.RemoveFile(a.Path, sys.FileID{Dev: s.Dev, Ino: s.Ino}); err != nil {

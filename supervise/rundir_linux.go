@@ -18,6 +18,8 @@ import (
 type runDir struct {
 	path string
 	lock *os.File // the pid file, locked; nil in the command line
+
+	socket sys.FileID // the control socket that we have made
 }
 
 const (
@@ -197,16 +199,17 @@ func (d *runDir) look() (held bool, err error) {
 	return errors.Is(onFD(f, sys.TryLockShared), sys.ErrLocked), nil
 }
 
-// listen makes the control socket. The lock is ours, so one that is there is
-// an earlier master's.
+// listen makes the control socket. The lock is ours, so one that is there and
+// that nobody listens on is an earlier master's. Anything else is somebody's.
 func (d *runDir) listen() (fd int, err error) {
-	if err := os.Remove(d.control()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return -1, fmt.Errorf("control socket: %w", err)
+	if err := sys.UnlinkStale(d.control()); err != nil {
+		return -1, fmt.Errorf("control socket %s: %w", d.control(), err)
 	}
 	fd, err = sys.ListenSocket("unix", d.control(), sys.ListenOptions{Backlog: 128, Mode: 0o600, UID: -1, GID: -1})
 	if err != nil {
 		return -1, fmt.Errorf("control socket %s: %w", d.control(), err)
 	}
+	d.socket = sys.FileAt(d.control())
 	return fd, nil
 }
 
@@ -217,8 +220,7 @@ func (d *runDir) lost() (lock, control bool) {
 	ours, err := d.lock.Stat()
 	there, errThere := os.Lstat(d.pidFile())
 	lock = err != nil || errThere != nil || !os.SameFile(ours, there)
-	_, err = os.Lstat(d.control())
-	return lock, errors.Is(err, os.ErrNotExist)
+	return lock, sys.FileAt(d.control()) != d.socket
 }
 
 // retake takes the directory again after its pid file was lost. It fails where
@@ -239,9 +241,12 @@ func (d *runDir) retake() error {
 // release makes the directory look like nobody's. The lock ends with the
 // process, so that whoever waits for it finds no process either.
 func (d *runDir) release() {
-	os.Remove(d.control())
+	d.removeControl()
 	d.lock.Truncate(0)
 }
+
+// removeControl removes the control socket, unless it is another one by now.
+func (d *runDir) removeControl() { _ = sys.RemoveFile(d.control(), d.socket) }
 
 // onFD calls fn with the number of an open file.
 func onFD(f *os.File, fn func(int) error) error {

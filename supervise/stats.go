@@ -107,6 +107,9 @@ type ProgramStatus struct {
 	Queued  int `json:"accept_queue"`
 	Backlog int `json:"accept_backlog"`
 
+	// Problems are addresses that clients do not reach, and why.
+	Problems []string `json:"problems"`
+
 	// Limits are what the program and its workers are held to, by name with the
 	// unit at the end; what is not there has no limit.
 	Limits map[string]float64 `json:"limits"`
@@ -136,6 +139,7 @@ type Status struct {
 	Path             string          `json:"path"` // the program's file, as it was started
 	PID              int             `json:"pid"`
 	Started          time.Time       `json:"started"`
+	UptimeSeconds    float64         `json:"uptime_s"` // by a clock that does not step
 	Generation       int             `json:"generation"`
 	State            string          `json:"state"` // running, degraded, reloading, stopping
 	Loop             string          `json:"loop"`

@@ -33,6 +33,7 @@ type Worker struct {
 	sockets     []Socket                               // guarded by mu
 	ids         []int                                  // guarded by mu; the master's names of sockets
 	onSockets   func()                                 // guarded by mu
+	missed      bool                                   // guarded by mu; the set has changed while there was no onSockets
 	stats       func() Stats                           // guarded by mu
 	tallies     []*func() tally                        // guarded by mu; of what counts without the program's help
 	connections func(ConnectionQuery) []ConnectionInfo // guarded by mu
@@ -286,12 +287,19 @@ func (w *Worker) emptyQueues(d *Drain, timeout <-chan time.Time) {
 		}
 	}
 	w.mu.Unlock()
-	awaitQueues(ending, timeout)
+	awaitQueues(d, ending, timeout)
 }
 
-// awaitQueues waits until nobody waits in the queues of TCP sockets. Of others
-// nobody can tell.
-func awaitQueues(list []*handle, timeout <-chan time.Time) {
+// lastHandshakes is for clients that were about to connect when a socket began
+// to refuse newcomers.
+const lastHandshakes = 200 * time.Millisecond
+
+// awaitQueues waits until nobody waits in the queues of TCP sockets that end. Of
+// others nobody can tell.
+func awaitQueues(d *Drain, list []*handle, timeout <-chan time.Time) {
+	if len(list) > 0 && (d.Reason == Reload || d.Reason == Scale) {
+		time.Sleep(lastHandshakes)
+	}
 	for _, h := range list {
 		for h.queued() > 0 {
 			select {
@@ -336,6 +344,9 @@ func (w *Worker) Ready() error {
 		return fmt.Errorf("tell the master that %s/%d is ready: %w", w.Name(), w.Slot(), err)
 	}
 	w.ready = true
+	if w.missed {
+		go w.tell(message{Kind: msgLeave, Why: notFollowing})
+	}
 	go w.heedSignals(signals) // to the end of the process
 	return nil
 }
@@ -386,12 +397,21 @@ func (w *Worker) PeerLoad() (total, workers int) { return w.cell.peers() }
 // the set of Sockets has changed: a worker of a ReusePort program gets the
 // socket of a slot that was scaled away, and may have to give it back. Those
 // that were taken away are closed when it returns: it must have taken them out
-// of every epoll by then, for a registration outlives the descriptor.
+// of every epoll by then, for a registration outlives the descriptor. It
+// is called at once where the set has changed before. A worker whose program sets
+// none is replaced when its set changes.
 func (w *Worker) OnSockets(fn func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.onSockets = fn
+	if w.missed && fn != nil {
+		w.missed = false
+		go fn()
+	}
 }
+
+// notFollowing is why a worker without OnSockets has to leave.
+const notFollowing = "its sockets have changed, and its program does not follow them"
 
 // connectionsInMessage is how many rows one message has at most.
 const connectionsInMessage = 100

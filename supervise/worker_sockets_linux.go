@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -33,6 +34,8 @@ func (w *Worker) setSockets(list []socketRole, fds []int) error {
 	}
 	w.sockets, w.ids = sockets, ids
 	changed := w.onSockets
+	w.missed = w.missed || changed == nil
+	stranded := changed == nil && w.ready && !w.draining.Load()
 	w.mu.Unlock()
 	for i, fd := range fds {
 		if !used[i] {
@@ -47,6 +50,10 @@ func (w *Worker) setSockets(list []socketRole, fds []int) error {
 			s.Close()
 		}
 	}()
+	if stranded {
+		w.tell(message{Kind: msgLeave, Why: notFollowing})
+		return errors.New(notFollowing)
+	}
 	if n := len(list) - len(ids); n > 0 {
 		return fmt.Errorf("%d of %d sockets have not arrived", n, len(list))
 	}

@@ -202,6 +202,14 @@ func changes() []fault {
 			tests: in(supervised, "TestCommandsAreOne", "TestTooManyCommands"),
 		},
 		{
+			name:  "the path of a Unix socket is removed, replaced by somebody's server, or its directory is removed; the control socket likewise",
+			holds: "noticed within seconds, said by log, status, readyz, check and reload, and made again; who waits in the queue is answered, also by the next generation; what is somebody else's stays",
+			tests: both(in(e2e, "TestRemovedPath", "TestReplacedControlSocket"), in(supervised, "TestLostPath")),
+		},
+		{
+			name: "the wall clock steps", holds: "no worker is replaced for its age, and no uptime jumps, also after an upgrade", tests: in(supervised, "TestAgeIsNoMatterOfTheWallClock"),
+		},
+		{
 			name:  "a reload that drops an address, or a stop, while old workers drain",
 			holds: "who waits in its queue is answered, who comes is refused; nobody hangs or is reset (TCP, a socket a worker, Unix)",
 			tests: both(in(e2e, "TestDroppedAddress"), in(supervised, "TestDroppedSocket")),

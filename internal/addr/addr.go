@@ -1,11 +1,13 @@
 // Package addr parses and prints the listen addresses of the command line:
-// tcp://host:port, host:port, tls://host:port, udp://host:port and unix:///path.
+// tcp://host:port, host:port, tls://host:port, udp://host:port, unix:///path and,
+// on Linux, unix://@name.
 package addr
 
 import (
 	"fmt"
 	"net/netip"
 	"path"
+	"runtime"
 	"strconv"
 	"strings"
 )
@@ -24,7 +26,11 @@ const (
 // terminating zero excluded.
 const maxUnixPath = 103
 
-// Addr is a parsed listen address. Unix has a Path, the others Host and Port.
+// maxAbstract is what fits sockaddr_un of Linux behind the zero that begins a name.
+const maxAbstract = 107
+
+// Addr is a parsed listen address. Unix has a Path, which is @ and a name where it
+// is abstract, the others Host and Port.
 // It is comparable: two spellings of one address give equal values.
 type Addr struct {
 	Scheme Scheme
@@ -89,7 +95,27 @@ func (a Addr) Network() (network, address string) {
 // Datagram reports whether the address has no connections to accept.
 func (a Addr) Datagram() bool { return a.Scheme == UDP }
 
+// Abstract reports a Unix address that is a name and no file.
+func (a Addr) Abstract() bool { return a.Scheme == Unix && strings.HasPrefix(a.Path, "@") }
+
+func parseAbstract(whole, p string) (Addr, error) {
+	switch n := len(p) - 1; {
+	case n == 0:
+		return Addr{}, fmt.Errorf("listen address %q: no name; write unix://@name", whole)
+	case n > maxAbstract:
+		return Addr{}, fmt.Errorf("listen address %q: the name has %d bytes, at most %d fit a Unix address", whole, n, maxAbstract)
+	case strings.ContainsRune(p, 0):
+		return Addr{}, fmt.Errorf("listen address %q: the name has a zero byte", whole)
+	case runtime.GOOS != "linux":
+		return Addr{}, fmt.Errorf("listen address %q: abstract names are Linux's; write unix:///run/name.sock", whole)
+	}
+	return Addr{Scheme: Unix, Path: p}, nil
+}
+
 func parseUnix(whole, p string) (Addr, error) {
+	if strings.HasPrefix(p, "@") {
+		return parseAbstract(whole, p)
+	}
 	switch {
 	case p == "" || strings.HasPrefix(p, "/") && path.Clean(p) == "/":
 		return Addr{}, fmt.Errorf("listen address %q: no path; write unix:///run/name.sock", whole)

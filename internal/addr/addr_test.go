@@ -7,6 +7,16 @@ import (
 	"github.com/jay-go/jay/internal/addr"
 )
 
+// TestAbstractIsNoFile: only what begins with @ is a name.
+func TestAbstractIsNoFile(t *testing.T) {
+	for in, want := range map[string]bool{"unix://@x": true, "unix:///@x": false, "unix:///x": false, "tcp://127.0.0.1:80": false} {
+		a, err := addr.Parse(in)
+		if err != nil || a.Abstract() != want {
+			t.Errorf("Parse(%q).Abstract() = %v, %v; want %v", in, a.Abstract(), err, want)
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	for _, tt := range []struct {
 		name, in, want, network, address string
@@ -23,6 +33,10 @@ func TestParse(t *testing.T) {
 		{"udp", "udp://127.0.0.1:53", "udp://127.0.0.1:53", "udp", "127.0.0.1:53"},
 		{"unix", "unix:///run/jay/x.sock", "unix:///run/jay/x.sock", "unix", "/run/jay/x.sock"},
 		{"unix cleaned", "unix:////run/../run//x.sock", "unix:///run/x.sock", "unix", "/run/x.sock"},
+		{"abstract", "unix://@jay/../x", "unix://@jay/../x", "unix", "@jay/../x"},
+		{"abstract, not UTF-8", "unix://@\xff@", "unix://@\xff@", "unix", "@\xff@"},
+		{"abstract, as long as can be", "unix://@" + strings.Repeat("x", 107), "unix://@" + strings.Repeat("x", 107), "unix", "@" + strings.Repeat("x", 107)},
+		{"a file that is called so", "unix:///@x", "unix:///@x", "unix", "/@x"},
 		{"leading zeros", "127.0.0.1:0080", "tcp://127.0.0.1:80", "tcp", "127.0.0.1:80"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -60,6 +74,9 @@ func TestParseErrorsNameTheRightForm(t *testing.T) {
 		{"no path", "unix://", "unix:///run/name.sock"},
 		{"the root directory", "unix:///a/../.", "unix:///run/name.sock"},
 		{"long path", "unix:///" + strings.Repeat("x", 110), "at most 103"},
+		{"abstract without a name", "unix://@", "unix://@name"},
+		{"long abstract name", "unix://@" + strings.Repeat("x", 108), "at most 107"},
+		{"abstract with a zero byte", "unix://@a\x00b", "zero byte"},
 		{"zero byte", "unix:///a\x00b", "zero byte"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -75,7 +92,7 @@ func TestParseErrorsNameTheRightForm(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"tcp://127.0.0.1:9999", ":80", "[::1]:80", "unix:///a", "unix:///.", "unix:////../", "[[]:0", "udp://h:1", "x://y", "[fe80::1%e]:1"} {
+	for _, s := range []string{"tcp://127.0.0.1:9999", ":80", "[::1]:80", "unix:///a", "unix://@a", "unix://@", "unix://@/../\xff", "unix:///.", "unix:////../", "[[]:0", "udp://h:1", "x://y", "[fe80::1%e]:1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

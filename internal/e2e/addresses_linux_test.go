@@ -86,6 +86,9 @@ func fetchAt(address, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if len(b) == 0 {
+		return "", io.EOF
+	}
 	if !strings.HasPrefix(string(b), "HTTP/1.1 200 ") {
 		return "", fmt.Errorf("answered %q", b)
 	}
@@ -145,6 +148,7 @@ func TestDroppedAddress(t *testing.T) {
 						switch _, err := fetchAt(dropped, "/"); {
 						case err == nil:
 							answered.Add(1)
+						case tt.command == "stop" && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)): // a stop does not wait for who has asked nothing yet
 						case notThere(err):
 							refused.Add(1)
 							time.Sleep(time.Millisecond)
@@ -183,4 +187,141 @@ func TestDroppedAddress(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRemovedPath: the path of a listener's Unix socket is removed, or replaced,
+// or its directory is. It is noticed, said, and made again; who waits in the queue
+// of the old socket is answered, also by the next generation; what is somebody
+// else's stays.
+func TestRemovedPath(t *testing.T) {
+	dir := runDir(t)
+	path := filepath.Join(dir, "sub", "s")
+	if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s, _, release := startAddressed(t, false, "unix://"+path)
+	defer release()
+	works := func(when string) {
+		t.Helper()
+		eventually(t, "answers "+when, func() bool { body, err := fetchAt("unix://"+path, "/"); return err == nil && body == "ok" })
+		s.wait("the service runs "+when, func(st status, code int) bool { return code == 0 && len(st.Programs[0].Problems) == 0 })
+	}
+	ready := func() bool {
+		_, err := supervise.NewClient(s.runDir).Get(t.Context(), "/readyz")
+		return err == nil
+	}
+	works("at first")
+
+	// Clients wait in the queue, for nobody accepts.
+	var stopped []int
+	for _, pid := range s.workers() {
+		syscall.Kill(pid, syscall.SIGSTOP)
+		stopped = append(stopped, pid)
+	}
+	results := make(chan error, 3)
+	for range cap(results) {
+		go func() { _, err := fetchAt("unix://"+path, "/"); results <- err }()
+	}
+	eventually(t, "the clients wait in the queue", func() bool {
+		b, _ := os.ReadFile("/proc/net/unix")
+		return strings.Count(string(b), path+"\n") >= 1+cap(results)
+	})
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the path is made again", func() bool { _, err := os.Stat(path); return err == nil })
+	for _, pid := range stopped {
+		syscall.Kill(pid, syscall.SIGCONT)
+	}
+	for range cap(results) {
+		if err := <-results; err != nil {
+			t.Errorf("a client that waited in the queue: %v", err)
+		}
+	}
+	works("after the removal")
+	for _, change := range []string{"reload", "upgrade"} {
+		os.Remove(path)
+		if _, code := s.command(change); code != 0 {
+			t.Errorf("%s after a removal: exit %d", change, code)
+		}
+		works("after a removal and a " + change)
+	}
+
+	// Somebody else listens there.
+	other, err := replaceSocket(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.wait("status says so", func(st status, code int) bool {
+		return code == 1 && st.State == "degraded" && len(st.Programs[0].Problems) == 1 && strings.Contains(st.Programs[0].Problems[0], "a live server listens on it")
+	})
+	if ready() {
+		t.Error("readyz says that clients are served")
+	}
+	if out, code := s.command("reload"); code != 0 || !strings.Contains(out, "clients do not reach unix://"+path) {
+		t.Errorf("a reload says that all is well: exit %d: %s", code, out)
+	}
+	if out, _ := s.command("check"); !strings.Contains(out, "clients do not reach unix://"+path) {
+		t.Errorf("check does not say so: %s", out)
+	}
+	if c, err := net.Dial("unix", path); err != nil {
+		t.Errorf("the stranger's socket was touched: %v", err)
+	} else {
+		c.Close()
+	}
+	if !strings.Contains(s.output.String(), "address is lost") {
+		t.Error("the log does not say so")
+	}
+	other.Close()
+	os.Remove(path)
+	works("when the stranger has gone")
+
+	if err := os.RemoveAll(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	s.wait("status says that the directory is gone", func(st status, code int) bool {
+		return code == 1 && len(st.Programs[0].Problems) == 1 && strings.Contains(st.Programs[0].Problems[0], "no such file")
+	})
+	if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	works("when the directory is there again")
+	if !ready() {
+		t.Error("readyz goes on saying that clients are not served")
+	}
+	s.command("stop")
+	s.waitExit()
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the path is left at the end")
+	}
+}
+
+// TestReplacedControlSocket: the control socket is made again when somebody has
+// put a dead one in its place, and a living one is left alone and told of.
+func TestReplacedControlSocket(t *testing.T) {
+	s, _, release := startAddressed(t, false, "tcp://127.0.0.1:0")
+	release()
+	path := filepath.Join(s.runDir, "control.sock")
+	other, err := replaceSocket(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the log says so", func() bool { return strings.Contains(s.output.String(), "a live server listens on it") })
+	if c, err := net.Dial("unix", path); err != nil {
+		t.Errorf("the stranger's socket was touched: %v", err)
+	} else {
+		c.Close()
+	}
+	other.(*net.UnixListener).SetUnlinkOnClose(false)
+	other.Close() // the path stays and is dead
+	eventually(t, "status is answered", func() bool { _, _, code := run(t, s.binary, "status", "--run-dir", s.runDir); return code == 0 })
+}
+
+// replaceSocket puts a socket of ours in the place of another, in one step.
+func replaceSocket(path string) (net.Listener, error) {
+	ln, err := net.Listen("unix", path+".x")
+	if err != nil {
+		return nil, err
+	}
+	return ln, os.Rename(path+".x", path)
 }

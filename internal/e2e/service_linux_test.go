@@ -81,6 +81,7 @@ type status struct {
 		AcceptQueue           int    `json:"accept_queue"`
 		AcceptBacklog         int    `json:"accept_backlog"`
 		Limits                map[string]float64
+		Problems              []string
 	}
 	Workers []workerStatus
 }

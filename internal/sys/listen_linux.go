@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -92,7 +93,8 @@ func SetReusePort(fd int) error {
 }
 
 // listenUnix binds under a umask, so that the path never exists with a wider mode.
-// The umask is the process's: the caller creates no files meanwhile.
+// The umask is the process's: the caller creates no files meanwhile. An abstract
+// address has no file, and so no mode and no owner.
 func listenUnix(path string, o ListenOptions) (int, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -106,7 +108,7 @@ func listenUnix(path string, o ListenOptions) (int, error) {
 		return -1, os.NewSyscallError("bind", err)
 	}
 	err = nil
-	if o.UID >= 0 || o.GID >= 0 {
+	if (o.UID >= 0 || o.GID >= 0) && !abstract(path) {
 		err = os.Lchown(path, o.UID, o.GID)
 	}
 	if err == nil {
@@ -114,11 +116,16 @@ func listenUnix(path string, o ListenOptions) (int, error) {
 	}
 	if err != nil {
 		unix.Close(fd)
-		os.Remove(path)
+		if !abstract(path) {
+			os.Remove(path)
+		}
 		return -1, err
 	}
 	return fd, nil
 }
+
+// abstract reports the address of a Unix socket that has no file.
+func abstract(path string) bool { return strings.HasPrefix(path, "@") }
 
 // FileID tells a file from others that have had its path. The zero value is none.
 type FileID struct {
@@ -129,7 +136,7 @@ type FileID struct {
 // FileAt is the file at a path, links not followed; zero where there is none.
 func FileAt(path string) FileID {
 	var st unix.Stat_t
-	if unix.Lstat(path, &st) != nil {
+	if abstract(path) || unix.Lstat(path, &st) != nil {
 		return FileID{}
 	}
 	return FileID{Dev: uint64(st.Dev), Ino: st.Ino}

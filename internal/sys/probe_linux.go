@@ -8,9 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ProbeBind finds out whether ListenSocket could bind a tcp or udp address now.
-// It does not listen, so that no connection comes to it.
+// ProbeBind finds out whether ListenSocket could bind a tcp, udp or abstract
+// Unix address now. It does not listen, so that no connection comes to it.
 func ProbeBind(network, address string, reusePort bool) error {
+	if network == "unix" {
+		return probeAbstract(address)
+	}
 	domain, sa, wildcard, err := resolve(network, address)
 	if err != nil {
 		return err
@@ -23,9 +26,21 @@ func ProbeBind(network, address string, reusePort bool) error {
 	return bind(fd, domain, network, sa, reusePort)
 }
 
+func probeAbstract(name string) error {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	defer unix.Close(fd)
+	return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrUnix{Name: name}))
+}
+
 // StaleUnix looks at the path of a Unix socket: whether one is there that nobody
 // listens on. Nothing there is no error; a live socket is ErrLive.
 func StaleUnix(path string) (stale bool, err error) {
+	if abstract(path) {
+		return false, nil // there is no file, and no name that outlives its socket
+	}
 	fi, err := os.Lstat(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil

@@ -22,7 +22,13 @@ func RefuseNew(fd int) error {
 	case network != "tcp":
 		return nil
 	}
-	drop := unix.SockFprog{Len: 1, Filter: &unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}} // no byte of any packet
+	noSYN := []unix.SockFilter{ // what begins a connection is dropped; what is half-way may come to its end
+		{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 13},            // the flags of the TCP header
+		{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: 0x02, Jf: 1}, // SYN
+		{Code: unix.BPF_RET | unix.BPF_K},
+		{Code: unix.BPF_RET | unix.BPF_K, K: 0xffffffff},
+	}
+	drop := unix.SockFprog{Len: uint16(len(noSYN)), Filter: &noSYN[0]}
 	return os.NewSyscallError("setsockopt SO_ATTACH_FILTER", unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &drop))
 }
 

@@ -1,0 +1,41 @@
+package supervise
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// TestAgeIsNoMatterOfTheWallClock: what goes through an upgrade has lost its
+// monotonic reading. A worker's age, and the service's, come from a clock that
+// no administrator sets.
+func TestAgeIsNoMatterOfTheWallClock(t *testing.T) {
+	m := &master{}
+	young := &worker{Started: instant(sys.Monotonic()), StartedAt: time.Now().Add(-1000 * time.Hour).Round(0)}
+	if age := m.age(young); age < 0 || age > time.Hour {
+		t.Errorf("a worker that has just started is %v old, since the clock was set", age)
+	}
+	spec := &programSpec{MaxAge: time.Hour}
+	if why := spec.served(0, 0, m.age(young), 0); why != "" {
+		t.Errorf("it is replaced: %s", why)
+	}
+	judged := regexp.MustCompile(`(Since|Until)\([a-z.]*(StartedAt|Started|started)\)|\.Sub\([a-z.]*(StartedAt|Started|started)\)`)
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if use := judged.Find(b); use != nil && !bytes.HasSuffix([]byte(file), []byte("_test.go")) {
+			t.Errorf("%s: %s; the wall clock is for display", file, use)
+		}
+	}
+}
