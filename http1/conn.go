@@ -145,15 +145,11 @@ func (s *serverConn) returned(c *jay.Conn) {
 	if x.w.later && !x.w.finished {
 		s.state = answering
 		if err := x.keep(); err != nil {
-			gone := x.w.onGone
 			s.fail(c, err)
-			if gone != nil {
-				gone()
-			}
 			return
 		}
 		c.PauseRead()
-		c.SetDeadline(0)
+		s.awaitProgram(c)
 		s.hold(c)
 		return
 	}
@@ -222,12 +218,22 @@ func (s *serverConn) end() {
 	s.drop()
 }
 
-// drop returns the exchange to the pool; handles of it are void from here on.
+// drop returns the exchange to the pool; handles of it are void from here on,
+// and who was to finish its response later is told.
 func (s *serverConn) drop() {
 	s.gen++
-	if s.x != nil {
-		s.p.release(s.x)
-		s.x = nil
+	x := s.x
+	if x == nil {
+		return
+	}
+	gone := x.w.onGone
+	if x.w.finished {
+		gone = nil
+	}
+	s.x = nil
+	s.p.release(x)
+	if gone != nil {
+		gone()
 	}
 }
 
@@ -247,14 +253,7 @@ func (s *serverConn) unhold(c *jay.Conn) {
 
 // Close ends what was going on.
 func (s *serverConn) Close(c *jay.Conn, err error) {
-	var gone func()
-	if s.x != nil {
-		gone = s.x.w.onGone
-	}
 	s.end()
-	if gone != nil {
-		gone()
-	}
 }
 
 // EOF: the peer is done sending. What it has sent in full has been answered;
@@ -282,6 +281,8 @@ func (s *serverConn) Deadline(c *jay.Conn) {
 		return
 	}
 	switch {
+	case s.state == answering, s.state == inBody && s.x.paused:
+		s.lookAtProgram(c)
 	case s.unasked():
 		s.end()
 		c.Close()
@@ -327,6 +328,7 @@ var (
 	errIncomplete  = &Error{400, "the client stopped sending in the middle of a request"}
 	errHeadTimeout = &Error{408, "the request's head did not arrive in time"}
 	errBodyTimeout = &Error{408, "the request's body did not arrive in time"}
+	errNoProgress  = &Error{504, "the program did not give the response in time"}
 	errPanic       = &Error{500, "the handler failed"}
 	errNoMemory    = &Error{503, "the server holds as much as it may at present; try again later"}
 )

@@ -114,7 +114,7 @@ func (s *serverConn) pauseBody(c *jay.Conn) {
 	}
 	s.x.paused = true
 	c.PauseRead()
-	c.SetDeadline(0)
+	s.awaitProgram(c)
 	s.hold(c)
 }
 

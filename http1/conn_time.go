@@ -42,9 +42,14 @@ func (s *serverConn) timeLeft(c *jay.Conn) (left time.Duration) {
 	switch s.state {
 	case atRest:
 		return s.restLeft(c)
+	case inBody:
+		if s.x.paused {
+			return 0
+		}
+		left, _ = s.bodyTimeLeft()
 	case inHead:
 		left = s.p.headerTimeout() - s.x.elapsed()
-	case inBody, discarding:
+	case discarding:
 		left, _ = s.bodyTimeLeft()
 	}
 	if left > 0 && !c.Reading() {
@@ -87,4 +92,35 @@ func (s *serverConn) bodyTimeLeft() (left time.Duration, limited bool) {
 		shorten(rateGrace + time.Duration(seconds*float64(time.Second)) - elapsed)
 	}
 	return left, limited
+}
+
+// looks is how often in a ResponseTimeout it is looked whether the program has
+// made progress. So that costs its writes nothing.
+const looks = 4
+
+// awaitProgram begins the wait for the program.
+func (s *serverConn) awaitProgram(c *jay.Conn) {
+	s.x.mark, s.x.quiet = s.progress(c), 0
+	c.SetDeadline(s.p.responseTimeout() / looks)
+}
+
+// progress changes whenever something is written or the client takes something.
+func (s *serverConn) progress(c *jay.Conn) int64 {
+	return s.x.w.sent + int64(s.x.w.body.Len()) + int64(c.BytesOut())
+}
+
+// lookAtProgram gives a program up that has made no progress for the whole
+// ResponseTimeout. While the client has something to take it is waited for, by
+// Server.WriteTimeout.
+func (s *serverConn) lookAtProgram(c *jay.Conn) {
+	x := s.x
+	mark := s.progress(c)
+	if x.quiet++; mark != x.mark || c.Buffered() > 0 {
+		x.mark, x.quiet = mark, 0
+	}
+	if x.quiet >= looks {
+		s.fail(c, errNoProgress)
+		return
+	}
+	c.SetDeadline(s.p.responseTimeout() / looks)
 }

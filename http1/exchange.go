@@ -31,6 +31,8 @@ type exchange struct {
 	since    time.Time     // when the client began with what it is sending
 	rested   time.Duration // jay.Conn.Paused at that time
 	heard    time.Duration // elapsed when something came last
+	mark     int64         // how far the response was when it was looked at last
+	quiet    uint8         // how often it has made no progress since
 	rawPath  string        // what Request.Path was asked for last
 	path     string        // and its answer
 	next     jay.Handler   // takes the connection over after the answer
@@ -65,6 +67,7 @@ func (x *exchange) reset() {
 	x.received, x.left = 0, 0
 	x.kept, x.tailKept, x.paused, x.bodyDone = false, false, false, false
 	x.since, x.rested, x.heard = time.Time{}, 0, 0
+	x.mark, x.quiet = 0, 0
 	x.next = nil
 }
 

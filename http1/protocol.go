@@ -48,6 +48,13 @@ type Protocol struct {
 	// means 75 seconds.
 	IdleTimeout time.Duration
 
+	// ResponseTimeout is how long a response that is given later, or a body that
+	// the program has paused, may make no progress: nothing is written and the
+	// client takes nothing. It may take a quarter longer. Then the client is
+	// answered 504, or its response is cut short, and OnError is told. Zero means
+	// 10 minutes.
+	ResponseTimeout time.Duration
+
 	// MaxHeader bounds request line and fields in bytes, and a trailer
 	// section as well. Zero means 16 KiB.
 	MaxHeader int
@@ -76,6 +83,9 @@ const rateGrace = 5 * time.Second
 func (p *Protocol) headerTimeout() time.Duration { return timeout(p.HeaderTimeout, 10*time.Second) }
 func (p *Protocol) bodyTimeout() time.Duration   { return timeout(p.BodyTimeout, 5*time.Minute) }
 func (p *Protocol) idleTimeout() time.Duration   { return timeout(p.IdleTimeout, 75*time.Second) }
+func (p *Protocol) responseTimeout() time.Duration {
+	return timeout(p.ResponseTimeout, 10*time.Minute)
+}
 
 func (p *Protocol) limits() Limits {
 	return Limits{Head: p.MaxHeader, Fields: p.MaxFields, Body: p.MaxBody}
@@ -97,12 +107,13 @@ func (p *Protocol) Protocol() string { return "http" }
 func (p *Protocol) Limits() map[string]float64 {
 	l := p.limits()
 	return map[string]float64{
-		"header_timeout_s": p.headerTimeout().Seconds(),
-		"body_timeout_s":   p.bodyTimeout().Seconds(),
-		"idle_timeout_s":   p.idleTimeout().Seconds(),
-		"max_header_bytes": float64(l.head()),
-		"max_fields":       float64(l.fields()),
-		"max_body_bytes":   float64(l.body()),
+		"header_timeout_s":   p.headerTimeout().Seconds(),
+		"body_timeout_s":     p.bodyTimeout().Seconds(),
+		"idle_timeout_s":     p.idleTimeout().Seconds(),
+		"response_timeout_s": p.responseTimeout().Seconds(),
+		"max_header_bytes":   float64(l.head()),
+		"max_fields":         float64(l.fields()),
+		"max_body_bytes":     float64(l.body()),
 	}
 }
 
