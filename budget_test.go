@@ -60,6 +60,7 @@ func (collectors) Open(c *jay.Conn) { c.SetHandler(&collector{}) }
 // nothing counts any more.
 func TestBudgetHolds(t *testing.T) {
 	const clients, each, budget = 60, 3 << 20, 16 << 20
+	const written = 5 << 20 // by each handler that is asked to; the kernel takes up to 4 MiB
 	block := bytes.Repeat([]byte("x"), 64<<10)
 	flood := func(c net.Conn) {
 		for n := 0; n < each; n += len(block) {
@@ -71,7 +72,7 @@ func TestBudgetHolds(t *testing.T) {
 	ask := func(c net.Conn) { _, _ = io.WriteString(c, "go\n") }
 	write := func(write func(c *jay.Conn, p []byte) (int, error)) jay.Handler {
 		return onLine(func(c *jay.Conn, line string) {
-			for n := 0; line == "go" && n < each; n += len(block) {
+			for n := 0; line == "go" && n < written; n += len(block) {
 				if _, err := write(c, bytes.Clone(block)); err != nil {
 					return
 				}
@@ -114,9 +115,8 @@ func TestBudgetHolds(t *testing.T) {
 				if n := heldBy(t, worker); n > budget+budget/2 {
 					t.Errorf("%d bytes are held with a budget of %d", n, budget)
 				}
-				if n := heap(); n > 3*budget {
-					t.Errorf("the heap has %d bytes with a budget of %d", n, budget)
-				}
+				// Handlers that are still at work make garbage.
+				eventually(t, "the heap is small", func() bool { return heap() <= 3*budget })
 				if test.small != "" {
 					c := dial(t, addr)
 					send(t, c, test.small+"\n")
@@ -143,6 +143,7 @@ func heldBy(t *testing.T, w *jay.Worker) int {
 // heap returns the heap in use after a collection.
 func heap() int {
 	runtime.GC()
+	runtime.GC() // what a sync.Pool has outlives the first
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int(m.HeapInuse)
