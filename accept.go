@@ -64,9 +64,6 @@ func (a *acceptor) Accepted(sock loop.Socket) {
 }
 
 func (w *Worker) newConn(via *endpoint, sock loop.Socket, h Handler) *Conn {
-	if via.anywhere && sock.Conn != nil {
-		via = &endpoint{addr: sock.Conn.LocalAddr()}
-	}
 	w.nextID++
 	now := w.loop.TickNow()
 	c := &Conn{worker: w, via: via, times: &w.times, handler: h, id: w.nextID, remote: sock.Peer, opened: now, active: now}

@@ -138,12 +138,16 @@ func (c *Conn) Loop() *loop.Loop { return c.worker.loop }
 // Now returns the time at which the loop's present turn began.
 func (c *Conn) Now() time.Time { return c.worker.loop.Now() }
 
-// RemoteAddr returns the peer's address.
+// RemoteAddr returns the peer's address. A Unix socket seldom has one, and none
+// once the connection has closed; its name is empty then.
 func (c *Conn) RemoteAddr() net.Addr {
-	if c.via.unix {
-		return &net.UnixAddr{Net: "unix"}
+	if !c.via.unix {
+		return net.TCPAddrFromAddrPort(c.remote)
 	}
-	return net.TCPAddrFromAddrPort(c.remote)
+	if remote := c.stream.RemoteAddr(); remote != nil {
+		return remote
+	}
+	return &net.UnixAddr{Net: "unix"}
 }
 
 // Remote returns the peer's IP address and port without allocating; it is not
@@ -153,8 +157,8 @@ func (c *Conn) Remote() netip.AddrPort { return c.remote }
 // LocalAddr returns the address that the peer has connected to. Once the
 // connection has closed, that of a listener on all addresses takes its place.
 func (c *Conn) LocalAddr() net.Addr {
-	if c.via.anywhere && c.state != stateClosed {
-		if local := localAddr(c.stream.FD()); local != nil {
+	if c.via.anywhere {
+		if local := c.stream.LocalAddr(); local != nil {
 			return local
 		}
 	}

@@ -1,7 +1,6 @@
 package jay
 
 import (
-	"net"
 	"syscall"
 
 	"github.com/jay-go/jay/internal/sys"
@@ -25,13 +24,4 @@ func maxDescriptors() int {
 		return 0
 	}
 	return int(min(lim.Cur, 1<<30))
-}
-
-// localAddr asks the kernel for the address that a TCP socket has on this
-// side; nil where that has no answer.
-func localAddr(fd int) net.Addr {
-	if local, err := sys.LocalAddr(fd); err == nil && local.IsValid() {
-		return net.TCPAddrFromAddrPort(local)
-	}
-	return nil
 }

@@ -58,6 +58,9 @@ type backend interface {
 	// send: see Stream.Send.
 	send(s *Stream, bufs [][]byte) (int, error)
 	closeWrite(s *Stream) error
+	// localAddr and remoteAddr: see Stream.LocalAddr.
+	localAddr(s *Stream) net.Addr
+	remoteAddr(s *Stream) net.Addr
 	// setUnsentMark: see Stream.SetUnsentMark.
 	setUnsentMark(s *Stream, n int)
 	// unacked: see Stream.Unacked.

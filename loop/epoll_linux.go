@@ -259,6 +259,16 @@ func (b *epollBackend) send(s *Stream, bufs [][]byte) (n int, err error) {
 
 func (b *epollBackend) closeWrite(s *Stream) error { return sys.CloseWrite(int(s.fd)) }
 
+func (b *epollBackend) localAddr(s *Stream) net.Addr {
+	a, _ := sys.LocalAddr(int(s.fd))
+	return a
+}
+
+func (b *epollBackend) remoteAddr(s *Stream) net.Addr {
+	a, _ := sys.PeerAddr(int(s.fd))
+	return a
+}
+
 func (b *epollBackend) setUnsentMark(s *Stream, n int) { sys.SetUnsentMark(int(s.fd), n) }
 
 func (b *epollBackend) unacked(s *Stream) (int, bool) { return sys.Unacked(int(s.fd)) }

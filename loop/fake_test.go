@@ -162,6 +162,8 @@ func (f *fake) stopRecv(*Stream)                          {}
 func (f *fake) send(*Stream, [][]byte) (int, error)       { return 0, nil }
 func (f *fake) closeWrite(*Stream) error                  { return nil }
 func (f *fake) splice(_, _ *Stream) error                 { return errors.ErrUnsupported }
+func (f *fake) localAddr(*Stream) net.Addr                { return nil }
+func (f *fake) remoteAddr(*Stream) net.Addr               { return nil }
 func (f *fake) setUnsentMark(*Stream, int)                {}
 func (f *fake) unacked(*Stream) (int, bool)               { return 0, false }
 func (f *fake) unsplice(*Stream) ([]byte, error)          { return nil, nil }

@@ -285,6 +285,29 @@ func (b *goroutineBackend) closeWrite(s *Stream) error {
 	return closeWrite(s.impl.(*goStream).conn)
 }
 
+func (b *goroutineBackend) localAddr(s *Stream) net.Addr {
+	return plainAddr(s.impl.(*goStream).conn.LocalAddr())
+}
+
+func (b *goroutineBackend) remoteAddr(s *Stream) net.Addr {
+	return plainAddr(s.impl.(*goStream).conn.RemoteAddr())
+}
+
+// plainAddr gives an address of package net the form that Stream.LocalAddr
+// promises.
+func plainAddr(a net.Addr) net.Addr {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		p := a.AddrPort()
+		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(p.Addr().Unmap(), p.Port()))
+	case *net.UnixAddr:
+		if a.Name == "@" {
+			return &net.UnixAddr{Net: a.Net}
+		}
+	}
+	return a
+}
+
 func (b *goroutineBackend) setUnsentMark(s *Stream, n int) {
 	control(s.impl.(*goStream).conn, func(fd int) { sys.SetUnsentMark(fd, n) })
 }

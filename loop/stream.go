@@ -72,6 +72,22 @@ func (s *Stream) Loop() *Loop { return s.loop }
 // FD returns the raw descriptor, or -1 where the backend has none.
 func (s *Stream) FD() int { return int(s.fd) }
 
+// LocalAddr returns the stream's address on this side, RemoteAddr that of the
+// peer, as package net has them; but an IPv4 address is never in IPv6 form, and
+// the name of a Unix socket that has none is empty. They are nil once the stream
+// is closed, or if the system has no answer.
+func (s *Stream) LocalAddr() net.Addr { return s.addr(backend.localAddr) }
+
+// RemoteAddr: see LocalAddr.
+func (s *Stream) RemoteAddr() net.Addr { return s.addr(backend.remoteAddr) }
+
+func (s *Stream) addr(ask func(backend, *Stream) net.Addr) net.Addr {
+	if !s.open {
+		return nil
+	}
+	return ask(s.loop.be, s)
+}
+
 // StartRecv asks for Received until StopRecv. Bytes that a lazy stop held
 // back are delivered by a later turn. After an error it does nothing.
 func (s *Stream) StartRecv() {

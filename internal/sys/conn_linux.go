@@ -88,37 +88,8 @@ func Accept(fd int) (conn int, peer netip.AddrPort, err error) {
 		if e != 0 {
 			return -1, netip.AddrPort{}, e
 		}
-		return int(n), addrPort(&sa), nil
+		return int(n), addrPort(int(n), &sa), nil
 	}
-}
-
-// LocalAddr returns the address of an internet socket on this side, the zero
-// AddrPort for a Unix socket.
-func LocalAddr(fd int) (netip.AddrPort, error) {
-	var sa unix.RawSockaddrAny
-	size := uint32(unix.SizeofSockaddrAny)
-	_, _, e := unix.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)))
-	if e != 0 {
-		return netip.AddrPort{}, e
-	}
-	return addrPort(&sa), nil
-}
-
-func addrPort(sa *unix.RawSockaddrAny) netip.AddrPort {
-	switch sa.Addr.Family {
-	case unix.AF_INET:
-		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
-		return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), ntohs(in.Port))
-	case unix.AF_INET6:
-		in := (*unix.RawSockaddrInet6)(unsafe.Pointer(sa))
-		return netip.AddrPortFrom(netip.AddrFrom16(in.Addr).Unmap(), ntohs(in.Port))
-	}
-	return netip.AddrPort{}
-}
-
-func ntohs(v uint16) uint16 {
-	b := (*[2]byte)(unsafe.Pointer(&v))
-	return uint16(b[0])<<8 | uint16(b[1])
 }
 
 // TuneTCP switches Nagle's algorithm off and keep-alive probes on.

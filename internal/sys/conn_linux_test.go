@@ -3,6 +3,7 @@ package sys_test
 import (
 	"bytes"
 	"io"
+	"net"
 	"net/netip"
 	"testing"
 
@@ -104,8 +105,13 @@ func TestAcceptNamesThePeer(t *testing.T) {
 			if peer != want {
 				t.Errorf("peer %v, want %v", peer, want)
 			}
-			if here, err := sys.LocalAddr(client); here != want || err != nil {
-				t.Errorf("LocalAddr of the peer = %v, %v; want %v", here, err, want)
+			for _, ask := range []func() (net.Addr, error){
+				func() (net.Addr, error) { return sys.LocalAddr(client) },
+				func() (net.Addr, error) { return sys.PeerAddr(fd) },
+			} {
+				if a, err := ask(); err != nil || want.IsValid() && a.String() != want.String() || !want.IsValid() && a.String() != "" {
+					t.Errorf("the address of the client is %v, %v; want %v", a, err, want)
+				}
 			}
 		})
 	}
