@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/jay-go/jay/internal/poison"
@@ -264,7 +265,7 @@ const mostSent = 64 << 10
 // send writes on a goroutine of its own; the loop hears of it through Sent.
 func (b *goroutineBackend) send(s *Stream, bufs [][]byte) (int, error) {
 	s.send = true
-	conn, slot, gen := s.impl.(*goStream).conn, s.slot, s.gen
+	g, slot, gen := s.impl.(*goStream), s.slot, s.gen
 	var rest net.Buffers
 	for room := mostSent; room > 0 && len(bufs) > 0; bufs = bufs[1:] {
 		p := bufs[0][:min(room, len(bufs[0]))]
@@ -272,13 +273,37 @@ func (b *goroutineBackend) send(s *Stream, bufs [][]byte) (int, error) {
 		room -= len(p)
 	}
 	b.wg.Go(func() {
-		n, err := rest.WriteTo(conn)
+		n, err := g.write(&rest)
 		b.arrive(arrival{slot, gen, func() {
 			s.send = false
 			s.h.Sent(int(n), err)
 		}})
 	})
 	return 0, nil
+}
+
+// A kernel that is short of memory refuses bytes; they are tried again later.
+const (
+	firstScarce = 5 * time.Millisecond
+	maxScarce   = time.Second
+)
+
+// write writes rest on a goroutine of its own.
+func (g *goStream) write(rest *net.Buffers) (n int64, err error) {
+	for wait := firstScarce; ; wait = min(2*wait, maxScarce) {
+		k, err := rest.WriteTo(g.conn)
+		if n += k; !errors.Is(err, syscall.ENOBUFS) && !errors.Is(err, syscall.ENOMEM) {
+			return n, err
+		}
+		if k > 0 {
+			wait = firstScarce
+		}
+		select {
+		case <-time.After(wait):
+		case <-g.exited:
+			return n, net.ErrClosed
+		}
+	}
 }
 
 func (b *goroutineBackend) closeWrite(s *Stream) error {

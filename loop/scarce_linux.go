@@ -10,11 +10,6 @@ import (
 // A kernel that is short of memory refuses bytes although it reports the socket
 // writable, so waiting for that would spin: the stream tries again later.
 
-const (
-	firstScarce = 5 * time.Millisecond
-	maxScarce   = time.Second
-)
-
 // scarcity is a stream that waits for the kernel to have memory.
 type scarcity struct {
 	wait  time.Duration

@@ -303,6 +303,9 @@ func resources() []fault {
 			name: "send fails or is short: EINTR, EAGAIN, ENOBUFS, some bytes taken", holds: "every byte arrives, once", tests: in(e2e, "TestSendFails"),
 		},
 		{
+			name: "the kernel has no memory for what is sent, of sockets that it calls writable", holds: "it is tried again less and less often, and arrives", tests: in(e2e, "TestKernelWithoutMemory"),
+		},
+		{
 			name: "every call of a worker is interrupted (EINTR)", holds: "nothing changes", tests: in(e2e, "TestInterrupted"),
 		},
 		{

@@ -217,6 +217,34 @@ func TestSendFails(t *testing.T) {
 	}
 }
 
+// TestKernelWithoutMemory: a kernel that has no memory for what is sent says so,
+// or EAGAIN, of sockets that it calls writable. The bytes are tried again, less
+// and less often, and arrive in the end.
+func TestKernelWithoutMemory(t *testing.T) {
+	for _, loop := range []string{"epoll", "goroutine"} {
+		s := start(t, "jay", "--workers", "1", "--loop", loop)
+		body := strings.Repeat("0123456789", 10_000)
+		request := fmt.Sprintf("POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		for _, fault := range []string{"ENOBUFS", "ENOMEM", "EAGAIN"} {
+			if fault == "EAGAIN" && loop == "goroutine" {
+				continue // package net waits for an edge then, which an injected error does not bring
+			}
+			t.Run(loop+"/"+fault, func(t *testing.T) {
+				stop := inject(t, s.workers()[0], "writev", "error="+fault)
+				got := make(chan string, 1)
+				go func() { got <- exchange(t, s.addr, request) }()
+				time.Sleep(time.Second)
+				if made := stop(); len(made) == 0 || len(made) > 30 {
+					t.Errorf("%d calls failed in a second, want some and few", len(made))
+				}
+				if answer := <-got; !strings.HasSuffix(answer, request) {
+					t.Errorf("%d bytes of answer, which do not end with the request", len(answer))
+				}
+			})
+		}
+	}
+}
+
 // TestInterrupted: a signal in the middle of any call changes nothing, from
 // the first connection to the end of the worker.
 func TestInterrupted(t *testing.T) {
