@@ -65,7 +65,7 @@ func TestUnknownQuestions(t *testing.T) {
 		{"POST", "/v1/status", 405, "the method is GET"},
 		{"DELETE", "/v1/operations/1", 405, "the method is GET"},
 		{"GET", "/v1/connections?limit=0", 400, "limit"},
-		{"POST", "/v1/scale", 400, "scale"},
+		{"POST", "/v1/scale", 400, "no program is called"},
 	} {
 		req, err := http.NewRequest(tt.method, "http://jay"+tt.path, nil)
 		if err != nil {
