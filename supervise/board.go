@@ -1,30 +1,69 @@
 package supervise
 
-import "sync/atomic"
+import (
+	"os"
+	"sync/atomic"
+)
 
-// The board is memory that the workers and the master share: one cell per
-// worker process, assigned by the master. A cell is written by its worker and
-// cleared by the master when the worker has been reaped; everybody reads.
+// The board is memory that the workers and the master share. Its directory says
+// which program each cell is of: the master writes it. A cell is the page of one
+// worker process, assigned by the master: that worker can write it, and nothing
+// else of the board; everybody reads. So a worker gone mad lies about nobody but
+// itself, and what it says is taken with care.
 type board struct {
-	words func(i int) *atomic.Int64
+	directory func(i int) *atomic.Int64 // word 0 is the number of cells in use, then programKey of each; 0: nobody
+	words     func(cell, i int) *atomic.Int64
 }
 
 const (
-	boardCells = 2 * maxWorkers * maxGenerations // room for what drains
-	cellWords  = 8                               // a cache line
-	boardWords = (boardCells + 1) * cellWords    // word 0 is the number of cells in use
+	boardCells     = 2 * maxWorkers * maxGenerations // room for what drains
+	directoryWords = 1 + boardCells
+	cellWords      = 3
 
-	cellProgram = 0 // programKey
-	cellReady   = 1
-	cellLoad    = 2
-	cellBeat    = 3 // changes with each turn of the worker's loop; 0: it has none
+	cellReady = 0
+	cellLoad  = 1
+	cellBeat  = 2 // changes with each turn of the worker's loop; 0: it has none
+
+	// maxLoad is what a worker is believed. Sums of it do not overflow.
+	maxLoad = 1 << 30
 )
+
+// cellOffset is where a cell begins in the board's file, in bytes; behind the
+// last it is the size of that file.
+func cellOffset(n int) int {
+	page := os.Getpagesize()
+	return ((8*directoryWords+page-1)/page + n) * page
+}
 
 // newBoard is a board that no other process sees.
 func newBoard() *board {
-	mem := make([]atomic.Int64, boardWords)
-	return &board{words: func(i int) *atomic.Int64 { return &mem[i] }}
+	directory := make([]atomic.Int64, directoryWords)
+	cells := make([]atomic.Int64, boardCells*cellWords)
+	return &board{
+		directory: func(i int) *atomic.Int64 { return &directory[i] },
+		words:     func(cell, i int) *atomic.Int64 { return &cells[cell*cellWords+i] },
+	}
 }
+
+// assign gives cell n to a worker of the program. It, and clear, are the master's.
+func (b *board) assign(n int, program string) {
+	b.clear(n)
+	b.directory(1 + n).Store(programKey(program))
+	if used := b.directory(0); used.Load() <= int64(n) {
+		used.Store(int64(n) + 1)
+	}
+}
+
+// clear forgets the worker of cell n.
+func (b *board) clear(n int) {
+	b.directory(1 + n).Store(0)
+	for i := range cellWords {
+		b.words(n, i).Store(0)
+	}
+}
+
+// beat is the number of signs of life of the worker of cell n.
+func (b *board) beat(n int) int64 { return b.words(n, cellBeat).Load() }
 
 // cell is one worker's view of the board.
 type cell struct {
@@ -33,37 +72,15 @@ type cell struct {
 	key int64
 }
 
-// cell takes cell n for a worker of the program.
-func (b *board) cell(n int, program string) *cell {
-	c := &cell{b: b, n: n, key: programKey(program)}
-	c.word(cellReady).Store(0)
-	c.word(cellLoad).Store(0)
-	c.word(cellBeat).Store(0)
-	c.word(cellProgram).Store(c.key)
-	for used := b.words(0); ; {
-		have := used.Load()
-		if have > int64(n) || used.CompareAndSwap(have, int64(n)+1) {
-			return c
-		}
-	}
-}
+// cell is the view of the worker that cell n was assigned to.
+func (b *board) cell(n int, program string) *cell { return &cell{b: b, n: n, key: programKey(program)} }
 
-// clear forgets the worker of cell n.
-func (b *board) clear(n int) {
-	for i := range cellWords {
-		b.words((n+1)*cellWords + i).Store(0)
-	}
-}
-
-func (c *cell) word(i int) *atomic.Int64 { return c.b.words((c.n+1)*cellWords + i) }
+func (c *cell) word(i int) *atomic.Int64 { return c.b.words(c.n, i) }
 
 func (c *cell) setLoad(n int64) { c.word(cellLoad).Store(n) }
 
 // beat counts one sign of life.
 func (c *cell) beat() { c.word(cellBeat).Add(1) }
-
-// beat is the number of signs of life of the worker of cell n.
-func (b *board) beat(n int) int64 { return (&cell{b: b, n: n}).word(cellBeat).Load() }
 
 func (c *cell) setReady(ready bool) {
 	var v int64
@@ -75,11 +92,10 @@ func (c *cell) setReady(ready bool) {
 
 // peers sums the loads of the ready workers of the cell's program and counts them.
 func (c *cell) peers() (total, workers int) {
-	n := int(c.b.words(0).Load())
-	for i := range min(n, boardCells) {
-		peer := cell{b: c.b, n: i}
-		if peer.word(cellProgram).Load() == c.key && peer.word(cellReady).Load() == 1 {
-			total += int(peer.word(cellLoad).Load())
+	used := c.b.directory(0).Load()
+	for n := range int(min(max(used, 0), boardCells)) {
+		if c.b.directory(1+n).Load() == c.key && c.b.words(n, cellReady).Load() == 1 {
+			total += int(min(max(c.b.words(n, cellLoad).Load(), 0), maxLoad))
 			workers++
 		}
 	}

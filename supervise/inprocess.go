@@ -40,6 +40,7 @@ func (r *inProcess) run(ctx context.Context) error {
 		if r.started != nil {
 			r.started(p, sockets)
 		}
+		b.assign(i, p.name())
 		w := &Worker{
 			role: workerRole{Program: p.name(), Generation: 1, Incarnation: uint32(time.Now().Unix())<<8 | uint32(i), Loop: r.loop,
 				Watchdog: timeoutOr(r.options.Watchdog, defaultWatchdog), Warning: timeoutOr(r.options.BlockWarning, defaultBlockWarning)},

@@ -13,7 +13,7 @@ func (t instant) add(d time.Duration) instant { return t + instant(d) }
 
 // stateVersion changes when an older build could no longer continue from the
 // state of a newer one, or the other way round.
-const stateVersion = 1
+const stateVersion = 2
 
 // state is everything that the master knows and that survives an upgrade. Only
 // the machine changes it.

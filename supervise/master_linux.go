@@ -54,7 +54,6 @@ type master struct {
 	misplaced bool      // the log has said that the run directory is gone
 	board     *board
 	boardFD   int
-	boardMap  *sys.SharedWords
 	null      int
 	memory    memoryPlan
 	group     *cgroup.Memory // ours; nil: not known
@@ -151,10 +150,9 @@ func (m *master) prepare() error {
 			return err
 		}
 	}
-	if m.boardMap, err = sys.MapWords(m.boardFD, boardWords); err != nil {
+	if m.board, err = openBoard(m.boardFD); err != nil {
 		return err
 	}
-	m.board = &board{words: m.boardMap.Word}
 	m.shield.raise()
 	m.memory = memoryPlanHere("/", m.c.memory)
 	if group, err := cgroup.MemoryOf("/", "self"); err == nil {

@@ -69,6 +69,7 @@ func (m *master) startProcess(w *worker, b *build, sockets []*socket) (int, erro
 		return 0, err
 	}
 	defer sys.Close(logW)
+	m.board.assign(w.Cell, w.Program)
 	info := bootInfo{Role: roleWorker, Ctl: 3, Board: 4, Log: 5, WorkerFD: 6}
 	role := workerRole{
 		Program: w.Program, Slot: w.Slot, Generation: w.Generation, Incarnation: w.ID, Loop: m.c.loop, Cell: w.Cell,

@@ -81,17 +81,16 @@ func findOwn(programs []Program, name string) *Program {
 
 // newWorker takes over what the process has inherited.
 func newWorker(b bootInfo, c *config) (*Worker, *workerLink, error) {
-	words, err := sys.MapWords(b.Board, boardWords)
+	board, err := openCell(b.Board, b.Worker.Cell)
 	if err != nil {
 		return nil, nil, err
 	}
-	sys.Close(b.Board)
 	if err := sys.SetNonblock(b.Ctl); err != nil {
 		return nil, nil, err
 	}
 	lines := newWorkerLog(b.Log, c.logFormat)
 	w := &Worker{role: *b.Worker, overtaken: make(chan *Drain, 2), logger: slog.New(newHandler(lines, c.logFormat, c.logLevel)), lines: lines}
-	w.cell = (&board{words: words.Word}).cell(b.Worker.Cell, b.Worker.Program)
+	w.cell = board.cell(b.Worker.Cell, b.Worker.Program)
 	for _, s := range b.Worker.Sockets {
 		w.sockets = append(w.sockets, Socket{Addr: s.Addr, Configured: s.Configured, h: newHandle(s.FD)})
 		w.ids = append(w.ids, s.ID)

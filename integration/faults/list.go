@@ -210,6 +210,10 @@ func changes() []fault {
 			name: "the wall clock steps", holds: "no worker is replaced for its age, and no uptime jumps, also after an upgrade", tests: in(supervised, "TestAgeIsNoMatterOfTheWallClock"),
 		},
 		{
+			name: "a worker that writes anywhere in the memory that workers share", holds: "it can write its own cell only; a lie about itself moves nobody's sums out of range",
+			tests: in(supervised, "TestBoardIsReadByAllAndWrittenByOne"),
+		},
+		{
 			name:  "a reload that drops an address, or a stop, while old workers drain",
 			holds: "who waits in its queue is answered, who comes is refused; nobody hangs or is reset (TCP, a socket a worker, Unix)",
 			tests: both(in(e2e, "TestDroppedAddress"), in(supervised, "TestDroppedSocket")),

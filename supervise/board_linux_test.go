@@ -1,0 +1,84 @@
+package supervise
+
+import (
+	"math"
+	"runtime/debug"
+	"testing"
+
+	"github.com/jay-go/jay/internal/sys"
+)
+
+// TestBoardIsReadByAllAndWrittenByOne: a worker writes its own cell; the rest of
+// the board it cannot write, not even by accident, and its lies about itself
+// do not break those who believe them.
+func TestBoardIsReadByAllAndWrittenByOne(t *testing.T) {
+	fd, err := sys.Memfd("board")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(fd)
+	master, err := openBoard(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cells []*cell
+	for n, program := range []string{"a", "a", "b", "a"} {
+		master.assign(n, program)
+		own, err := sys.DupFD(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := openCell(own, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := b.cell(n, program)
+		c.setReady(true)
+		c.setLoad(int64(10 * (n + 1)))
+		c.beat()
+		cells = append(cells, c)
+	}
+	if total, workers := cells[0].peers(); total != 10+20+40 || workers != 3 {
+		t.Errorf("the peers of a have %d connections in %d workers, want 70 in 3", total, workers)
+	}
+	if n := master.beat(3); n != 1 {
+		t.Errorf("the master sees %d beats, want 1", n)
+	}
+	writes := func(fn func()) (written bool) {
+		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+		defer func() { _ = recover() }()
+		fn()
+		return true
+	}
+	mad := cells[1].b
+	for name, fn := range map[string]func(){
+		"another cell":             func() { mad.words(0, cellLoad).Store(1) },
+		"another cell, not in use": func() { mad.words(boardCells-1, cellLoad).Store(1) },
+		"the directory":            func() { mad.directory(2).Store(1) },
+		"the number of cells":      func() { mad.directory(0).Store(1) },
+	} {
+		if writes(fn) {
+			t.Errorf("a worker can write %s", name)
+		}
+	}
+	if !writes(func() { mad.words(1, cellLoad).Store(5) }) {
+		t.Error("a worker cannot write its own cell")
+	}
+	if err := sys.SizeMemfd(fd, 1); err == nil {
+		t.Error("the board can be cut short below those who have mapped it")
+	}
+	for _, lie := range []int64{math.MinInt64, -1, math.MaxInt64} {
+		cells[1].setLoad(lie)
+		if total, workers := cells[0].peers(); total < 50 || total > 50+maxLoad || workers != 3 {
+			t.Errorf("with a load of %d the peers of a have %d connections in %d workers", lie, total, workers)
+		}
+	}
+	cells[1].word(cellReady).Store(7)
+	if _, workers := cells[0].peers(); workers != 2 {
+		t.Errorf("%d workers are ready, want 2", workers)
+	}
+	master.clear(3)
+	if total, workers := cells[0].peers(); total != 10 || workers != 1 {
+		t.Errorf("after an exit there are %d connections in %d workers, want 10 in 1", total, workers)
+	}
+}
