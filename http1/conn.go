@@ -16,6 +16,7 @@ type serverConn struct {
 	gen     uint32    // grows with each exchange, so that handles of an earlier one are known
 	state   connState
 	held    bool // jay.Conn.Hold is in force
+	left    bool // the client has finished sending, and has probably left
 	busy    bool // at rest, when it was looked at last, the client had to take a response first
 }
 
@@ -226,10 +227,7 @@ func (s *serverConn) drop() {
 	if x == nil {
 		return
 	}
-	gone := x.w.onGone
-	if x.w.finished {
-		gone = nil
-	}
+	gone := x.w.takeGone()
 	s.x = nil
 	s.p.release(x)
 	if gone != nil {
@@ -259,11 +257,23 @@ func (s *serverConn) Close(c *jay.Conn, err error) {
 // EOF: the peer is done sending. What it has sent in full has been answered;
 // what is incomplete will stay so.
 func (s *serverConn) EOF(c *jay.Conn) {
+	s.left = true
 	switch {
 	case s.unasked():
 		c.Close()
 	case s.state == inHead || s.state == inBody:
 		s.fail(c, errIncomplete)
+	}
+}
+
+// Gone: the client has finished sending while a response is to come. Whoever is
+// to finish it is told; nothing else is done, for the client may wait for it.
+func (s *serverConn) Gone(*jay.Conn) {
+	s.left = true
+	if s.x != nil {
+		if gone := s.x.w.takeGone(); gone != nil {
+			gone()
+		}
 	}
 }
 

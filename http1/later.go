@@ -63,13 +63,34 @@ func (l Later) Finish() error {
 	return nil
 }
 
-// OnGone has fn called when the client leaves before the answer is finished.
-// As nothing is read meanwhile, that is known when something written cannot
-// be sent.
+// OnGone has fn called, once, when the client leaves before the answer is
+// finished, so that work for it can be given up. In fn, [Later.Gone] tells what
+// is known: if the handle is void, nothing can reach the client any more, or
+// Protocol.ResponseTimeout is over. If not, the client has finished sending. Most
+// have closed the connection then; one that waits for its answer looks the same,
+// and gets it if it is finished.
 func (l Later) OnGone(fn func()) {
-	if !l.Gone() {
-		l.s.x.w.onGone = fn
+	if l.Gone() {
+		return
 	}
+	w := &l.s.x.w
+	w.onGone = fn
+	if !l.s.left {
+		return
+	}
+	if gone := w.takeGone(); gone != nil {
+		gone()
+	}
+}
+
+// takeGone returns what OnGone has set, and forgets it; nil when the answer is
+// finished.
+func (w *ResponseWriter) takeGone() (gone func()) {
+	gone, w.onGone = w.onGone, nil
+	if w.finished {
+		return nil
+	}
+	return gone
 }
 
 // Full reports whether so much of a streamed answer is unsent that the rest

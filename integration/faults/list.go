@@ -342,7 +342,15 @@ func clients() []fault {
 		},
 		{
 			name: "clients that leave, in order or by a reset, while the server does not read", holds: "the handler is told at once, and once; what they sent before is delivered",
-			tests: both(in("loop", "TestGone", "TestResetAfterTheEnd"), in(".", "TestGoneWhilePaused", "TestResetWhileHeld")),
+			tests: append(in("loop", "TestGone", "TestResetAfterTheEnd"), both(in(".", "TestGoneWhilePaused", "TestResetWhileHeld"), in("http1", "TestLaterIsToldThatTheClientLeaves"))...),
+		},
+		{
+			name: "a response that the program never gives, an upload that it never resumes", holds: "504, or a response that is cut short, after `ResponseTimeout`; a stream that goes on may last",
+			tests: in("http1", "TestResponsesThatNeverCome", "TestAStreamThatGoesOn"),
+		},
+		{
+			name: "a field, cookie or status that may not be sent", holds: "500 and a line in the log where the error is ignored; otherwise what the handler answers",
+			tests: in("http1", "TestRefusedFields", "TestWhatIsLoggedByDefault"),
 		},
 		{
 			name:  "uploads that the server itself holds up, and responses that are taken slowly",
