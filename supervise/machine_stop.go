@@ -18,7 +18,10 @@ func (m *machine) hold() {
 // stop ends everything: gracefully, and at once when it is asked for so.
 func (m *machine) stop(ev evCommand) {
 	if m.Phase == phaseStopped {
-		m.Restart = m.Restart && ev.Kind != commandStop
+		if ev.Kind == commandStop { // the exec of a restart has not come yet, and will not
+			m.Restart = false
+			m.finish(m.restartOps(), errStopping, nil)
+		}
 		return
 	}
 	if m.Change != nil {

@@ -29,7 +29,7 @@ func (m *master) inThisRunDir(desc description) error {
 	if err == nil {
 		dir, err = filepath.Abs(dir)
 	}
-	if err == nil && dir != m.dir.path {
+	if err == nil && dir != m.dir.path && fileOf(dir) != fileOf(m.dir.path) {
 		err = fmt.Errorf("its run directory is %s, and this service has %s; stop the service and start it there, or write --run-dir", dir, m.dir.path)
 	}
 	return err

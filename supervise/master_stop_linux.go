@@ -25,6 +25,10 @@ func (m *master) shutdown() int {
 		sys.KillGroup(d.pid, syscall.SIGKILL)
 	}
 	m.closeControl()
+	for _, ev := range m.local { // commands that were accepted since, a stop among them
+		m.handle(ev)
+	}
+	m.local = nil
 	code := 0
 	if m.machine.Restart {
 		m.logger.Error("restart", "error", m.execRestart())

@@ -1,0 +1,39 @@
+package supervise
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// TestStopBeforeTheExecOfARestart: a stop that comes when all workers have gone is
+// obeyed, and everybody who waits is answered.
+func TestStopBeforeTheExecOfARestart(t *testing.T) {
+	spec := programSpec{Name: "a", Count: 1, StartTimeout: time.Second, StopTimeout: time.Second}
+	s, err := newFakeService(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.allReady()
+	refused := s.command(evCommand{Kind: commandRestart})
+	s.described(errors.New("exit 1"))
+	if refused.State != operationFailed || s.Machine.Phase != phaseRunning {
+		t.Errorf("a restart with a bad file is %s, the service %s", refused.State, s.Machine.Phase)
+	}
+	first, second := s.command(evCommand{Kind: commandRestart}), s.command(evCommand{Kind: commandRestart})
+	if n := len(s.World.Describes); n != 1 {
+		t.Errorf("two restarts ask %d times", n)
+	}
+	s.described(nil, spec)
+	for len(s.World.Procs) > 0 {
+		s.Machine.step(s.World.reap(s.World.Procs[0]))
+	}
+	if !s.Machine.Restart || s.Machine.Phase != phaseStopped {
+		t.Fatalf("it is %s, and restarts: %v", s.Machine.Phase, s.Machine.Restart)
+	}
+	reload := s.command(evCommand{Kind: commandReload})
+	s.command(evCommand{Kind: commandStop})
+	if s.Machine.Restart || first.State != operationFailed || second.State != operationFailed || reload.State != operationFailed {
+		t.Errorf("it restarts: %v; the restarts are %s and %s, the reload is %s", s.Machine.Restart, first.State, second.State, reload.State)
+	}
+}
