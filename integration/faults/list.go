@@ -338,6 +338,10 @@ func clients() []fault {
 			tests: both(in(e2e, "TestBudgetOfAWorker"), in(".", "TestBudgetHolds", "TestBudgetOfPanics", "TestRefIsBounded")),
 		},
 		{
+			name:  "connections and Pipes on which nothing can move: nobody reads, and either end has sent FIN or a reset, over TCP and Unix",
+			holds: "the worker uses less than a hundredth of a processor", tests: both(in("examples/tcpproxy", "TestStuckConnectionsCostNothing"), in(".", "TestNothingSpins")),
+		},
+		{
 			name: "half-closed clients", holds: "they get their answer", tests: both(in(".", "TestLateAnswerAfterHalfClose", "TestGoneIsNoEnd"), in("http1", "TestHalfClosedClientGetsItsLaterAnswer")),
 		},
 		{
