@@ -44,23 +44,34 @@ func (a *acceptor) Accepted(sock loop.Socket) {
 	w.stats.accepted++
 	a.taken++
 	a.backoff = 0
-	if w.live-w.refusing >= w.maxConns {
+	if w.taken >= w.maxConns {
 		a.refuse(sock)
 		return
 	}
-	c := w.newConn(a.via, sock, a.handler)
-	if err := w.loop.Attach(&c.stream, sock, (*events)(c)); err != nil {
+	c, err := w.attach(a.via, sock, a.handler, 0)
+	if err != nil {
 		a.drop(sock)
 		a.AcceptFailed(err)
 		return
 	}
-	w.add(c)
 	if !a.peeking && w.overShare() {
 		a.restFor(firstRest)
 	}
 	w.enter(c)
 	c.open()
 	w.leave()
+}
+
+// attach makes a connection of a socket: one that was accepted, is to be refused
+// (flagRefused) or was dialled.
+func (w *Worker) attach(via *endpoint, sock loop.Socket, h Handler, as flags) (*Conn, error) {
+	c := w.newConn(via, sock, h)
+	c.flags |= as
+	if err := w.loop.Attach(&c.stream, sock, (*events)(c)); err != nil {
+		return nil, err
+	}
+	w.add(c)
+	return c, nil
 }
 
 func (w *Worker) newConn(via *endpoint, sock loop.Socket, h Handler) *Conn {
@@ -70,7 +81,7 @@ func (w *Worker) newConn(via *endpoint, sock loop.Socket, h Handler) *Conn {
 	if w.times.readIdle != 0 {
 		c.own().heard = now
 	}
-	if w.server.Filter != nil {
+	if w.server.Filter != nil && !via.dialled {
 		c.filter = w.server.Filter()
 	}
 	return c
@@ -80,9 +91,9 @@ func (w *Worker) newConn(via *endpoint, sock loop.Socket, h Handler) *Conn {
 func (c *Conn) open() {
 	c.stream.StartRecv()
 	c.handler.Open(c)
-	if c.state != stateClosed {
+	if c.state != stateClosed && !c.has(flagRefused) {
 		c.flags |= flagConnected
-		if on := c.worker.server.OnConnect; on != nil {
+		if on, _ := c.via.callbacks(c.worker.server); on != nil {
 			on(c)
 		}
 	}
@@ -117,17 +128,13 @@ func (a *acceptor) refuse(sock loop.Socket) {
 		a.drop(sock)
 		return
 	}
-	c := w.newConn(a.via, sock, refusal{a.handler})
-	if w.loop.Attach(&c.stream, sock, (*events)(c)) != nil {
+	c, err := w.attach(a.via, sock, refusal{a.handler}, flagRefused)
+	if err != nil {
 		a.drop(sock)
 		return
 	}
-	c.flags |= flagRefused
-	w.refusing++
-	w.add(c)
-	c.stream.StartRecv()
 	w.enter(c)
-	c.handler.Open(c)
+	c.open()
 	w.leave()
 }
 
@@ -174,7 +181,7 @@ func (a *acceptor) resume() {
 // peers do that it should leave new ones to them.
 func (w *Worker) overShare() bool {
 	total, workers := w.host.peers()
-	return workers > 1 && w.live*workers > total+total/8+2*workers
+	return workers > 1 && w.taken*workers > total+total/8+2*workers
 }
 
 // restFor pauses for d, then looks at the queue for one turn: what is there

@@ -188,6 +188,9 @@ func (c *Conn) Handler() Handler { return c.handler }
 // its own. h.Open is called at once, bytes not yet used go to h.
 func (c *Conn) SetHandler(h Handler) {
 	c.unsplice()
+	if p, ok := c.handler.(*pipeEnd); ok && !c.has(flagFinished) {
+		p.pipe.end(nil)
+	}
 	c.handler, c.need = h, 0
 	c.flags &^= flagPiped
 	if c.has(flagData) {

@@ -136,7 +136,7 @@ func (c *Conn) finish() {
 		c.prev, c.next = nil, nil
 		c.handler.Close(c, c.err)
 	}
-	if on := c.worker.server.OnClose; c.take(flagConnected) && on != nil {
+	if _, on := c.via.callbacks(c.worker.server); c.take(flagConnected) && on != nil {
 		on(c, c.err)
 	}
 	c.letGo()

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/jay-go/jay/internal/addr"
 	"github.com/jay-go/jay/loop"
 )
 
@@ -17,16 +16,24 @@ type Dialer struct {
 	// Timeout bounds name look-up and connecting together. Zero means 10
 	// seconds; negative means no limit.
 	Timeout time.Duration
+
+	// OnClose, if set, is called once, last, for each connection that was dialled.
+	// err is nil when it ended in order.
+	OnClose func(c *Conn, err error)
 }
 
 // Dial connects to address, "tcp://host:port" or "unix:///path", and gives the
 // connection to h on w's loop. It does not block: name look-up and connecting
 // happen beside the loop. Then done is called there with the connection, after
 // h.Open, or with nil and what went wrong. Connections that were dialled are
-// live connections of the worker like those accepted, but OnConnect and
-// OnClose are not called for them. It must be called on the loop.
+// live connections of the worker and have its deadlines and limits like those
+// accepted; but Server.Filter, OnConnect and OnClose are not theirs, and they do
+// not count for MaxConns. It must be called on the loop.
 func (d Dialer) Dial(w *Worker, address string, h Handler, done func(c *Conn, err error)) {
-	a, err := addr.Parse(address)
+	a, err := streamAddr("dial", address)
+	if err == nil && h == nil {
+		err = fmt.Errorf("dial %s: the handler is nil", address)
+	}
 	if err != nil {
 		_ = w.loop.PostAnyway(func() { done(nil, err) })
 		return
@@ -38,8 +45,9 @@ func (d Dialer) Dial(w *Worker, address string, h Handler, done func(c *Conn, er
 			ctx, cancel = context.WithTimeout(ctx, t)
 			defer cancel()
 		}
-		conn, err := new(net.Dialer).DialContext(ctx, dialNetwork(a), dialAddress(a))
-		if w.loop.PostAnyway(func() { w.dialled(conn, err, h, done) }) != nil && conn != nil {
+		network, address := a.Network()
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if w.loop.PostAnyway(func() { w.dialled(conn, err, h, d.OnClose, done) }) != nil && conn != nil {
 			_ = conn.Close()
 		}
 	}
@@ -48,17 +56,7 @@ func (d Dialer) Dial(w *Worker, address string, h Handler, done func(c *Conn, er
 	}
 }
 
-func dialNetwork(a addr.Addr) string {
-	network, _ := a.Network()
-	return network
-}
-
-func dialAddress(a addr.Addr) string {
-	_, address := a.Network()
-	return address
-}
-
-func (w *Worker) dialled(conn net.Conn, err error, h Handler, done func(*Conn, error)) {
+func (w *Worker) dialled(conn net.Conn, err error, h Handler, onClose func(*Conn, error), done func(*Conn, error)) {
 	if err == nil && w.drain != nil {
 		err = errors.Join(ErrStopped, conn.Close())
 	}
@@ -66,31 +64,20 @@ func (w *Worker) dialled(conn net.Conn, err error, h Handler, done func(*Conn, e
 		done(nil, fmt.Errorf("dial: %w", err))
 		return
 	}
-	c, err := w.attach(conn, h)
-	if err != nil {
-		done(nil, err)
-		return
-	}
-	w.enter(c)
-	c.stream.StartRecv()
-	c.handler.Open(c)
-	c.arm()
-	done(c, nil)
-	w.leave()
-}
-
-// attach makes a connection of a net.Conn.
-func (w *Worker) attach(conn net.Conn, h Handler) (*Conn, error) {
 	local := conn.LocalAddr()
 	sock := loop.Socket{FD: -1, Conn: conn}
 	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 		p := a.AddrPort()
 		sock.Peer = netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
 	}
-	c := w.newConn(&endpoint{addr: local, unix: local.Network() == "unix"}, sock, h)
-	if err := w.loop.Attach(&c.stream, sock, (*events)(c)); err != nil {
-		return nil, errors.Join(fmt.Errorf("attach: %w", err), conn.Close())
+	via := &endpoint{addr: local, unix: local.Network() == "unix", dialled: true, onClose: onClose}
+	c, err := w.attach(via, sock, h, 0)
+	if err != nil {
+		done(nil, errors.Join(fmt.Errorf("attach: %w", err), conn.Close()))
+		return
 	}
-	w.add(c)
-	return c, nil
+	w.enter(c)
+	c.open()
+	done(c, nil)
+	w.leave()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"reflect"
 	"time"
 
 	"github.com/jay-go/jay/loop"
@@ -99,3 +100,16 @@ func (p *chunkPool) Shared() (n int) {
 func (w *Worker) Held() int { return w.pool.held + int(w.posted.Load()) }
 
 func (p *chunkPool) Held() int { return p.held }
+
+// Waiting returns how many contexts wait for the end of the worker.
+func (w *Worker) Waiting() int {
+	return reflect.ValueOf(w.life).Elem().FieldByName("children").Len()
+}
+
+// ResolveLoop is what --loop means to a program, Backend the one of a server's
+// workers.
+func (o *Options) ResolveLoop(requested string) (string, error) { return o.resolveLoop(requested) }
+func (s *Server) Backend(resolved string) string                { return s.backend(resolved) }
+
+// Program is what a master knows of the server.
+func (s *Server) Program() supervise.Program { return s.program() }

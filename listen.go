@@ -11,6 +11,11 @@ import (
 // Listener is an address that one worker listens on by itself. Its methods
 // belong to the worker's loop.
 type Listener struct {
+	// OnConnect and OnClose, if set, are called for the listener's connections in
+	// the place of the server's. They are set as soon as Listen has returned.
+	OnConnect func(c *Conn)
+	OnClose   func(c *Conn, err error)
+
 	worker *Worker
 	socket supervise.Socket
 	a      *acceptor
@@ -31,6 +36,12 @@ func (w *Worker) Listen(address string, h Handler) (*Listener, error) {
 	if h == nil {
 		h = w.server.Handler
 	}
+	if h == nil {
+		return nil, fmt.Errorf("listen %s: neither a handler was given nor has the server one", address)
+	}
+	if _, err := streamAddr("listen", address); err != nil {
+		return nil, err
+	}
 	socket, err := supervise.ListenReusePort(address, w.server.Backlog)
 	if err != nil {
 		return nil, err
@@ -42,6 +53,7 @@ func (w *Worker) Listen(address string, h Handler) (*Listener, error) {
 		return nil, err
 	}
 	ln := &Listener{worker: w, socket: socket, a: a, addr: on.addr}
+	a.via.ln = ln
 	w.own = append(w.own, ln)
 	return ln, nil
 }

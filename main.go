@@ -3,7 +3,6 @@ package jay
 import (
 	"context"
 
-	"github.com/jay-go/jay/loop"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -60,6 +59,6 @@ func (o *Options) Main() {
 		all.Programs = append(all.Programs, o.Tasks[i].program())
 	}
 	all.Programs = append(all.Programs, o.Options.Programs...)
-	all.Loop = loop.Resolve
+	all.Loop = o.resolveLoop
 	all.Main()
 }

@@ -9,12 +9,18 @@ package jay
 // Both connections must be of the same worker. An end that is given another
 // handler later is the source of the Pipe no longer, and what the other end does
 // is then carried to it still.
-func Pipe(a, b *Conn) {
+func Pipe(a, b *Conn) { PipeFunc(a, b, nil) }
+
+// PipeFunc is Pipe, and then ended is called, once, on the loop, when both
+// connections have ended or been given another handler: with nil when both have
+// finished in order, otherwise with why the first of them has not.
+func PipeFunc(a, b *Conn, ended func(err error)) {
 	if a.worker != b.worker {
 		panic("jay: Pipe joins connections of two workers")
 	}
-	a.SetHandler(&pipeEnd{to: b})
-	b.SetHandler(&pipeEnd{to: a})
+	p := &pipe{open: 2, ended: ended}
+	a.SetHandler(&pipeEnd{to: b, pipe: p})
+	b.SetHandler(&pipeEnd{to: a, pipe: p})
 	for _, c := range [...]*Conn{a, b} {
 		c.SetDuplex(true)
 		c.stream.SetUnsentMark(pipeUnsent)
@@ -29,8 +35,28 @@ func Pipe(a, b *Conn) {
 // megabytes.
 const pipeUnsent = 512 << 10
 
+// pipe is what both ends of a Pipe have in common.
+type pipe struct {
+	open  int // ends
+	err   error
+	ended func(err error)
+}
+
+// end notes that an end has ended, and how.
+func (p *pipe) end(err error) {
+	if p.err == nil {
+		p.err = err
+	}
+	if p.open--; p.open == 0 && p.ended != nil {
+		p.ended(p.err)
+	}
+}
+
 // pipeEnd is the handler of one end of a Pipe.
-type pipeEnd struct{ to *Conn }
+type pipeEnd struct {
+	to   *Conn
+	pipe *pipe
+}
 
 // splice lets the kernel carry the bytes from p.to to c, once nothing is left
 // to be sent and nobody looks at them. Where it cannot, they are copied.
@@ -159,6 +185,7 @@ func (p *pipeEnd) Close(_ *Conn, err error) {
 	} else {
 		p.to.Abort()
 	}
+	p.pipe.end(err)
 }
 
 // Drain lets what is joined go on until the drain's deadline.

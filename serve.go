@@ -47,7 +47,8 @@ type listening struct {
 // Serve runs the server in this process, without a master: for tests,
 // debuggers and programs that want it so. It listens, serves until ctx is
 // done, drains for at most StopTimeout, and returns nil; or it returns why it
-// could not start.
+// could not start. What is a master's business has no meaning here: Workers,
+// ReusePort, NotReloadable, OnReload, StartTimeout, MaxRequests, MaxAge, MaxRSS.
 func (s *Server) Serve(ctx context.Context) error {
 	return s.ServeReady(ctx, nil)
 }
@@ -55,6 +56,9 @@ func (s *Server) Serve(ctx context.Context) error {
 // ServeReady is Serve that calls ready, once connections are accepted, with
 // the addresses as bound: where port 0 was asked for, they have the real one.
 func (s *Server) ServeReady(ctx context.Context, ready func(addrs []net.Addr)) error {
+	if err := s.check(s.addrs()); err != nil {
+		return fmt.Errorf("server %s: %w", s.name(), err)
+	}
 	sockets, err := supervise.Listen(s.addrs(), s.Backlog)
 	if err != nil {
 		return err
@@ -100,7 +104,7 @@ func (s *Server) program() supervise.Program {
 		Count: s.Workers, ReusePort: s.ReusePort, Backlog: s.Backlog,
 		Descriptors: s.descriptors(), StartTimeout: s.StartTimeout, StopTimeout: s.StopTimeout,
 		MaxRequests: s.MaxRequests, MaxAge: s.MaxAge, MaxRSS: s.MaxRSS,
-		NotReloadable: s.NotReloadable, Limits: s.limits(),
+		NotReloadable: s.NotReloadable, Limits: s.limits(), Check: s.check,
 		Run: func(ctx context.Context, w *supervise.Worker) error { return s.runWorker(ctx, w, worker.Store) },
 	}
 	if s.OnReload != nil {
@@ -116,7 +120,7 @@ func (s *Server) program() supervise.Program {
 func (s *Server) runWorker(ctx context.Context, w *supervise.Worker, began func(*Worker)) error {
 	return s.run(ctx, host{
 		began: began,
-		slot:  w.Slot(), incarnation: w.Incarnation(), backend: w.Loop(), logger: w.Logger(),
+		slot:  w.Slot(), incarnation: w.Incarnation(), backend: s.backend(w.Loop()), logger: w.Logger(),
 		listen: listeningOn(w.Sockets()), setLoad: w.SetLoad, peers: w.PeerLoad, ready: w.Ready, report: w.ReportStats,
 		connections: w.ReportConnections,
 		overtaken:   w.Overtaken(),
@@ -169,7 +173,7 @@ func (w *Worker) help(fn func()) bool {
 
 func (s *Server) newWorker(h host) (*Worker, error) {
 	if s.Handler == nil && len(h.listen) > 0 {
-		return nil, fmt.Errorf("server %s: Handler is nil; set it to http1.HandlerFunc(…), say", s.name())
+		return nil, fmt.Errorf("server %s: %w", s.name(), errNoHandler)
 	}
 	w := &Worker{
 		server: s, host: h, name: s.name(), drained: make(chan struct{}),

@@ -35,10 +35,11 @@ type Server struct {
 	// Handler speaks the protocol. It is used by every connection.
 	Handler Handler
 
-	// Filter, if set, makes the byte filter of a new connection.
+	// Filter, if set, makes the byte filter of a connection that was accepted.
 	Filter func() Filter
 
-	// OnConnect is called when a connection has been accepted.
+	// OnConnect is called when a connection has been accepted. [Listener] may
+	// have another for its own.
 	OnConnect func(c *Conn)
 
 	// OnClose is called once, last, for each connection that OnConnect was
@@ -117,7 +118,7 @@ type Server struct {
 	// seconds.
 	CloseTimeout time.Duration
 
-	// MaxConns is how many connections a worker holds at once. Those beyond it
+	// MaxConns is how many accepted connections a worker holds at once. Those beyond it
 	// are refused: they get what the handler's method Refuse() []byte returns,
 	// if it has one, and are closed. Zero means as many as the process may
 	// have descriptors, less some for everything else.
@@ -162,7 +163,7 @@ type Server struct {
 	MaxRSS      int64
 
 	// Loop is the backend: "auto" (also ""), "epoll", "goroutine". Under Main
-	// the flag --loop wins.
+	// the flag --loop wins, unless it is auto.
 	Loop string
 }
 

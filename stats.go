@@ -95,7 +95,7 @@ func (w *Worker) page(q supervise.ConnectionQuery) (rows []supervise.ConnectionI
 
 func (c *Conn) info() supervise.ConnectionInfo {
 	return supervise.ConnectionInfo{
-		ID: c.id, Transport: c.Transport(), Protocol: c.protocol(),
+		ID: c.id, Transport: c.Transport(), Protocol: c.protocol(), Dialled: c.via.dialled,
 		Local: c.LocalAddr().String(), Remote: c.RemoteAddr().String(), State: c.State(),
 		AgeSeconds: c.Age().Seconds(), IdleSeconds: c.Idle().Seconds(),
 		RecvQueue: int64(c.Unused()), SendQueue: int64(c.out.size),
@@ -103,10 +103,14 @@ func (c *Conn) info() supervise.ConnectionInfo {
 	}
 }
 
-// protocol is that of the present handler, if it says so, or the server's.
+// protocol is that of the present handler, if it says so, or the server's; of
+// a connection that was dialled the transport, for it is none of the server's.
 func (c *Conn) protocol() string {
 	if p, ok := c.handler.(interface{ Protocol() string }); ok {
 		return p.Protocol()
+	}
+	if c.via.dialled {
+		return c.Transport()
 	}
 	return c.worker.server.protocol()
 }

@@ -27,6 +27,7 @@ type Worker struct {
 	resting   bool        // PauseAccept
 	conns     Conn        // head of the circular list of live connections
 	live      int         // its length
+	taken     int         // how many of them were accepted, and not refused
 	due       []*Conn     // connections to settle
 	settled   int         // how many of due were settled
 	nextID    uint64
@@ -64,6 +65,27 @@ type endpoint struct {
 	addr     net.Addr
 	unix     bool
 	anywhere bool // addr is all addresses: each connection has one of them
+
+	ln      *Listener                // of Worker.Listen
+	dialled bool                     // it is where a connection went out
+	onClose func(c *Conn, err error) // of a Dialer
+}
+
+// callbacks returns who is told of a connection's beginning and end.
+func (e *endpoint) callbacks(s *Server) (onConnect func(*Conn), onClose func(*Conn, error)) {
+	onConnect, onClose = s.OnConnect, s.OnClose
+	switch {
+	case e.dialled:
+		return nil, e.onClose
+	case e.ln != nil:
+		if e.ln.OnConnect != nil {
+			onConnect = e.ln.OnConnect
+		}
+		if e.ln.OnClose != nil {
+			onClose = e.ln.OnClose
+		}
+	}
+	return onConnect, onClose
 }
 
 // Name returns the server's name.
@@ -110,17 +132,26 @@ func (w *Worker) add(c *Conn) {
 	c.prev, c.next = head.prev, head
 	head.prev.next, head.prev = c, c
 	w.live++
-	w.host.setLoad(w.live)
+	switch {
+	case c.has(flagRefused):
+		w.refusing++
+	case !c.via.dialled:
+		w.taken++
+		w.host.setLoad(w.taken)
+	}
 }
 
 // remove leaves c's own links to finish, for an iteration that stands on it.
 func (w *Worker) remove(c *Conn) {
 	c.prev.next, c.next.prev = c.next, c.prev
 	w.live--
-	if c.has(flagRefused) {
+	switch {
+	case c.has(flagRefused):
 		w.refusing--
+	case !c.via.dialled:
+		w.taken--
+		w.host.setLoad(w.taken)
 	}
-	w.host.setLoad(w.live)
 }
 
 // enter and leave frame every callback of a connection, so that a panic in it

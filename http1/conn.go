@@ -46,6 +46,9 @@ const (
 // Open begins the wait for the first request.
 func (s *serverConn) Open(c *jay.Conn) { c.SetDeadline(s.p.idleTimeout()) }
 
+// Protocol is the word for connections, until an upgrade.
+func (*serverConn) Protocol() string { return "http" }
+
 // Data reads requests and answers them for as long as there are any and the
 // connection takes more.
 func (s *serverConn) Data(c *jay.Conn, b []byte) (n int, err error) {

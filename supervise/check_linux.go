@@ -145,6 +145,9 @@ func (k *checker) checkPrograms() {
 			_, err := addr.Parse(text)
 			return err != nil
 		})
+		if len(p.Listen) < len(k.c.programs[i].Listen) {
+			p.Check = nil // which may be about what cannot be read
+		}
 	}
 	if err := validate(readable); err != nil {
 		k.say(checkError, "program", err.Error())

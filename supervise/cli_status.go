@@ -135,8 +135,12 @@ func printLogState(w *screen, s Status) {
 func printConnections(w *screen, l ConnectionList) {
 	var rows [][]string
 	for _, c := range l.Connections {
+		protocol := c.Protocol
+		if c.Dialled {
+			protocol += ", dialled"
+		}
 		rows = append(rows, []string{
-			strconv.FormatUint(c.ID, 10), fmt.Sprintf("%s/%d", c.Program, c.Slot), strconv.Itoa(c.PID), c.Transport, c.Protocol,
+			strconv.FormatUint(c.ID, 10), fmt.Sprintf("%s/%d", c.Program, c.Slot), strconv.Itoa(c.PID), c.Transport, protocol,
 			strconv.FormatInt(c.RecvQueue, 10), strconv.FormatInt(c.SendQueue, 10), size(c.BytesIn), size(c.BytesOut), c.State,
 			fmt.Sprintf("%.1fs", c.AgeSeconds), fmt.Sprintf("%.1fs", c.IdleSeconds), c.Local, c.Remote,
 		})

@@ -69,6 +69,10 @@ type Program struct {
 	// no limit is left out.
 	Limits map[string]float64
 
+	// Check, if set, says what is wrong with the program where it would listen on
+	// these addresses. What it refuses does not start, and check tells of it.
+	Check func(listen []string) error
+
 	// Run does the work of one worker process. It calls w.Ready when it
 	// serves, and drains and returns when ctx is done: context.Cause(ctx) is
 	// a *Drain. A worker that returns earlier, or panics, is restarted.
@@ -240,6 +244,9 @@ func (p *Program) validate() error {
 		if _, err := addr.Parse(text); err != nil {
 			return err
 		}
+	}
+	if p.Check != nil {
+		return p.Check(p.Listen)
 	}
 	return nil
 }

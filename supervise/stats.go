@@ -74,6 +74,7 @@ type ConnectionInfo struct {
 	ID          uint64  `json:"id"`
 	Transport   string  `json:"transport"`
 	Protocol    string  `json:"protocol"`
+	Dialled     bool    `json:"dialled,omitempty"` // from here, not accepted
 	Local       string  `json:"local"`
 	Remote      string  `json:"remote"`
 	State       string  `json:"state"`

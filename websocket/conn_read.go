@@ -19,6 +19,9 @@ func (e *events) Open(jc *jay.Conn) {
 	}
 }
 
+// Protocol is the word for connections.
+func (*events) Protocol() string { return "websocket" }
+
 // Data reads frames for as long as there are any and the connection takes
 // more.
 func (e *events) Data(jc *jay.Conn, b []byte) (used int, err error) {
