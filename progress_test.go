@@ -87,8 +87,11 @@ func TestSlowSteadyReaders(t *testing.T) {
 	readers.Wait()
 }
 
-// readSlowly reads all that a slow server sends.
+// readSlowly reads all that a slow server sends. longest is the longest time
+// between two reads, or before the first or the one that failed.
 func readSlowly(network, addr string) (n int, longest time.Duration, err error) {
+	last := time.Now()
+	defer func() { longest = max(longest, time.Since(last)) }()
 	c, err := net.Dial(network, addr)
 	if err != nil {
 		return 0, 0, err
@@ -101,7 +104,7 @@ func readSlowly(network, addr string) (n int, longest time.Duration, err error) 
 		return 0, 0, err
 	}
 	buf := make([]byte, slowPiece)
-	for last := time.Now(); n < slowSize+len("end"); {
+	for n < slowSize+len("end") {
 		k, err := io.ReadAtLeast(c, buf, min(len(buf), slowSize+len("end")-n))
 		if n += k; err != nil {
 			return n, longest, err
@@ -157,6 +160,8 @@ func TestUploadAnsweredEarly(t *testing.T) {
 
 // upload sends pieces for a while and then reads the answer.
 func upload(addr string, piece int, pause, d time.Duration) (longest time.Duration, err error) {
+	last := time.Now()
+	defer func() { longest = max(longest, time.Since(last)) }()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return 0, err
@@ -167,7 +172,6 @@ func upload(addr string, piece int, pause, d time.Duration) (longest time.Durati
 		return 0, err
 	}
 	b := make([]byte, piece)
-	last := time.Now()
 	for begin := last; last.Sub(begin) < d; {
 		if _, err := c.Write(b); err != nil {
 			return longest, err
