@@ -139,6 +139,12 @@ func resume(w world, s state) (*machine, error) {
 
 // step takes one event and does everything that follows from it.
 func (m *machine) step(ev any) {
+	m.take(ev)
+	m.advance()
+}
+
+// take notes an event, and leaves what follows from it to the next step.
+func (m *machine) take(ev any) {
 	switch ev := ev.(type) {
 	case evTick:
 	case evReady:
@@ -170,7 +176,6 @@ func (m *machine) step(ev any) {
 	default:
 		panic(fmt.Sprintf("machine: unknown event %T", ev))
 	}
-	m.advance()
 }
 
 // advance does what is due now, until nothing is. A second call changes nothing.

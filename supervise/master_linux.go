@@ -380,24 +380,33 @@ func (m *master) onMessage(ev messageEvent) {
 		m.logger.Warn("message of worker", "times", p.garbled, "program", p.w.Program, "slot", p.w.Slot, "worker_pid", p.w.PID, "error", ev.err)
 		return
 	}
-	switch ev.m.Kind {
-	case msgReady:
-		m.step(evReady{ID: ev.id})
-	case msgHung:
-		m.step(evReplace{ID: ev.id, Hung: true, Why: "hung: " + printable(ev.m.Why, 500)})
-	case msgRecovered:
-		m.step(evRecovered{ID: ev.id})
-	case msgLeave:
-		m.step(evReplace{ID: ev.id, Why: printable(ev.m.Why, 500)})
-	case msgUnlistened:
-		m.step(evUnlistened{ID: ev.id})
-	case msgTaken:
-		m.step(evTaken{ID: ev.id, Order: ev.m.Order})
-	case msgUntaken:
-		m.step(evUndelivered{ID: ev.id, Order: ev.m.Order, Why: printable(ev.m.Why, 500)})
-	case msgStats, msgConnections:
+	if news := newsOf(ev.id, ev.m); news != nil {
+		m.step(news)
+	} else if ev.m.Kind == msgStats || ev.m.Kind == msgConnections {
 		m.onAnswer(p, ev.m)
 	}
+}
+
+// newsOf is the machine's event of a worker's message; nil for an answer.
+func newsOf(id uint32, msg message) any {
+	why := printable(msg.Why, 500)
+	switch msg.Kind {
+	case msgReady:
+		return evReady{ID: id}
+	case msgHung:
+		return evReplace{ID: id, Hung: true, Why: "hung: " + why}
+	case msgRecovered:
+		return evRecovered{ID: id}
+	case msgLeave:
+		return evReplace{ID: id, Why: why}
+	case msgUnlistened:
+		return evUnlistened{ID: id}
+	case msgTaken:
+		return evTaken{ID: id, Order: msg.Order}
+	case msgUntaken:
+		return evUndelivered{ID: id, Order: msg.Order, Why: why}
+	}
+	return nil
 }
 
 // listen serves the control API on a new socket.

@@ -218,8 +218,10 @@ func (m *master) freeze() {
 		m.local = append(m.local, <-m.events)
 	}
 	for i := 0; i < len(m.local); i++ { // only what workers said
-		if ev, ok := m.local[i].(messageEvent); ok && m.procs[ev.id] != nil && ev.m.Kind == msgReady {
-			m.machine.onReady(evReady{ID: ev.id})
+		if ev, ok := m.local[i].(messageEvent); ok && m.procs[ev.id] != nil && ev.err == nil {
+			if news := newsOf(ev.id, ev.m); news != nil {
+				m.machine.take(news) // what follows from it is the new master's
+			}
 		}
 	}
 	for _, p := range m.procs {
