@@ -225,7 +225,7 @@ func (b *epollBackend) receive(s *Stream) {
 			b.want(s, s.mask)
 		}
 		s.h.Received(b.buf[:n], nil)
-		b.buf = poison.Renew(b.buf)
+		b.buf = poison.Renew(b.buf, n)
 	case unix.EAGAIN:
 	default:
 		s.ended(readError(err))

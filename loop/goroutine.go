@@ -153,9 +153,10 @@ func (b *goroutineBackend) addStream(s *Stream, sock Socket) error {
 func (b *goroutineBackend) read(s *Stream, g *goStream, slot, gen uint32) {
 	defer close(g.exited)
 	buf := make([]byte, b.l.cfg.readBudget())
-	for again := true; again; {
-		buf = poison.Renew(buf)
-		n, err := g.conn.Read(buf)
+	for n, again := 0, true; again; {
+		var err error
+		buf = poison.Renew(buf, n)
+		n, err = g.conn.Read(buf)
 		g.chunk, g.err = buf[:n], err
 		b.arrive(arrival{slot, gen, func() { b.received(s, g) }})
 		again = g.rest(err == io.EOF, func(failure error) {

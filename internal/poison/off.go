@@ -6,7 +6,7 @@ package poison
 const On = false
 
 // Renew returns b in this build.
-func Renew(b []byte) []byte { return b }
+func Renew(b []byte, _ int) []byte { return b }
 
 // Fill does nothing in this build.
 func Fill([]byte) {}
