@@ -2,9 +2,7 @@ package supervise
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -228,32 +226,6 @@ func connections(c *config, client *Client) error {
 	printConnections(out, all)
 	_, err := out.WriteTo(os.Stdout)
 	return err
-}
-
-// logs prints the last lines of the log, and with -f those that come, also
-// through an upgrade.
-func logs(c *config, client *Client) error {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	path := fmt.Sprintf("/v1/logs?n=%d", c.lines)
-	if c.follow {
-		path += "&follow=1"
-	}
-	for again := false; ; again = true {
-		body, err := client.Stream(ctx, path)
-		switch {
-		case again && (ctx.Err() != nil || errors.Is(err, ErrNotRunning)):
-			return nil // it has stopped, or we have
-		case err != nil:
-			return c.noAnswer("logs", err)
-		}
-		_, _ = io.Copy(os.Stdout, body)
-		body.Close()
-		if !c.follow || ctx.Err() != nil || !masterHolds(c.runDir) {
-			return nil
-		}
-		path = "/v1/logs?n=0&follow=1"
-	}
 }
 
 // masterHolds reports whether a master has the run directory.

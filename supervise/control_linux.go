@@ -75,9 +75,11 @@ func (c *controlServer) move(fd int) error {
 	if err := c.listen(fd); err != nil {
 		return err
 	}
-	old.Close()
-	<-accepted
-	sys.Close(oldFD)
+	go func() { // to the end of the process, in case
+		old.Close()
+		<-accepted
+		sys.Close(oldFD)
+	}()
 	return nil
 }
 
@@ -325,9 +327,9 @@ func (m *master) check(kind commandKind, b *commandBody) error {
 func (c *controlServer) reopenLogs(w http.ResponseWriter, r *http.Request) {
 	var id string
 	if c.m.do(r.Context(), func() {
-		op := c.m.machine.newOperation("reopen-logs")
+		op := c.m.machine.newOperation(commandReopen)
 		id = op.ID
-		c.m.machine.finish([]string{id}, c.m.reopenLogs(), nil)
+		c.m.reopenLogs(func(err error) { c.m.machine.finish([]string{id}, err, nil) })
 	}) == nil {
 		answer(w, http.StatusAccepted, map[string]string{"operation": id})
 	}

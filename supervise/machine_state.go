@@ -200,6 +200,7 @@ const (
 	commandStop    commandKind = "stop"
 	commandRestart commandKind = "restart"
 	commandHold    commandKind = "hold"
+	commandReopen  commandKind = "reopen-logs" // no change of the machine
 )
 
 // command is a change that is asked for. Changes are made one at a time.

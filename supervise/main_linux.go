@@ -181,12 +181,11 @@ func runForeground(o *Options, c *config) error {
 	if err != nil {
 		return err
 	}
-	out := newOutlet(os.Stdout, nil)
+	out, table := newOutlet(os.Stdout, nil), screenOf(os.Stdout)
 	return runMaster(o, c, path, out, func(m *master, err error) {
 		if m.machine == nil || c.quiet || errors.Is(err, errStopping) {
 			return
 		}
-		table := screenOf(os.Stdout)
 		printStart(table, m.snapshot(&query{}), m.dir.path)
 		out.send(table.Bytes())
 		ready := func() { out.send([]byte("ready\n")) }

@@ -102,6 +102,16 @@ func beforeMain() {
 		os.Exit(1)
 	case "hang":
 		select {}
+	case "noisy output":
+		for inRole("describe") {
+			fmt.Println(strings.Repeat("noise ", 100))
+		}
+	case "noisy report":
+		for inRole("describe") {
+			if _, err := os.NewFile(3, "report").Write(make([]byte, 1<<16)); err != nil {
+				select {}
+			}
+		}
 	case "slow": // in every role
 		time.Sleep(slowness)
 	case "hang as worker":
@@ -141,12 +151,19 @@ const slowness = 300 * time.Millisecond
 func testServices() map[string]func() *supervise.Options {
 	return map[string]func() *supervise.Options{
 		"http":     func() *supervise.Options { return options(httpProgram()) },
+		"gated":    func() *supervise.Options { return options(gatedProgram()) },
 		"reuse":    func() *supervise.Options { p := httpProgram(); p.ReusePort = true; return options(p) },
 		"two":      func() *supervise.Options { return options(httpProgram(), crashProgram("exit")) },
 		"crash":    func() *supervise.Options { return options(crashProgram(os.Getenv("CRASH"))) },
 		"stubborn": func() *supervise.Options { return options(stubbornProgram()) },
 		"file":     func() *supervise.Options { return options(fileProgram()) },
 		"hooks":    hooksOptions,
+		"hanging hooks": func() *supervise.Options {
+			o := options(httpProgram())
+			o.OnMasterReload = func() { select {} }
+			o.OnWorkerExit = func(supervise.WorkerExit) { select {} }
+			return o
+		},
 		"refuses": func() *supervise.Options {
 			p := waitingProgram("refuses")
 			p.OnWorkerStart = func(*supervise.Worker) error { return errors.New("there is no licence") }
@@ -195,6 +212,20 @@ func hooksOptions() *supervise.Options {
 		note("exit %s/%d %d planned=%v %s", e.Program, e.Slot, e.Generation, e.Planned, e.Cause)
 	}
 	return o
+}
+
+// gatedProgram is httpProgram whose workers start when the file $GATE is there.
+func gatedProgram() supervise.Program {
+	p := httpProgram()
+	p.OnWorkerStart = func(*supervise.Worker) error {
+		for {
+			if _, err := os.Stat(os.Getenv("GATE")); err == nil {
+				return nil
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return p
 }
 
 // httpProgram answers with "PID GENERATION SLOT"; /slow takes its time.

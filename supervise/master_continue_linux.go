@@ -79,6 +79,7 @@ func (m *master) takeOver(s savedMaster) (err error) {
 	}()
 	m.daemon, m.started, m.began, m.report, m.terminal.nohup = s.Daemon, s.Started, s.Began, nil, s.NoHup
 	m.boardFD, m.activated, m.shield = s.Board, s.Activated, s.Shield
+	m.hosts.add(s.Hosts)
 	m.dir = &runDir{path: s.RunDir, lock: os.NewFile(uintptr(s.Lock), pidName), socket: s.Socket}
 	if err := private(s.descriptors()); err != nil {
 		return err
@@ -123,6 +124,11 @@ func (m *master) goOn(s savedMaster) {
 		m.adopt(w, w.PID, p.Ctl, p.Out, p.Err, p.OutPartial, p.ErrPartial)
 		m.procs[w.ID].outbox = p.Outbox
 		m.flushOutbox(m.procs[w.ID])
+	}
+	for _, op := range m.machine.Operations {
+		if op.Kind == commandReopen { // the log has just been opened
+			m.machine.finish([]string{op.ID}, nil, nil)
+		}
 	}
 	if boot.Failed != "" {
 		m.machine.step(evExecFailed{Err: fmt.Errorf("new file %s: %s", m.path, boot.Failed)})

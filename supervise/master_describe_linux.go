@@ -51,16 +51,34 @@ type describing struct {
 // with a deadline.
 func (m *master) describe(token int, kind commandKind) {
 	m.local = append(m.local, m.watchPaths) // the new code is not to inherit what nobody finds
-	if err := m.beginDescribe(token, kind); err != nil {
-		m.local = append(m.local, evDescribed{Token: token, Err: fmt.Errorf("new file %s: %w", m.path, scarce(err))})
+	opened := false
+	fail := func(err error) {
+		m.step(evDescribed{Token: token, Err: fmt.Errorf("new file %s: %w", m.path, scarce(err))})
 	}
+	go func() { // a file may make wait: its file system may be somebody's who does not answer
+		file, err := openProgram(m.path)
+		m.events <- func() {
+			switch {
+			case opened || err == nil && m.machine.Phase != phaseRunning: // nobody wants it any more
+				closeAll(file)
+				return
+			case err == nil:
+				err = m.beginDescribe(token, kind, file)
+			}
+			if opened = true; err != nil {
+				fail(err)
+			}
+		}
+	}()
+	m.after(m.c.describe, func() {
+		if !opened {
+			opened = true
+			fail(fmt.Errorf("it cannot be opened within %v", m.c.describe))
+		}
+	})
 }
 
-func (m *master) beginDescribe(token int, kind commandKind) error {
-	file, err := openProgram(m.path)
-	if err != nil {
-		return err
-	}
+func (m *master) beginDescribe(token int, kind commandKind, file int) error {
 	resultR, resultW, err := sys.Pipe()
 	if err != nil {
 		sys.Close(file)
@@ -99,9 +117,38 @@ func (m *master) beginDescribe(token int, kind commandKind) error {
 		defer f.Close()
 		f.SetReadDeadline(time.Now().Add(m.c.describe))
 		b, err := io.ReadAll(io.LimitReader(f, maxDescription))
-		m.events <- func() { m.endDescribe(d, b, err) }
+		hosts := hostsOf(b)
+		m.events <- func() { m.stopDescribe(d, b, hosts, err) }
 	})
 	return nil
+}
+
+// describeEnd is how long the end of a process that was killed is waited for; the
+// kernel may hold one that waits for a disk.
+const describeEnd = 2 * time.Second
+
+// stopDescribe ends the process, and goes on when it has ended, or when that
+// takes too long.
+func (m *master) stopDescribe(d *describing, b []byte, hosts hostBook, readErr error) {
+	over := false
+	end := func() {
+		if !over {
+			over = true
+			m.hosts.add(hosts)
+			m.endDescribe(d, b, readErr)
+		}
+	}
+	sys.KillGroup(d.pid, syscall.SIGKILL)
+	go func() {
+		sys.Ended(d.pid, true) // or somebody has reaped it
+		m.events <- func() {
+			if _, ended, err := sys.Ended(d.pid, false); ended && err == nil {
+				d.status, _ = m.bury(d.pid)
+			}
+			end()
+		}
+	}()
+	m.after(describeEnd, end)
 }
 
 // sameFile reports whether a file is the one that the present generation runs.
@@ -124,10 +171,6 @@ func sameContents(before, file int) bool {
 // endDescribe takes the answer, or what came instead.
 func (m *master) endDescribe(d *describing, b []byte, readErr error) {
 	d.expired = isTimeout(readErr)
-	sys.KillGroup(d.pid, syscall.SIGKILL)
-	if status, err := m.bury(d.pid); err == nil {
-		d.status = status
-	}
 	d.output.finish()
 	m.describes = slices.DeleteFunc(m.describes, func(other *describing) bool { return other == d })
 	ev := evDescribed{Token: d.token, File: d.file, Same: d.same}

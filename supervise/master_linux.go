@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,6 +43,7 @@ type master struct {
 	timers    []timer
 	readers   sync.WaitGroup
 	burials   sync.WaitGroup // children that are being reaped
+	buries    atomic.Int32   // how many those are
 	hooks     chan func()    // run one after the other on a goroutine of their own
 	strangers strangers
 
@@ -51,6 +53,8 @@ type master struct {
 	queries   []*query
 	sequence  uint64
 	watched   time.Time // when watch looked last
+	locating  bool      // somebody looks for the workers' control groups
+	looking   bool      // somebody looks after the run directory
 	misplaced bool      // the log has said that the run directory is gone
 	board     *board
 	boardFD   int
@@ -61,6 +65,7 @@ type master struct {
 	starter   *sys.Starter
 	shield    shield
 	activated []activated
+	hosts     hostBook
 	notifier  *notifier // nil: there is no service manager
 	notified  string    // what the service manager was told last
 	out       *outlet   // to who started us; nil: nobody
@@ -69,6 +74,8 @@ type master struct {
 	report   func(error) // tells who started us; nil once done
 	late     func()      // called once, when all are ready after a report that they were not
 	quieting bool        // the control server is ending, for an exec
+	ending   bool        // the workers have gone, and the master is about to
+	hurried  bool        // somebody does not want to wait for the end
 	deaf     bool        // it could not be opened again afterwards, and the log says so
 	trial    trial       // of the file that a restart has executed
 	happened fanOut      // what happens, as events
@@ -86,7 +93,7 @@ type proc struct {
 	garbled    uint           // messages that were none
 	heard      time.Time      // the last answer
 	groups     string         // the worker's control groups
-	memory     *cgroup.Memory // those that account its memory; nil: not known
+	memory     *cgroup.Memory // those that account its memory, at first ours; nil: not known
 	stats      Stats
 	heap       int64
 	logDropped int64
@@ -119,7 +126,7 @@ func newMaster(o *Options, c *config, path string) *master {
 	return &master{
 		signals: signals, suspends: make(chan struct{}), terminal: terminal,
 		o: o, c: c, path: path, started: time.Now(), began: instant(sys.Monotonic()), procs: map[uint32]*proc{}, figures: map[string]Stats{}, events: make(chan any, 64),
-		hooks: make(chan func(), 1024), kills: memoryKills{}, strangers: strangers{}, boardFD: -1, null: -1, report: func(error) {},
+		hooks: make(chan func(), 1024), kills: memoryKills{}, hosts: hostBook{}, strangers: strangers{}, boardFD: -1, null: -1, report: func(error) {},
 	}
 }
 
@@ -185,6 +192,7 @@ func (m *master) openLog(path string) error {
 			return fmt.Errorf("log: %w", err)
 		}
 	}
+	m.dir.nameLog(path)
 	m.sink = newLogSink(file, m.c.logFormat)
 	m.logger = slog.New(newHandler(m.sink, m.c.logFormat, m.c.logLevel)).With("pid", os.Getpid())
 	return nil
@@ -197,6 +205,7 @@ func (m *master) bringUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	m.hosts.add(lookUpHosts(m.c.specs()))
 	first := evDescribed{File: file, Version: m.c.version, Specs: m.c.specs(), Same: m.trial.back != 0 && sameContents(m.trial.back, file)}
 	incarnation := uint32(time.Now().UnixMilli() / 10) // outruns any counter
 	for deadline := time.Now().Add(3 * time.Second); ; {
@@ -218,9 +227,6 @@ func (m *master) bringUp(ctx context.Context) error {
 // run is the owner's loop; it returns when the service has stopped.
 func (m *master) run() {
 	m.notifySuspend()
-	defer sys.DefaultAction(syscall.SIGTSTP)
-	wake := time.NewTimer(0)
-	defer wake.Stop()
 	m.everySecond()
 	m.watch()
 	if managed() {
@@ -229,7 +235,15 @@ func (m *master) run() {
 	}
 	m.step(evTick{})
 	m.reap() // what ended while nobody was notified
-	for m.machine.Phase != phaseStopped || m.quieting {
+	m.serve(func() bool { return m.machine.Phase == phaseStopped && !m.quieting })
+}
+
+// serve is what the owner does, until over reports true. It waits for nothing
+// else, ever.
+func (m *master) serve(over func() bool) {
+	wake := time.NewTimer(0)
+	defer wake.Stop()
+	for !over() {
 		if len(m.local) == 0 {
 			wake.Reset(m.untilNext())
 			select {

@@ -111,8 +111,10 @@ func (m *master) bury(pid int) (syscall.WaitStatus, error) {
 		return 0, err
 	}
 	reaped := make(chan struct{})
+	m.buries.Add(1)
 	m.burials.Go(func() {
 		sys.Reap(pid, true)
+		m.buries.Add(-1)
 		close(reaped)
 		m.signals.add(syscall.SIGCHLD, 1) // who ended meanwhile may be reaped now
 	})

@@ -29,14 +29,14 @@ func (m *master) onSignal(s syscall.Signal) {
 	switch s {
 	case syscall.SIGCHLD:
 		m.reap()
-	case syscall.SIGINT, syscall.SIGTERM:
-		m.step(evCommand{Kind: commandStop, Now: m.hastens()})
-	case syscall.SIGQUIT:
-		m.step(evCommand{Kind: commandStop, Now: m.hastens(), Dump: true})
+	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT:
+		now := m.hastens()
+		m.hurried = m.hurried || now
+		m.step(evCommand{Kind: commandStop, Now: now, Dump: s == syscall.SIGQUIT})
 	case syscall.SIGHUP:
 		m.onHangup()
 	case syscall.SIGUSR1:
-		m.reopenLogs()
+		m.reopenLogs(func(error) {})
 	case syscall.SIGUSR2:
 		m.step(evCommand{Kind: commandUpgrade})
 	case syscall.SIGTTIN:
@@ -62,12 +62,15 @@ func (m *master) scaleBy(n int) {
 	}
 }
 
-func (m *master) reopenLogs() error {
-	err := m.sink.reopen()
-	if err != nil {
-		m.logger.Error("reopen log", "error", err)
-		return err
-	}
-	m.logger.Info("log reopened")
-	return nil
+// reopenLogs opens the log's path anew, beside the owner, and then tells it.
+func (m *master) reopenLogs(then func(error)) {
+	go func() {
+		err := m.sink.reopen()
+		if err != nil {
+			m.logger.Error("reopen log", "error", err)
+		} else {
+			m.logger.Info("log reopened")
+		}
+		m.events <- func() { then(err) }
+	}()
 }

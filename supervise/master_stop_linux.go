@@ -2,16 +2,19 @@ package supervise
 
 import (
 	"runtime"
-	"slices"
 	"syscall"
 	"time"
 
 	"github.com/jay-go/jay/internal/sys"
 )
 
+// hooksLimit is how long the end of a master, or an exec, waits for its hooks.
+const hooksLimit = 10 * time.Second
+
 // shutdown ends what serves the master itself. The workers have gone. It
 // returns the exit code, or does not return where the file is executed again.
 func (m *master) shutdown() int {
+	m.ending = true
 	if m.report != nil {
 		m.report(errStopping)
 		m.report = nil
@@ -19,12 +22,24 @@ func (m *master) shutdown() int {
 	for _, s := range m.machine.Sockets {
 		m.close(s)
 	}
-	m.burials.Wait() // whoever is told that it has stopped finds no number of it
-	m.runLastHooks()
+	m.hurried = false
+	m.during(lastWords, m.burials.Wait) // whoever is told that it has stopped finds no number of it
+	m.hurried = false
+	switch returned := m.during(hooksLimit, m.lastHooks); {
+	case !returned && m.hurried:
+		m.logger.Warn("stopped at once: OnMasterStop or OnWorkerExit has not returned")
+	case !returned:
+		m.logger.Error("OnMasterStop or OnWorkerExit does not return")
+	}
 	for _, d := range m.describes {
 		sys.KillGroup(d.pid, syscall.SIGKILL)
 	}
-	m.closeControl()
+	m.hurried = false
+	m.during(controlQuiet+2*lastWords, func() {
+		m.control.close(controlQuiet)
+		m.flush()
+	})
+	sys.Close(m.control.fd)
 	for _, ev := range m.local { // commands that were accepted since, a stop among them
 		m.handle(ev)
 	}
@@ -41,9 +56,36 @@ func (m *master) shutdown() int {
 	return code
 }
 
+// during goes on serving while work runs on a goroutine of its own, for at most
+// limit, and not when a stop signal says that nobody wants to wait. It reports
+// whether work has returned.
+func (m *master) during(limit time.Duration, work func()) (returned bool) {
+	over := false
+	go func() {
+		work()
+		m.events <- func() { returned = true }
+	}()
+	m.after(limit, func() { over = true })
+	m.serve(func() bool { return returned && !m.looking || over || m.hurried })
+	return returned
+}
+
+// lastHooks runs OnMasterStop after all other hooks.
+func (m *master) lastHooks() {
+	done := make(chan struct{})
+	m.hooks <- func() {
+		if m.o.OnMasterStop != nil {
+			m.o.OnMasterStop()
+		}
+		close(done)
+	}
+	<-done
+}
+
 // lastWords waits for what the service has said to be written, but not for long.
 // Nothing may be said afterwards.
 func (m *master) lastWords() {
+	sys.DefaultAction(syscall.SIGTSTP)
 	done := []<-chan struct{}{m.sink.queue.close()}
 	if m.notifier != nil {
 		done = append(done, m.notifier.close())
@@ -52,7 +94,6 @@ func (m *master) lastWords() {
 		done = append(done, m.out.close())
 	}
 	await(lastWords, done...)
-	m.sink.close()
 }
 
 // flush waits for what has been said until now to be written, but not for long. It
@@ -63,57 +104,6 @@ func (m *master) flush() {
 	}
 	for deadline := time.Now().Add(lastWords); !said() && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
-	}
-}
-
-// closeControl answers what has been asked and ends the control API.
-func (m *master) closeControl() {
-	closed := make(chan struct{})
-	go func() { m.control.close(controlQuiet); m.flush(); close(closed) }()
-	for {
-		select {
-		case ev := <-m.events:
-			m.handle(ev)
-		case <-closed:
-			sys.Close(m.control.fd)
-			return
-		}
-	}
-}
-
-// hooksLimit is how long the end of a master, or an exec, waits for its hooks.
-const hooksLimit = 10 * time.Second
-
-// runLastHooks waits for the hooks, but not for ever.
-func (m *master) runLastHooks() {
-	done := make(chan struct{})
-	last := func() {
-		if m.o.OnMasterStop != nil {
-			m.o.OnMasterStop()
-		}
-		close(done)
-	}
-	limit := time.After(hooksLimit)
-	hooks := m.hooks
-	for {
-		select {
-		case hooks <- last:
-			hooks = nil
-		case <-done:
-			return
-		case <-m.signals.wake:
-			if !slices.ContainsFunc(m.signals.take(), isStop) {
-				continue
-			}
-			m.step(evCommand{Kind: commandStop}) // no restart
-			if m.hastens() {
-				m.logger.Warn("stopped at once: OnMasterStop or OnWorkerExit has not returned")
-				return
-			}
-		case <-limit:
-			m.logger.Error("OnMasterStop or OnWorkerExit does not return")
-			return
-		}
 	}
 }
 

@@ -32,6 +32,7 @@ type savedMaster struct {
 	LogUntold  int64 `json:"log_untold"`  // of these, those that it does not tell of
 
 	Activated []activated `json:"activated"`
+	Hosts     hostBook    `json:"hosts"`
 	Shield    shield      `json:"shield"`
 }
 
@@ -50,7 +51,7 @@ type savedProc struct {
 func (m *master) save(fresh bool) savedMaster {
 	s := savedMaster{
 		Version: stateVersion, Fresh: fresh, State: m.machine.state, Board: m.boardFD, Daemon: m.daemon, NoHup: m.terminal.nohup, RunDir: m.dir.path, Started: m.started, Began: m.began,
-		Control: -1, Activated: m.activated, Shield: m.shield,
+		Control: -1, Activated: m.activated, Hosts: m.hosts, Shield: m.shield,
 	}
 	onFD(m.dir.lock, func(fd int) error { s.Lock = fd; return nil })
 	for _, line := range m.sink.last(200) {
@@ -174,6 +175,10 @@ func (m *master) reopenControl() {
 // checked. It returns only when that failed, or is no longer wanted; then
 // everything goes on.
 func (m *master) upgrade() {
+	if m.buries.Load() > 0 { // the new master would not know of them
+		m.after(burialLimit/10, m.upgrade)
+		return
+	}
 	m.quieting = false
 	defer m.reopenControl()
 	if !m.machine.execDue() { // a stop, or a restart, has come meanwhile
@@ -228,7 +233,6 @@ func (m *master) freeze() {
 		p.out.pause()
 		p.err.pause()
 	}
-	m.burials.Wait() // the new master would not know of them
 }
 
 // thaw undoes freeze.

@@ -51,45 +51,43 @@ func (m *master) watchPaths() {
 
 // watchRunDir puts back what somebody has removed of the run directory: without
 // its pid file a second master could start, without its socket nobody could
-// control this one.
+// control this one. Files may make wait, so the owner does not look itself.
 func (m *master) watchRunDir() {
-	if m.quieting {
+	if m.quieting || m.looking || m.ending {
 		return
 	}
-	lock, control := m.dir.lost()
-	if !lock && !control {
-		m.misplaced = false
-		return
-	}
-	var err error
-	if lock {
-		err = m.dir.retake()
-	}
-	if err == nil && control {
-		err = m.relisten()
-	}
-	switch {
-	case err == nil:
-		m.logger.Warn("the run directory had been removed or replaced, in part or whole; it is there again", "directory", m.dir.path)
-	case !m.misplaced:
-		m.logger.Error("the run directory has been removed or replaced and cannot be made again", "directory", m.dir.path, "error", err)
-	}
-	m.misplaced = err != nil
+	m.looking = true
+	dir := *m.dir
+	go func() {
+		again := dir.restore()
+		m.events <- func() {
+			m.looking = false
+			m.takeRestored(again)
+		}
+	}()
 }
 
-// relisten makes the control socket again. Where that fails half-way nothing is
-// left that would look like one.
-func (m *master) relisten() error {
-	fd, err := m.dir.listen()
-	if err != nil {
-		return err
+// takeRestored goes on with what restore has made again.
+func (m *master) takeRestored(again restored) {
+	if again.lock != nil {
+		m.dir.lock.Close()
+		m.dir.lock = again.lock
 	}
-	if err := m.control.move(fd); err != nil {
-		sys.Close(fd)
-		m.dir.removeControl()
-		return err
+	if again.control >= 0 {
+		m.dir.socket = again.socket
+		if err := m.control.move(again.control); err != nil {
+			again.err = err
+			sys.Close(again.control)
+			m.dir.removeControl() // or it would look like one
+		}
 	}
-	return nil
+	switch {
+	case again.err != nil && !m.misplaced:
+		m.logger.Error("the run directory has been removed or replaced and cannot be made again", "directory", m.dir.path, "error", again.err)
+	case again.err == nil && again.lost:
+		m.logger.Warn("the run directory had been removed or replaced, in part or whole; it is there again", "directory", m.dir.path)
+	}
+	m.misplaced = again.err != nil
 }
 
 // watchSilence follows the heartbeat of a worker's loop. A program without one

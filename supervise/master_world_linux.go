@@ -132,7 +132,7 @@ func (m *master) spawn(file int, files []int, info bootInfo, env []string) (int,
 
 // adopt begins to listen to a worker's process.
 func (m *master) adopt(w *worker, pid, ctl, out, err int, outPartial, errPartial []byte) {
-	p := &proc{w: w, ctl: sys.NewPacketConn(ctl), heard: time.Now(), early: rand.Float64(), stats: m.figures[w.Program].atStart()}
+	p := &proc{w: w, ctl: sys.NewPacketConn(ctl), heard: time.Now(), early: rand.Float64(), memory: m.group, stats: m.figures[w.Program].atStart()}
 	output := func(stream string) func(string) {
 		return func(line string) {
 			m.sink.Write(outputLine(m.c.logFormat, w.Program, w.Slot, pid, stream, line))
@@ -141,7 +141,7 @@ func (m *master) adopt(w *worker, pid, ctl, out, err int, outPartial, errPartial
 	p.out = newCapture(out, outPartial, output("stdout"))
 	p.err = newCapture(err, errPartial, output("stderr"))
 	m.procs[w.ID] = p
-	m.locate(p, pid)
+	m.followMemory()
 	m.listenTo(w.ID, p)
 }
 
@@ -201,7 +201,7 @@ func (m *master) open(spec *programSpec, key socketKey, reusePort bool) (*socket
 		return nil, err
 	}
 	if at := spec.place(key); key.Slot == 0 && at >= 0 {
-		if s, ok := activatedFor(m.activated, spec.Name, spec.Listen, at); ok {
+		if s, ok := m.activatedFor(spec, at); ok {
 			given, err := s.open(a, spec.Backlog)
 			if err == nil {
 				file := m.fileOf(given)
@@ -210,7 +210,11 @@ func (m *master) open(spec *programSpec, key socketKey, reusePort bool) (*socket
 			return given, err
 		}
 	}
-	network, address := a.Network()
+	at, err := m.hosts.literal(a)
+	if err != nil {
+		return nil, err
+	}
+	network, address := at.Network()
 	o := sys.ListenOptions{Backlog: spec.Backlog, ReusePort: reusePort, Mode: 0o660, UID: -1, GID: -1}
 	if network == "unix" {
 		if err := sys.UnlinkStale(address); err != nil {

@@ -49,13 +49,49 @@ func (s *shield) exclude(pid int) error {
 	return sys.SetOOMScore(pid, s.Score)
 }
 
-// followMemory keeps the counts of kills, of the workers' groups and our own.
+// followMemory keeps the counts of kills, of the workers' groups and our own. Where
+// a worker is, the kernel says only under a lock of all control groups, so the
+// owner does not ask itself.
 func (m *master) followMemory() {
 	if m.group != nil {
 		m.kills.look(m.group, time.Now())
 	}
-	for _, p := range m.procs {
-		m.locate(p, p.w.PID)
+	if m.locating {
+		return
+	}
+	m.locating = true
+	var places []place
+	for id, p := range m.procs {
+		places = append(places, place{worker: id, pid: p.w.PID, groups: p.groups, memory: p.memory})
+	}
+	go func() {
+		for i := range places {
+			places[i].find()
+		}
+		m.events <- func() { m.located(places) }
+	}()
+}
+
+// located takes where the workers are, and looks for those that have come meanwhile.
+func (m *master) located(places []place) {
+	m.locating = false
+	seen := map[uint32]bool{}
+	for _, pl := range places {
+		seen[pl.worker] = true
+		p := m.procs[pl.worker]
+		if p == nil {
+			continue // and its number may be another's, or was when it was looked at
+		}
+		p.groups, p.memory = pl.groups, pl.memory
+		if p.memory != nil {
+			m.kills.look(p.memory, time.Now())
+		}
+	}
+	for id := range m.procs {
+		if !seen[id] {
+			m.followMemory()
+			return
+		}
 	}
 }
 
@@ -126,21 +162,27 @@ func (k memoryKills) verdict(status syscall.WaitStatus, groups *cgroup.Memory) k
 	return killedForMemory
 }
 
-// locate follows the control groups of a worker, which may be moved. Those of
-// one that exits are where it was.
-func (m *master) locate(p *proc, pid int) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	if err != nil {
+// place is where a worker is: its control groups, which may be others than before.
+type place struct {
+	worker uint32
+	pid    int
+	groups string         // as the kernel lists them
+	memory *cgroup.Memory // those that account its memory; nil: not known
+}
+
+// find looks again. Those of a process that exits are where it was.
+func (p *place) find() {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", p.pid))
+	if err != nil || string(text) == p.groups || exiting(p.pid) {
 		return
 	}
-	if string(text) != p.groups && !exiting(pid) {
-		p.groups, p.memory = string(text), nil
-		if groups, err := cgroup.MemoryOf("/", strconv.Itoa(pid)); err == nil {
-			p.memory = &groups
-		}
+	groups, err := cgroup.MemoryOf("/", strconv.Itoa(p.pid))
+	if exiting(p.pid) { // it has left its groups meanwhile, perhaps
+		return
 	}
-	if p.memory != nil {
-		m.kills.look(p.memory, time.Now())
+	p.groups, p.memory = string(text), nil
+	if err == nil {
+		p.memory = &groups
 	}
 }
 

@@ -17,7 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jay-go/jay/internal/exampletest"
-	"github.com/jay-go/jay/internal/needs"
 )
 
 // aliveAndEnds holds a service to what its master is for, whoever does not read
@@ -161,13 +160,60 @@ func fullPipe(t *testing.T) *os.File {
 // daemon does not wait for it.
 func TestStarterDoesNotRead(t *testing.T) {
 	t.Parallel()
-	s := newService(t, "http")
-	cmd := s.launchBy(needs.Program(t, "sh"), "-c", `kill -STOP $$; exec "$0" "$@" -d`)
-	eventually(t, "the shell stands still", func() bool { state, _ := processState(t, cmd.Process.Pid); return state == "T" })
-	syscall.Kill(cmd.Process.Pid, syscall.SIGCONT)
+	gate := filepath.Join(tempDir(t), "gate")
+	s := newService(t, "gated", "GATE="+gate)
+	cmd := s.command("start", "-d")
+	cmd.Stdout, cmd.Stderr = s.output, s.output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Wait() })
 	master := 0
 	eventually(t, "there is a daemon", func() bool { master = holder(s.dir); return master != 0 })
 	exampletest.Suspend(t, cmd.Process.Pid)
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s.aliveAndEnds(master)
 	exampletest.Resume(cmd.Process.Pid)
 }
+
+// TestHooksNeverReturn: user code in the master that never returns does not keep
+// it from answering, nor from heeding a second TERM.
+func TestHooksNeverReturn(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "hanging hooks").start()
+	master := s.cmd.Process.Pid
+	s.must("reload") // OnMasterReload does not return
+	for range 3 {
+		restarts := s.status().Programs[0].Restarts
+		syscall.Kill(s.pids()[0], syscall.SIGKILL)
+		eventually(t, "a killed worker is replaced", func() bool {
+			st := s.status()
+			return st.State == "running" && st.Programs[0].Restarts == restarts+1
+		})
+	}
+	syscall.Kill(master, syscall.SIGTERM)
+	eventually(t, "the workers have gone, and the master answers", func() bool {
+		st := s.status()
+		return st.State == "stopping" && len(st.Workers) == 0
+	})
+	eventually(t, "another TERM, which is not of the same moment, ends it", func() bool {
+		syscall.Kill(master, syscall.SIGTERM)
+		select {
+		case <-s.exited:
+			return true
+		case <-time.After(stopAgain):
+			return false
+		}
+	})
+	if log := s.log(); !strings.Contains(log, "stopped at once: OnMasterStop or OnWorkerExit has not returned") || !strings.Contains(log, "msg=stopped") {
+		t.Error("the log does not say what was not waited for")
+	}
+	if left := s.status(); left.PID != 0 {
+		t.Errorf("status after the end: %+v", left)
+	}
+}
+
+// stopAgain is how far apart signals are that are not taken for one wish, in part.
+const stopAgain = 300 * time.Millisecond

@@ -223,19 +223,39 @@ func (d *runDir) lost() (lock, control bool) {
 	return lock, sys.FileAt(d.control()) != d.socket
 }
 
-// retake takes the directory again after its pid file was lost. It fails where
-// another master was quicker.
-func (d *runDir) retake() error {
-	again, err := openRunDir(d.path)
-	if err != nil {
-		return err
+// restored is what restore has made again.
+type restored struct {
+	lost    bool     // something was
+	lock    *os.File // nil: the pid file was there
+	control int      // the control socket; -1: it was there
+	socket  sys.FileID
+	err     error
+}
+
+// restore makes again what is lost of the directory. It fails where another master
+// was quicker.
+func (d *runDir) restore() restored {
+	r := restored{control: -1}
+	lock, control := d.lost()
+	r.lost = lock || control
+	if lock {
+		again, err := openRunDir(d.path)
+		if err == nil {
+			err = again.take()
+		}
+		if err != nil {
+			r.err = err
+			return r
+		}
+		r.lock = again.lock
 	}
-	if err := again.take(); err != nil {
-		return err
+	if control {
+		if r.control, r.err = d.listen(); r.err != nil {
+			r.control = -1
+		}
+		r.socket = d.socket
 	}
-	d.lock.Close()
-	d.lock = again.lock
-	return nil
+	return r
 }
 
 // release makes the directory look like nobody's. The lock ends with the

@@ -83,6 +83,14 @@ func activatedFor(list []activated, program string, listen []string, at int) (ac
 	return activated{}, false
 }
 
+// activatedFor finds the socket for an address of a program.
+func (m *master) activatedFor(spec *programSpec, at int) (activated, bool) {
+	if len(m.activated) == 0 {
+		return activated{}, false
+	}
+	return activatedFor(m.activated, spec.Name, m.hosts.literals(spec.Listen), at)
+}
+
 // unserved are the sockets that no program serves.
 func unserved(list []activated, specs []programSpec) []activated {
 	used := map[int]bool{}

@@ -148,6 +148,14 @@ func masters() []fault {
 			tests: in(supervised, "TestManagerDoesNotRead", "TestOutputIsStuck", "TestStarterDoesNotRead", "TestNotifierCatchesUp"),
 		},
 		{
+			name: "clients of the control API that ask and do not read; a new file that prints or describes itself without end", holds: "the master serves as ever, and keeps little for them",
+			tests: in(supervised, "TestFollowersDoNotRead", "TestDescribesWithoutEnd"),
+		},
+		{
+			name: "hooks of the master that never return", holds: "it answers, replaces workers and changes; at the end it waits ten seconds for them, and not after a second TERM",
+			tests: in(supervised, "TestHooksNeverReturn"),
+		},
+		{
 			name: "process 1 of a container, or a child subreaper", holds: "orphans are reaped, of commands of hooks no status is lost; TERM stops",
 			tests: in(supervised, "TestFirstProcess", "TestStrangersAreReaped"),
 		},
@@ -177,6 +185,9 @@ func logs() []fault {
 		},
 		{
 			name: "the log is renamed, or put aside, while twenty log", holds: "every line is there, whole, once; an upgrade goes on in the same file", tests: in(supervised, "TestManyWriters", "TestRotationAndUpgrade"),
+		},
+		{
+			name: "the master is stopped or dies while its log is followed, or before it is asked for", holds: "logs -f says so; logs shows the end of the file, or says that it was standard error", tests: in(supervised, "TestLogsAfterTheEnd", "TestLogsFollowSaysWhoHasGone"),
 		},
 		{
 			name: "the log is emptied, cut or written to by others (copytruncate)", holds: "put aside by what is in it, neither earlier nor later", tests: in(supervised, "TestWhatIsThereCounts"),
