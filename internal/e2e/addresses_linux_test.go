@@ -16,6 +16,7 @@ import (
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -213,11 +214,8 @@ func TestRemovedPath(t *testing.T) {
 	works("at first")
 
 	// Clients wait in the queue, for nobody accepts.
-	var stopped []int
-	for _, pid := range s.workers() {
-		syscall.Kill(pid, syscall.SIGSTOP)
-		stopped = append(stopped, pid)
-	}
+	stopped := s.workers()
+	exampletest.Suspend(t, stopped...)
 	results := make(chan error, 3)
 	for range cap(results) {
 		go func() { _, err := fetchAt("unix://"+path, "/"); results <- err }()
@@ -230,9 +228,7 @@ func TestRemovedPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the path is made again", func() bool { _, err := os.Stat(path); return err == nil })
-	for _, pid := range stopped {
-		syscall.Kill(pid, syscall.SIGCONT)
-	}
+	exampletest.Resume(stopped...)
 	for range cap(results) {
 		if err := <-results; err != nil {
 			t.Errorf("a client that waited in the queue: %v", err)
