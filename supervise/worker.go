@@ -34,6 +34,7 @@ type Worker struct {
 	ids         []int                                  // guarded by mu; the master's names of sockets
 	onSockets   func()                                 // guarded by mu
 	missed      bool                                   // guarded by mu; the set has changed while there was no onSockets
+	taken       []Socket                               // guarded by mu; those that were taken away meanwhile
 	stats       func() Stats                           // guarded by mu
 	tallies     []*func() tally                        // guarded by mu; of what counts without the program's help
 	connections func(ConnectionQuery) []ConnectionInfo // guarded by mu
@@ -392,63 +393,6 @@ func (w *Worker) SetLoad(connections int) { w.cell.setLoad(int64(connections)) }
 // PeerLoad is the sum of the loads, and the number, of the ready workers of
 // this program, this one included.
 func (w *Worker) PeerLoad() (total, workers int) { return w.cell.peers() }
-
-// OnSockets sets a function that is called, on a goroutine of its own, when
-// the set of Sockets has changed: a worker of a ReusePort program gets the
-// socket of a slot that was scaled away, and may have to give it back. Those
-// that were taken away are closed when it returns: it must have taken them out
-// of every epoll by then, for a registration outlives the descriptor. It
-// is called at once where the set has changed before. A worker whose program sets
-// none is replaced when its set changes.
-func (w *Worker) OnSockets(fn func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.onSockets = fn
-	if w.missed && fn != nil {
-		w.missed = false
-		go fn()
-	}
-}
-
-// notFollowing is why a worker without OnSockets has to leave.
-const notFollowing = "its sockets have changed, and its program does not follow them"
-
-// connectionsInMessage is how many rows one message has at most.
-const connectionsInMessage = 100
-
-// answerConnections sends a page of the worker's connections in parts.
-func (w *Worker) answerConnections(seq uint64, q *ConnectionQuery) {
-	w.mu.Lock()
-	fn := w.connections
-	w.mu.Unlock()
-	var rows []ConnectionInfo
-	if fn != nil && q != nil {
-		rows = fn(*q)
-	}
-	for {
-		part := message{Kind: msgConnections, Seq: seq, Connections: rows[:min(len(rows), connectionsInMessage)]}
-		for len(part.Connections) > 0 && !part.fits() { // rows may have long names
-			part.Connections = part.Connections[:len(part.Connections)/2]
-		}
-		if len(part.Connections) == 0 && len(rows) > 0 {
-			w.logger.Warn("a connection's row is too long for a message", "id", rows[0].ID)
-			rows = rows[1:]
-			continue
-		}
-		rows = rows[len(part.Connections):]
-		part.More = len(rows) > 0
-		w.reply(part)
-		if !part.More {
-			return
-		}
-	}
-}
-
-// fits reports whether a message of a worker can be sent.
-func (m message) fits() bool {
-	_, err := m.encode(maxPacket)
-	return err == nil
-}
 
 func (w *Worker) reply(m message) {
 	if err := w.master.send(m); err != nil {

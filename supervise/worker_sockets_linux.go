@@ -34,7 +34,10 @@ func (w *Worker) setSockets(list []socketRole, fds []int) error {
 	}
 	w.sockets, w.ids = sockets, ids
 	changed := w.onSockets
-	w.missed = w.missed || changed == nil
+	if changed == nil {
+		w.missed = true
+		w.taken, gone = append(w.taken, gone...), nil
+	}
 	stranded := changed == nil && w.ready && !w.draining.Load()
 	w.mu.Unlock()
 	for i, fd := range fds {
@@ -42,14 +45,9 @@ func (w *Worker) setSockets(list []socketRole, fds []int) error {
 			closeAll(fd)
 		}
 	}
-	go func() {
-		if changed != nil {
-			changed()
-		}
-		for _, s := range gone {
-			s.Close()
-		}
-	}()
+	if changed != nil {
+		go follow(changed, gone)
+	}
 	if stranded {
 		w.tell(message{Kind: msgLeave, Why: notFollowing})
 		return errors.New(notFollowing)
