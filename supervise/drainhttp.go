@@ -62,7 +62,7 @@ func DrainHTTP(ctx context.Context, w *Worker, srv *http.Server, listeners ...ne
 		return err
 	case <-ctx.Done():
 	}
-	d.drain(context.Cause(ctx), w.Overtaken(), l)
+	d.drain(context.Cause(ctx), w, l)
 	return nil
 }
 
@@ -79,15 +79,19 @@ func serverLike(srv *http.Server) *http.Server {
 }
 
 // drain ends the server.
-func (d *httpDrain) drain(cause error, overtaken <-chan *Drain, l *httpListeners) {
+func (d *httpDrain) drain(cause error, w *Worker, l *httpListeners) {
 	close(d.draining)
-	l.close()
-	_ = d.told.Shutdown(context.Background()) // it has no connections: this calls its functions
 	var how *Drain
 	if !errors.As(cause, &how) {
 		how = &Drain{Reason: Stop}
 	}
-	k := newDrainClock(how, overtaken)
+	l.empty(how)
+	l.close()
+	if len(l.explicit) == 0 { // who made others knows about them
+		w.Unlisten()
+	}
+	_ = d.told.Shutdown(context.Background()) // it has no connections: this calls its functions
+	k := newDrainClock(how, w.Overtaken())
 	defer k.stop()
 	if d.left(k.ctx, k.urgent) || k.ctx.Err() != nil {
 		d.cut()
