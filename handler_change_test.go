@@ -15,7 +15,7 @@ func (g *welcoming) Open(c *jay.Conn) { _, _ = c.WriteString("hello ") }
 // byValue cannot be compared: a comparison of two of them panics.
 type byValue struct {
 	*jay.Messages[string]
-	notes []string
+	_ []string
 }
 
 // raw is a protocol that answers what it gets in capitals, as it comes.
@@ -72,8 +72,7 @@ func (*setter) Close(*jay.Conn, error)              {}
 
 // looping is a protocol whose Data knows nothing of who changes the handler.
 type looping struct {
-	notes []string
-	on    func(c *jay.Conn, b byte)
+	on func(c *jay.Conn, b byte)
 }
 
 func (looping) Open(*jay.Conn)         {}

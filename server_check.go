@@ -20,20 +20,20 @@ func (s *Server) check(listen []string) error {
 	}
 	switch _, err := loop.Resolve(s.Loop); {
 	case err != nil:
-		return fmt.Errorf("Loop: %w", err)
+		return fmt.Errorf("field Loop: %w", err)
 	case s.Handler == nil && len(listen) > 0:
 		return errNoHandler
 	case len(listen) == 0 && s.OnWorkerStart == nil:
 		return errors.New("it has no address, and no OnWorkerStart that could listen or dial; set Addr to tcp://127.0.0.1:8080, say")
 	case s.Backlog < 0:
-		return fmt.Errorf("Backlog is %d; write a positive number, or 0 for 1024", s.Backlog)
+		return fmt.Errorf("field Backlog is %d; write a positive number, or 0 for 1024", s.Backlog)
 	case s.LowWater > s.highWater():
-		return fmt.Errorf("LowWater is %d, above HighWater, which is %d", s.LowWater, s.highWater())
+		return fmt.Errorf("field LowWater is %d, above HighWater, which is %d", s.LowWater, s.highWater())
 	}
 	return nil
 }
 
-var errNoHandler = errors.New("Handler is nil; set it to http1.HandlerFunc(…), say")
+var errNoHandler = errors.New("field Handler is nil; set it to http1.HandlerFunc(…), say")
 
 // streamAddr parses an address that connections are accepted on or dialled to.
 func streamAddr(verb, text string) (addr.Addr, error) {

@@ -164,7 +164,13 @@ func TestHijackedConnections(t *testing.T) {
 		"reload":  func(s *service) { s.must("reload") },
 		"upgrade": func(s *service) { s.must("upgrade") },
 		"scale":   func(s *service) { s.must("scale", "hijack=1") },
-		"stop":    func(s *service) { go s.run("stop") },
+		"stop": func(s *service) {
+			stop := s.command("stop")
+			if err := stop.Start(); err != nil {
+				s.t.Fatal(err)
+			}
+			s.t.Cleanup(func() { stop.Wait() })
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

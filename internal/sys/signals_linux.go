@@ -106,4 +106,6 @@ func NoteSignals(word *atomic.Int64, signals ...syscall.Signal) (restore func(),
 const handlerWord = 0
 
 // noted is where noteSignal notes. A signal handler is given no argument of its own.
+//
+//lint:ignore U1000 note_amd64.s and note_arm64.s use it
 var noted *atomic.Int64
