@@ -103,6 +103,7 @@ func (p *chunkPool) Held() int { return p.held }
 
 // Waiting returns how many contexts wait for the end of the worker.
 func (w *Worker) Waiting() int {
+	w.helpers.Wait() // nobody else looks at it then
 	return reflect.ValueOf(w.life).Elem().FieldByName("children").Len()
 }
 

@@ -13,6 +13,7 @@ import (
 
 // TestBrowser shows a real browser the request that it sent.
 func TestBrowser(t *testing.T) {
+	t.Parallel()
 	s := start(t, "jay")
 	page := exampletest.Open(t, fmt.Sprintf("http://%s/path?q=%%3Cscript%%3E", s.addr))
 	text := document(t, page)

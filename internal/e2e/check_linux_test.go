@@ -163,6 +163,7 @@ func TestCheckReusePort(t *testing.T) {
 
 // TestCheckRunning: what the service itself holds is not in its way.
 func TestCheckRunning(t *testing.T) {
+	t.Parallel()
 	dir := runDir(t)
 	for _, args := range [][]string{{}, {"--reuse-port"}} {
 		s := launch(t, "hello", append(args, "--listen", "127.0.0.1:0", "--listen", "unix://"+filepath.Join(dir, "s"), "--workers", "1")...)

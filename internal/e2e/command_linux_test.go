@@ -129,6 +129,7 @@ func TestDaemon(t *testing.T) {
 
 // TestDaemonFails: start -d says why it could not start.
 func TestDaemonFails(t *testing.T) {
+	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

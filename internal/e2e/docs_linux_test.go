@@ -27,6 +27,7 @@ func programs(t *testing.T, file string) (all []string) {
 // TestDocumentedPrograms builds every program that the documentation shows,
 // in a module of its own as a user would, and starts it.
 func TestDocumentedPrograms(t *testing.T) {
+	t.Parallel()
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)

@@ -114,6 +114,7 @@ func TestPanicIsolation(t *testing.T) {
 
 // TestWorkerEnds: what ends a worker is told in status, and a new one serves.
 func TestWorkerEnds(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ path, cause string }{
 		{"/exit?code=7", "exit 7"},
 		{"/fatal", "exit 2: fatal error: concurrent map writes"},
@@ -146,6 +147,7 @@ func TestWorkerEnds(t *testing.T) {
 
 // TestSlow: an answer that comes later blocks nobody meanwhile.
 func TestSlow(t *testing.T) {
+	t.Parallel()
 	s := start(t, "faults", "--workers", "1")
 	slow, quick := dial(t, s.addr), dial(t, s.addr)
 	const later = 2 * time.Second // long enough for ten answers on a busy machine

@@ -22,6 +22,7 @@ import (
 // tries again and again, and refuses a reload; those who serve do not notice.
 // When it passes everything is as before.
 func TestForkFails(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ errno, says string }{
 		{"EAGAIN", "resource temporarily unavailable"},
 		{"ENOMEM", "cannot allocate memory"},
@@ -106,6 +107,7 @@ func forkFails(t *testing.T, s *service, says string, begin func(master int) (st
 // TestMasterOutOfDescriptors: a master that may open nothing more answers all the
 // same, refuses what it cannot do, leaks nothing, and stops when told to.
 func TestMasterOutOfDescriptors(t *testing.T) {
+	t.Parallel()
 	s := start(t, "faults", "--workers", "2")
 	st, _ := s.status()
 	open := atRest(t, st.PID)
@@ -203,6 +205,7 @@ func atRest(t *testing.T, pid int) []string {
 // the master has too few descriptors to make it again, whichever it lacks, is
 // made when there are some.
 func TestRemovedSocketWithoutDescriptors(t *testing.T) {
+	t.Parallel()
 	for free := range 4 {
 		t.Run(fmt.Sprintf("%d free", free), func(t *testing.T) {
 			s := start(t, "hello", "--workers", "1")

@@ -221,6 +221,7 @@ func TestSendFails(t *testing.T) {
 // or EAGAIN, of sockets that it calls writable. The bytes are tried again, less
 // and less often, and arrive in the end.
 func TestKernelWithoutMemory(t *testing.T) {
+	t.Parallel()
 	for _, loop := range []string{"epoll", "goroutine"} {
 		s := start(t, "jay", "--workers", "1", "--loop", loop)
 		body := strings.Repeat("0123456789", 10_000)

@@ -20,6 +20,7 @@ const healthy = time.Second
 // TestKillUnderLoad kills a worker every now and then while connections that
 // stay and connections that come and go keep all workers busy.
 func TestKillUnderLoad(t *testing.T) {
+	t.Parallel()
 	const staying, coming, kills = 16, 4, 5
 	s := start(t, "faults", "--workers", "4")
 	stay, come := follow(s.addr, staying), follow(s.addr, coming)

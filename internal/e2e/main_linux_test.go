@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -16,6 +17,11 @@ func TestMain(m *testing.M) {
 		own()
 	}
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // or each command would take a second longer
+	// Most of a test is waiting.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	before := leak.Take()
 	code := m.Run()
 	os.RemoveAll(builtDir())

@@ -16,6 +16,7 @@ import (
 // and the service can be started again at once, at the same address and with
 // the same run directory.
 func TestMasterKilled(t *testing.T) {
+	t.Parallel()
 	s := start(t, "faults", "--workers", "2")
 	busy := load.Load{Addr: s.addr, Connections: 8}
 	end := busy.Start()

@@ -13,6 +13,7 @@ import (
 // clients keep sending on connections that stay and others come and go: none of
 // them notices anything but an announced close.
 func TestReloadUnderLoad(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		args []string

@@ -12,6 +12,7 @@ import (
 // is answered; only connections on which nothing of a request had arrived are
 // closed without an answer.
 func TestStopUnderLoad(t *testing.T) {
+	t.Parallel()
 	s := start(t, "faults", "--workers", "2")
 	var slow, halfway []*peer
 	for range 8 {

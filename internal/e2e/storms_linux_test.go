@@ -116,6 +116,7 @@ func descriptors(t *testing.T, pid int) int {
 // TestSignalStorm: two hundred signals within a second, of every kind that does
 // not stop a service, and no client notices.
 func TestSignalStorm(t *testing.T) {
+	t.Parallel()
 	s := start(t, "hello", "--workers", "2")
 	busy := load.Load{Addr: s.addr, Connections: 8, Pause: time.Millisecond}
 	end := busy.Start()

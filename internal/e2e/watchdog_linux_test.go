@@ -15,6 +15,7 @@ import (
 // TestHungWorker: a callback that never returns is found, explained and
 // replaced, and the clients of the other workers do not notice.
 func TestHungWorker(t *testing.T) {
+	t.Parallel()
 	const watchdog = 2 * time.Second
 	for _, path := range []string{"/spin", "/block"} {
 		t.Run(path, func(t *testing.T) {
@@ -61,6 +62,7 @@ func TestHungWorker(t *testing.T) {
 // TestStoppedWorker: a worker whose process is stopped is shown as silent,
 // replaced, and ended.
 func TestStoppedWorker(t *testing.T) {
+	t.Parallel()
 	s := start(t, "faults", "--workers", "2", "--watchdog", "1s")
 	stopped := s.workers()[0]
 	exampletest.Suspend(t, stopped)
@@ -78,6 +80,7 @@ func TestStoppedWorker(t *testing.T) {
 // TestSuspended: a service that was suspended as a whole, as with a laptop's
 // lid, has no hung workers when it goes on.
 func TestSuspended(t *testing.T) {
+	t.Parallel()
 	s := start(t, "faults", "--workers", "2", "--watchdog", "300ms")
 	before := s.workers()
 	all := append([]int{s.cmd.Process.Pid}, before...)
