@@ -156,7 +156,7 @@ func (in *signalInbox) hold(file int, witnessed bool) (release func(), err error
 		return nil, err
 	}
 	in.detach()
-	signal.Ignore(syscall.SIGPIPE) // means nothing to a master, and would end the next program before it can say so
+	signal.Ignore(syscall.SIGPIPE)                  // means nothing to a master, and would end the next program before it can say so
 	sys.NoteSignals(words.Word(heldBits), noted...) // what was ignored at the start is ignored by detach
 	for _, s := range noted {
 		in.mu.Lock()

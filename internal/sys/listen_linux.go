@@ -92,24 +92,28 @@ func SetReusePort(fd int) error {
 	return os.NewSyscallError("setsockopt SO_REUSEPORT", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
 }
 
-// listenUnix binds under a umask, so that the path never exists with a wider mode.
-// The umask is the process's: the caller creates no files meanwhile. An abstract
-// address has no file, and so no mode and no owner.
+// listenUnix gives the socket its mode before its path, which so never exists with
+// a wider one. The process's umask stays as it is: other threads create files, and
+// start programs, meanwhile. An abstract address has no file, and so no mode and
+// no owner.
 func listenUnix(path string, o ListenOptions) (int, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	old := unix.Umask(0o777 &^ int(o.Mode.Perm()))
-	err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
-	unix.Umask(old)
-	if err != nil {
+	if err := unix.Fchmod(fd, uint32(o.Mode.Perm())); err != nil {
+		unix.Close(fd)
+		return -1, os.NewSyscallError("fchmod", err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
 		unix.Close(fd)
 		return -1, os.NewSyscallError("bind", err)
 	}
-	err = nil
-	if (o.UID >= 0 || o.GID >= 0) && !abstract(path) {
-		err = os.Lchown(path, o.UID, o.GID)
+	if !abstract(path) {
+		err = widen(path, o.Mode.Perm())
+		if err == nil && (o.UID >= 0 || o.GID >= 0) {
+			err = os.Lchown(path, o.UID, o.GID)
+		}
 	}
 	if err == nil {
 		err = os.NewSyscallError("listen", unix.Listen(fd, o.Backlog))
@@ -281,4 +285,22 @@ func zoneID(zone string) int {
 	}
 	n, _ := strconv.Atoi(zone) // zero, no zone, where it is neither
 	return n
+}
+
+// widen gives a Unix socket's file the bits of its mode that the umask has taken
+// from it. What somebody has put in its place is left alone.
+func widen(path string, mode os.FileMode) error {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return os.NewSyscallError("fstat", err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFSOCK || st.Mode&0o777 == uint32(mode) {
+		return nil
+	}
+	return os.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), mode)
 }
