@@ -99,6 +99,11 @@ func (p *chunkPool) Shared() (n int) {
 // Held is the memory that counts against the worker's budget.
 func (w *Worker) Held() int { return w.pool.held + int(w.posted.Load()) }
 
+// Reserve is the first half of Ref.Send, which may be a while ahead of the
+// second: SendReserved.
+func (r Ref) Reserve(p []byte) error      { return r.c.reserve(len(p)) }
+func (r Ref) SendReserved(p []byte) error { return r.c.carry(p, writeCarried) }
+
 func (p *chunkPool) Held() int { return p.held }
 
 // Waiting returns how many contexts wait for the end of the worker.

@@ -108,9 +108,25 @@ func (c *Conn) carry(p []byte, fn func(c *Conn, p []byte)) error {
 		return nil
 	case loop.ErrBusy:
 		c.unreserve(len(p))
+		if len(p) > 0 {
+			c.goOnEnding()
+		}
 		return ErrBusy
 	}
 	return ErrClosed
+}
+
+// goOnEnding has what waits for accepted bytes look again when the last of them
+// were refused after all. No more are accepted then, so it is called once or for
+// a few callers at most, and needs no bound.
+func (c *Conn) goOnEnding() {
+	if had := c.posted.Load(); had < 0 && had&mailBytes == 0 {
+		_ = c.worker.loop.PostAnyway(func() {
+			if c.gone.Load()&refGone == 0 {
+				c.later()
+			}
+		})
+	}
 }
 
 // deliverMail runs a func that carries bytes. They were accepted: they may be
