@@ -66,19 +66,25 @@ func (c *Conn) writev(pieces [][]byte, drop bool) (n int, err error) {
 // WriteShared is Write without the copy, for bytes that go to many
 // connections: p must never change again. Pieces that lie one behind the other
 // in one buffer, and are written in this order, are sent as one.
-func (c *Conn) WriteShared(p []byte) (int, error) {
+func (c *Conn) WriteShared(p []byte) (int, error) { return c.WriteSharedBehind(nil, p) }
+
+// WriteSharedBehind is WriteShared for a message that begins with head, which is
+// copied: it queues both or neither.
+func (c *Conn) WriteSharedBehind(head, p []byte) (int, error) {
 	if c.filter != nil || len(p) == 0 {
-		return c.Write(p)
+		return c.Writev(head, p)
 	}
 	if !c.writable() {
 		return 0, ErrClosed
 	}
-	if err := c.Room(len(p)); err != nil {
-		return 0, c.overflow(err, len(p), c.worker.server.DropNewest)
+	n := len(head) + len(p)
+	if err := c.Room(n); err != nil {
+		return 0, c.overflow(err, n, c.worker.server.DropNewest)
 	}
+	c.out.push(&c.worker.pool, head)
 	c.out.share(&c.worker.pool, p)
 	c.queued()
-	return len(p), nil
+	return n, nil
 }
 
 // put queues what the peer is to see for p.
@@ -94,11 +100,19 @@ func (c *Conn) put(p []byte) error {
 
 // Room returns why a Write of n bytes would find no room now, ErrOutputLimit or
 // ErrBudget; nil when it would.
-func (c *Conn) Room(n int) error {
+func (c *Conn) Room(n int) error { return c.RoomBehind(nil, n) }
+
+// RoomBehind is Room for n bytes behind a [Conn.WriteBuffer] of b, which may be
+// nil: the memory of what is in b counts against the budget already.
+func (c *Conn) RoomBehind(b *Buffer, n int) error {
+	unsent := c.out.size + n
+	if b != nil {
+		unsent += b.n
+	}
 	switch w := c.worker; {
-	case c.out.size+n > w.maxOutput:
+	case unsent > w.maxOutput:
 		return ErrOutputLimit
-	case w.exceeds(n) && c.out.size+n > w.modest():
+	case w.exceeds(n) && unsent > w.modest():
 		return ErrBudget
 	}
 	return nil

@@ -235,17 +235,23 @@ func (w *ResponseWriter) WriteString(s string) (int, error) {
 // room refuses n more bytes of a body for which there is no room when it is
 // sent.
 func (w *ResponseWriter) room(n int) error {
-	if n += w.body.Len(); w.started || w.bodiless() {
+	if w.started || w.bodiless() {
 		return nil
 	}
-	return w.fail(roomError(w.x.conn, n))
+	return w.fail(roomError(w.x.conn, &w.body, n))
 }
 
-func roomError(c *jay.Conn, n int) error {
-	if err := c.Room(n); err != nil {
-		return fmt.Errorf("send %d bytes of an answer: %w, %d bytes are unsent", n, err, c.Buffered())
+// roomError returns why there is no room for body, which may be nil, and n bytes
+// beside it.
+func roomError(c *jay.Conn, body *jay.Buffer, n int) error {
+	err := c.RoomBehind(body, n)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if body != nil {
+		n += body.Len()
+	}
+	return fmt.Errorf("send %d bytes of an answer: %w, %d bytes are unsent", n, err, c.Buffered())
 }
 
 // passes reports whether n more bytes are sent as they come instead of being
@@ -358,12 +364,8 @@ func (w *ResponseWriter) send(c *jay.Conn, head, p []byte) error {
 // framing, behind them. While nothing of the answer was sent, having no room is
 // an error that can be answered.
 func (w *ResponseWriter) queue(c *jay.Conn, head []byte, body *jay.Buffer, p, end []byte) error {
-	n := len(head) + len(p) + len(end)
-	if body != nil {
-		n += body.Len()
-	}
 	if !w.started {
-		if err := w.fail(roomError(c, n)); err != nil {
+		if err := w.fail(roomError(c, body, len(head)+len(p)+len(end))); err != nil {
 			return err
 		}
 	}

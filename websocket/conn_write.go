@@ -138,13 +138,7 @@ func (c *Conn) sendOwned(m Message) error {
 	}
 	var head [maxHeader]byte
 	h := appendHeader(head[:0], bitFin|byte(m.kind()), len(m.data))
-	if c.jc.Room(len(h)+len(m.data)) != nil {
-		return c.send(m) // which fails as it has to
-	}
-	if _, err := c.jc.Write(h); err != nil {
-		return err
-	}
-	_, err := c.jc.WriteShared(m.data)
+	_, err := c.jc.WriteSharedBehind(h, m.data)
 	return err
 }
 
