@@ -102,8 +102,9 @@ func (s *serverConn) discard(b []byte) int {
 	x := s.x
 	x.heard = x.elapsed()
 	n := int(min(x.left, int64(len(b))))
+	x.received += int64(n)
 	if x.left -= int64(n); x.left == 0 {
-		s.state = atRest
+		s.state, x.received = atRest, 0
 	}
 	return n
 }
