@@ -39,8 +39,8 @@ func (e *events) Deadline(jc *jay.Conn) {
 func (c *Conn) ping() {
 	c.flags |= flagPinged
 	before := c.written()
-	_ = c.write(bitFin|byte(opPing), nil) // an error has closed the connection
-	if d := c.h.pongTimeout(); d > 0 && c.state == stateOpen {
+	err := c.write(bitFin|byte(opPing), nil)
+	if d := c.h.pongTimeout(); d > 0 && c.state == stateOpen && err == nil { // with DropNewest there may be no room for it
 		c.await(before)
 		c.jc.SetDeadline(d)
 	} else {
