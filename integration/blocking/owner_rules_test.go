@@ -86,7 +86,7 @@ func reasons() map[string]string {
 			golang.org/x/sys/unix.Shutdown
 			golang.org/x/sys/unix.Socket
 			golang.org/x/sys/unix.Socketpair
-			golang.org/x/sys/unix.Umask
+			internal/sys.listenUnix: golang.org/x/sys/unix.Fchmod
 			syscall.Kill
 			internal/sys.zoneID: net.InterfaceByName
 			internal/sys.zoneName: net.InterfaceByIndex
@@ -183,6 +183,9 @@ func reasons() map[string]string {
 			internal/sys.listenUnix: golang.org/x/sys/unix.Bind
 			internal/sys.listenUnix: os.Lchown
 			internal/sys.listenUnix: os.Remove
+			internal/sys.widen: golang.org/x/sys/unix.Open
+			internal/sys.widen: golang.org/x/sys/unix.Fstat
+			internal/sys.widen: os.Chmod
 			internal/sys.FileAt: golang.org/x/sys/unix.Lstat
 			internal/sys.RemoveFile: os.Remove
 			internal/sys.StaleUnix: os.Lstat
@@ -219,6 +222,7 @@ func reasons() map[string]string {
 			(*supervise.signalInbox).detach: (*sync.WaitGroup).Wait
 		`,
 		"the handler of the runtime is told": `
+			os/signal.Ignore
 			os/signal.Notify
 			os/signal.Stop
 			golang.org/x/sys/unix.Tgkill

@@ -252,7 +252,8 @@ func anonymous(t *testing.T, pid int) int {
 		t.Error(err)
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(b), "RssAnon:")
-	n, _ := strconv.Atoi(strings.Fields(rest)[0])
-	return n << 10
+	_, rest, _ := strings.Cut(string(b), "RssAnon:") // it has none while it ends
+	var kib int
+	fmt.Sscan(rest, &kib)
+	return kib << 10
 }
