@@ -82,10 +82,10 @@ func TestGoneWhilePaused(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		for _, why := range []string{"pause", "pause and hold", "fill"} {
 			for _, leave := range []string{"close", "half-close"} {
+				if why == "fill" && leave == "close" && network == "unix" {
+					continue // writing to a Unix socket that has closed fails at once: there is no pause
+				}
 				t.Run(network+"/"+why+"/"+leave, func(t *testing.T) {
-					if why == "fill" && leave == "close" && network == "unix" {
-						t.Skip("writing to a Unix socket that has closed fails at once: there is no pause")
-					}
 					eachBackend(t, func(t *testing.T, backend string) { testGone(t, backend, network, why, leave) })
 				})
 			}

@@ -53,8 +53,14 @@ func restOnce(ctx context.Context, b *bench, s server, d time.Duration) (percent
 	if err != nil {
 		return 0, err
 	}
+	return p.share(ctx, d)
+}
+
+// share is the part of a core that the server takes for d, in percent, a second
+// after what was done before.
+func (p *process) share(ctx context.Context, d time.Duration) (percent float64, err error) {
 	var used [2]time.Duration
-	for i, wait := range []time.Duration{time.Second, d} { // the first: what the opening leaves to do
+	for i, wait := range []time.Duration{time.Second, d} {
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()

@@ -82,18 +82,7 @@ func stuckOnce(ctx context.Context, b *bench, d time.Duration) (percent float64,
 			}
 		}
 	}
-	var used [2]time.Duration
-	for i, wait := range []time.Duration{time.Second, d} { // the first: what the filling leaves to do
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-time.After(wait):
-		}
-		if used[i], err = cpuOf(p.server()); err != nil {
-			return 0, err
-		}
-	}
-	return 100 * float64(used[1]-used[0]) / float64(d), nil
+	return p.share(ctx, d)
 }
 
 // fill sends until nobody takes more.
