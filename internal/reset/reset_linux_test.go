@@ -2,6 +2,7 @@ package reset_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -64,18 +65,30 @@ func TestNoTrace(t *testing.T) {
 				}
 				s.Close()
 			}
-			port := ln.Addr().(*net.TCPAddr).Port
-			for deadline := time.Now().Add(5 * time.Second); connections(t, port) > 0 != tt.trace; time.Sleep(time.Millisecond) {
+			client, server := row(c.LocalAddr()), row(c.RemoteAddr())
+			for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+				left := between(t, client, server)
+				if len(left) > 0 == tt.trace {
+					break
+				}
 				if time.Now().After(deadline) {
-					t.Fatalf("%d ends of connections are left", connections(t, port))
+					t.Fatalf("of the connection is left: %q", left)
 				}
 			}
 		})
 	}
 }
 
-// connections counts the sockets of connections at a port, in any state.
-func connections(t *testing.T, port int) (n int) {
+// row is an address as /proc/net/tcp has it.
+func row(a net.Addr) string {
+	ip, port := a.(*net.TCPAddr).IP.To4(), a.(*net.TCPAddr).Port
+	return fmt.Sprintf("%08X:%04X", binary.NativeEndian.Uint32(ip), port)
+}
+
+// between returns the rows of the sockets at both ends of one connection, in
+// any state. The server's port alone would not tell them: another server's
+// connections may be in TIME_WAIT at it.
+func between(t *testing.T, client, server string) (rows []string) {
 	t.Helper()
 	table, err := os.ReadFile("/proc/net/tcp")
 	if err != nil {
@@ -83,11 +96,9 @@ func connections(t *testing.T, port int) (n int) {
 	}
 	for line := range strings.Lines(string(table)) {
 		f := strings.Fields(line)
-		suffix := fmt.Sprintf(":%04X", port)
-		const listening = "0A"
-		if len(f) > 3 && f[3] != listening && (strings.HasSuffix(f[1], suffix) || strings.HasSuffix(f[2], suffix)) {
-			n++
+		if len(f) > 3 && (f[1] == client && f[2] == server || f[1] == server && f[2] == client) {
+			rows = append(rows, strings.TrimSpace(line))
 		}
 	}
-	return n
+	return rows
 }
