@@ -41,6 +41,10 @@ const (
 // Accepted is the loop's call for a new connection.
 func (a *acceptor) Accepted(sock loop.Socket) {
 	w := a.worker
+	if w.aborted { // it was under way at the drain's deadline
+		a.drop(sock)
+		return
+	}
 	w.stats.accepted++
 	a.taken++
 	a.backoff = 0
@@ -59,6 +63,10 @@ func (a *acceptor) Accepted(sock loop.Socket) {
 	}
 	w.enter(c)
 	c.open()
+	if w.drain != nil && !w.emptying {
+		c.flags |= flagDrainTell
+		c.later()
+	}
 	w.leave()
 }
 
@@ -146,6 +154,9 @@ func (a *acceptor) drop(sock loop.Socket) {
 		closeFD(sock.FD)
 	}
 }
+
+// Closed is the loop's call when no more connections are under way.
+func (a *acceptor) Closed() { a.worker.listening-- }
 
 // AcceptFailed is the loop's call for an error of accept. A connection that
 // its client gave up is only counted. Whatever else it is (no descriptors, no

@@ -178,8 +178,14 @@ func (c *Conn) SetValue(v any) { c.value = v }
 func (c *Conn) BytesIn() uint64  { return c.bytesIn }
 func (c *Conn) BytesOut() uint64 { return c.bytesOut }
 
-// Buffered returns the number of bytes written and not yet sent.
-func (c *Conn) Buffered() int { return c.out.size }
+// Buffered returns the number of bytes written and not yet sent; of a connection
+// that has ended none are.
+func (c *Conn) Buffered() int {
+	if c.state == stateClosed {
+		return 0
+	}
+	return c.out.size
+}
 
 // Handler returns the handler that speaks the connection's protocol now.
 func (c *Conn) Handler() Handler { return c.handler }

@@ -120,9 +120,12 @@ func (c *Conn) end(err error) {
 		p.to.unspliceTo() // what has come from c arrives
 		c.take(flagSpliced)
 	}
-	pending := c.stream.Sending()
 	c.stream.Close(c.has(flagAbort))
-	c.out.drop(&c.worker.pool, !pending)
+	if c.stream.Sending() {
+		c.worker.finishing++ // what is queued is the loop's until Sent
+	} else {
+		c.out.drop(&c.worker.pool)
+	}
 	c.worker.loop.StopDeadline(&c.wheel)
 	c.worker.waited(c)
 	c.worker.remove(c)

@@ -112,7 +112,7 @@ func (c *Conn) keep(kept *chunk, b []byte) {
 	switch {
 	case c.state != stateOpen && !c.has(flagDetach):
 		b = nil
-	case len(b) > c.worker.maxInput:
+	case len(b) > c.worker.maxInput && c.Reading(): // else Data was not asked
 		c.misbehaved(ErrInputLimit)
 		b = nil
 	case kept == nil && len(b) > 0 && c.afford(takes(len(b))) != nil:

@@ -226,6 +226,11 @@ func (c *Conn) flush() {
 // Sent takes the completion of a Send that the kernel did not take whole.
 func (e *events) Sent(n int, err error) {
 	c := (*Conn)(e)
+	if c.state == stateClosed {
+		c.worker.finishing--
+		c.out.drop(&c.worker.pool)
+		return
+	}
 	c.worker.enter(c)
 	if n > 0 {
 		c.setStall()

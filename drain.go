@@ -1,6 +1,7 @@
 package jay
 
 import (
+	"slices"
 	"time"
 
 	"github.com/jay-go/jay/supervise"
@@ -61,7 +62,7 @@ const lastHandshakes = 200 * time.Millisecond
 // once more after grace. The turn after that reads what the newcomers had sent already.
 func (w *Worker) emptyQueue(before uint64, grace time.Duration) {
 	w.loop.AfterFunc(0, func() {
-		if now := w.stats.accepted; now != before {
+		if now := w.stats.accepted; now != before || w.accepting() {
 			w.emptyQueue(now, grace)
 			return
 		}
@@ -76,6 +77,11 @@ func (w *Worker) emptyQueue(before uint64, grace time.Duration) {
 			w.tellDrain()
 		})
 	})
+}
+
+// accepting reports whether newcomers are under way.
+func (w *Worker) accepting() bool {
+	return slices.ContainsFunc(w.acceptors, func(a *acceptor) bool { return a.ln.Pending() })
 }
 
 func (w *Worker) closeListeners() {
@@ -118,7 +124,7 @@ func (w *Worker) lastCall() {
 // abortAll ends what is left at the deadline.
 func (w *Worker) abortAll() {
 	w.closeListeners()
-	w.emptying = false
+	w.emptying, w.aborted = false, true
 	for c := range w.Conns {
 		if c.state == stateLingering {
 			c.leave(ErrStopped) // without a reset, which would destroy what is on its way
@@ -131,7 +137,7 @@ func (w *Worker) abortAll() {
 // checkDrained notices the end of the drain. Only the turn's end calls it, when
 // the last callbacks have been made.
 func (w *Worker) checkDrained() {
-	if w.drain == nil || w.emptying || w.closing > 0 || w.live > 0 || len(w.due) > 0 {
+	if w.drain == nil || w.emptying || w.listening > 0 || w.live > 0 || w.finishing > 0 || len(w.due) > 0 {
 		return
 	}
 	select {

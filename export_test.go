@@ -82,7 +82,7 @@ func (q *queue) Push(p *ChunkPool, b []byte)   { q.push(p, b) }
 func (q *queue) Free(p *ChunkPool) []byte      { return q.free(p) }
 func (q *queue) Share(p *ChunkPool, b []byte)  { q.share(p, b) }
 func (q *queue) Advance(p *ChunkPool, n int)   { q.advance(p, n) }
-func (q *queue) Drop(p *ChunkPool, keep bool)  { q.drop(p, keep) }
+func (q *queue) Drop(p *ChunkPool)             { q.drop(p) }
 func (q *queue) Gather(bufs [][]byte) [][]byte { return q.gather(bufs) }
 func (q *queue) Size() int                     { return q.size }
 

@@ -70,7 +70,6 @@ func (ln *Listener) Close() {
 		return
 	}
 	w.own = slices.Delete(w.own, i, i+1)
-	w.closing++
 	ln.a.peeking = true // the share rule does not hold
 	ln.a.ln.Resume()
 	ln.lastLook(ln.a.taken, lastTurns)
@@ -82,12 +81,11 @@ const lastTurns = 100
 // lastLook closes the socket when a turn has accepted nothing from it.
 func (ln *Listener) lastLook(before, turns int) {
 	ln.worker.loop.AfterFunc(0, func() {
-		if now := ln.a.taken; now != before && turns > 0 {
+		if now := ln.a.taken; (now != before || ln.a.ln.Pending()) && turns > 0 {
 			ln.lastLook(now, turns-1)
 			return
 		}
 		ln.end()
-		ln.worker.closing--
 	})
 }
 

@@ -131,17 +131,12 @@ func (q *queue) advance(p *chunkPool, n int) {
 	q.tail = nil
 }
 
-// drop forgets everything. With keep the chunks go back to the pool; without,
-// somebody may still read them and the garbage collector has them.
-func (q *queue) drop(p *chunkPool, keep bool) {
+// drop forgets everything.
+func (q *queue) drop(p *chunkPool) {
 	for k := q.head; k != nil; {
 		next := k.next
-		if keep {
-			k.next = nil
-			p.put(k)
-		} else if p.leave(k) {
-			p.dropped += cap(k.b)
-		}
+		k.next = nil
+		p.put(k)
 		k = next
 	}
 	*q = queue{}

@@ -83,7 +83,7 @@ func (q *queues) step() {
 		}
 	case 5:
 		if q.rand.IntN(10) == 0 {
-			one.Drop(&q.pool, q.rand.IntN(2) == 0)
+			one.Drop(&q.pool)
 			q.want[i] = nil
 		}
 	case 6: // once more, to one

@@ -235,6 +235,7 @@ func (w *Worker) accept(on listening, h Handler) (*acceptor, error) {
 	if a.ln, err = w.loop.Listen(on.sock, a); err != nil {
 		return nil, fmt.Errorf("accept on %s: %w", on.addr, err)
 	}
+	w.listening++
 	a.resume()
 	return a, nil
 }

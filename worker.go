@@ -23,7 +23,8 @@ type Worker struct {
 
 	acceptors []*acceptor // of the server's addresses
 	own       []*Listener // beside them
-	closing   int         // listeners whose accept queue is looked at for the last time
+	listening int         // loop's listeners from which connections may still come
+	finishing int         // connections that have ended while the loop had bytes of them
 	resting   bool        // PauseAccept
 	conns     Conn        // head of the circular list of live connections
 	live      int         // its length
@@ -38,6 +39,7 @@ type Worker struct {
 	starting  bool            // OnWorkerStart is running
 	startErr  error           // why it did not start
 	emptying  bool            // the accept queue is being emptied before the drain
+	aborted   bool            // the drain's deadline has passed
 	drained   chan struct{}   // closed when no connection is left
 	stats     counters
 	life      context.Context // done when the worker ends

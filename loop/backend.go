@@ -49,13 +49,15 @@ type backend interface {
 
 	addStream(s *Stream, sock Socket) error
 	// startRecv and stopRecv switch the multishot receive. Stopping may be
-	// lazy: at most one completion's worth of bytes is held back and
-	// delivered by the next startRecv. A stream that is over is not started.
+	// lazy: completions that are under way, any number, still come, or are held
+	// back for the next startRecv. A stream that is over is not started.
 	// While receiving is stopped the backend calls Stream.gone and ended for
 	// what becomes of the peer. Conditions that stay are looked at once.
 	startRecv(s *Stream)
 	stopRecv(s *Stream)
-	// send: see Stream.Send.
+	// send: see Stream.Send. When it returns less than everything it has set
+	// s.send, and the backend calls Stream.sent, or Sent itself with s.send
+	// cleared, once.
 	send(s *Stream, bufs [][]byte) (int, error)
 	closeWrite(s *Stream) error
 	// localAddr and remoteAddr: see Stream.LocalAddr.
@@ -69,7 +71,9 @@ type backend interface {
 	splice(s, dst *Stream) error
 	// unsplice: see Stream.Unsplice.
 	unsplice(s *Stream) ([]byte, error)
-	// closeStream ends the registration and the socket; reset sends RST.
+	// closeStream ends the socket; reset sends RST. A pending send whose bytes
+	// nobody reads any more is forgotten: s.send is cleared. Otherwise sent
+	// follows, soon, as what is not done is given up.
 	closeStream(s *Stream, reset bool)
 	// detachStream ends the registration and returns the socket. The receive
 	// was stopped and no send is pending. On error nothing has changed.
@@ -78,7 +82,11 @@ type backend interface {
 	addListener(ln *Listener, sock ListenSocket) error
 	startAccept(ln *Listener)
 	stopAccept(ln *Listener)
-	closeListener(ln *Listener)
+	// accepting: see Listener.Pending.
+	accepting(ln *Listener) bool
+	// closeListener stops for good; on tells whether accepting was wanted. The
+	// backend calls Listener.closed behind the last connection.
+	closeListener(ln *Listener, on bool)
 
 	addWatch(w *Watch) error
 	setWatch(w *Watch) error

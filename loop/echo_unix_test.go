@@ -27,6 +27,8 @@ func (e *echo) Received(b []byte, err error) {
 	}
 }
 
+func (*echo) Gone() {}
+
 func (e *echo) Sent(_ int, err error) {
 	if err != nil {
 		e.b.Error(err)

@@ -274,6 +274,7 @@ func (b *epollBackend) setUnsentMark(s *Stream, n int) { sys.SetUnsentMark(int(s
 func (b *epollBackend) unacked(s *Stream) (int, bool) { return sys.Unacked(int(s.fd)) }
 
 func (b *epollBackend) closeStream(s *Stream, reset bool) {
+	s.send = false // the kernel has copied what it took
 	if reset {
 		_ = sys.Reset(int(s.fd))
 	}
@@ -322,10 +323,13 @@ func (b *epollBackend) startAccept(ln *Listener) {
 
 func (b *epollBackend) stopAccept(ln *Listener) { _ = b.ep.Del(ln.fd) }
 
-func (b *epollBackend) closeListener(ln *Listener) {
-	if ln.on {
+func (b *epollBackend) accepting(*Listener) bool { return false }
+
+func (b *epollBackend) closeListener(ln *Listener, on bool) {
+	if on {
 		_ = b.ep.Del(ln.fd)
 	}
+	ln.closed()
 }
 
 // accept takes connections until the budget is spent, the queue is empty or

@@ -32,6 +32,9 @@ func (s *shouter) Received(b []byte, err error) {
 // epoll.
 func (s *shouter) Sent(int, error) {}
 
+// Gone comes only while receiving is stopped.
+func (s *shouter) Gone() {}
+
 // acceptAll attaches a shouter to each connection.
 type acceptAll struct{ l *loop.Loop }
 
@@ -45,6 +48,7 @@ func (a acceptAll) Accepted(sock loop.Socket) {
 }
 
 func (a acceptAll) AcceptFailed(err error) { fmt.Println(err) }
+func (a acceptAll) Closed()                {}
 
 func ExampleLoop_Listen() {
 	l, err := loop.New(loop.Config{Backend: "goroutine"}) // "epoll" takes raw descriptors

@@ -28,6 +28,9 @@ type fake struct {
 	pollTakes time.Duration // what each poll costs
 	closed    []any         // streams, listeners and watches, as they went
 
+	sends map[*Stream]*fakeSend // pending
+	queue []Socket              // connections that were taken and not handed over
+
 	wakes atomic.Int64
 	bell  chan struct{} // not nil: a poll for ever really blocks
 }
@@ -48,7 +51,7 @@ type scripted struct {
 // f.run.
 func newFake(t *testing.T, cfg Config) (*Loop, *fake) {
 	t.Helper()
-	f := &fake{t: t, clock: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+	f := &fake{t: t, sends: map[*Stream]*fakeSend{}, clock: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
 	cfg.Clock = f.now
 	f.l = newLoop(cfg)
 	f.l.be = f
@@ -81,7 +84,10 @@ func (f *fake) elapsed() time.Duration { return f.now().Sub(f.l.epoch) }
 
 // event scripts a completion for w, d from now. Events of equal times come in
 // one batch.
-func (f *fake) event(d time.Duration, w *Watch, run func()) {
+func (f *fake) event(d time.Duration, w *Watch, run func()) { f.complete(d, w.slot, w.gen, run) }
+
+// complete is event for the owner of any slot.
+func (f *fake) complete(d time.Duration, slot, gen uint32, run func()) {
 	at := f.now().Add(d)
 	i := len(f.script)
 	for i > 0 && f.script[i-1].at.After(at) {
@@ -89,7 +95,7 @@ func (f *fake) event(d time.Duration, w *Watch, run func()) {
 	}
 	f.script = append(f.script, scripted{})
 	copy(f.script[i+1:], f.script[i:])
-	f.script[i] = scripted{at, completion{w.slot, w.gen, run}}
+	f.script[i] = scripted{at, completion{slot, gen, run}}
 }
 
 // source registers something that events can be for.
@@ -159,7 +165,6 @@ func (f *fake) close() error { f.closed = append(f.closed, f); return nil }
 func (f *fake) addStream(*Stream, Socket) error           { return nil }
 func (f *fake) startRecv(*Stream)                         {}
 func (f *fake) stopRecv(*Stream)                          {}
-func (f *fake) send(*Stream, [][]byte) (int, error)       { return 0, nil }
 func (f *fake) closeWrite(*Stream) error                  { return nil }
 func (f *fake) splice(_, _ *Stream) error                 { return errors.ErrUnsupported }
 func (f *fake) localAddr(*Stream) net.Addr                { return nil }
@@ -167,12 +172,10 @@ func (f *fake) remoteAddr(*Stream) net.Addr               { return nil }
 func (f *fake) setUnsentMark(*Stream, int)                {}
 func (f *fake) unacked(*Stream) (int, bool)               { return 0, false }
 func (f *fake) unsplice(*Stream) ([]byte, error)          { return nil, nil }
-func (f *fake) closeStream(s *Stream, _ bool)             { f.closed = append(f.closed, s) }
 func (f *fake) detachStream(*Stream) (net.Conn, error)    { return nil, nil }
 func (f *fake) addListener(*Listener, ListenSocket) error { return nil }
 func (f *fake) startAccept(*Listener)                     {}
 func (f *fake) stopAccept(*Listener)                      {}
-func (f *fake) closeListener(ln *Listener)                { f.closed = append(f.closed, ln) }
 func (f *fake) addWatch(*Watch) error                     { return nil }
 func (f *fake) setWatch(*Watch) error                     { return nil }
 func (f *fake) removeWatch(w *Watch)                      { f.closed = append(f.closed, w) }

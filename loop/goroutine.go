@@ -25,8 +25,9 @@ type goroutineBackend struct {
 	mu    sync.Mutex
 	queue []arrival // guarded by mu
 
-	batch []arrival // loop only
-	next  int       // loop only
+	batch  []arrival            // loop only
+	next   int                  // loop only
+	ending map[*goListener]bool // loop only: closed, but what is under way was not handed over
 }
 
 // arrival is one result of a helper goroutine for the owner of a slot. It is
@@ -37,7 +38,7 @@ type arrival struct {
 }
 
 func newGoroutine(l *Loop) (backend, error) {
-	return &goroutineBackend{l: l, bell: make(chan struct{}, 1)}, nil
+	return &goroutineBackend{l: l, bell: make(chan struct{}, 1), ending: map[*goListener]bool{}}, nil
 }
 
 func (b *goroutineBackend) name() string { return "goroutine" }
@@ -52,6 +53,11 @@ func (b *goroutineBackend) wake() {
 // close waits for the helper goroutines, whose sockets are closed by now.
 func (b *goroutineBackend) close() error {
 	b.wg.Wait()
+	for g := range b.ending {
+		if g.conn != nil {
+			_ = g.conn.Close()
+		}
+	}
 	return nil
 }
 
@@ -198,6 +204,9 @@ var past = time.Unix(1, 0)
 // received takes the reader's chunk, then its error, as far as receiving is
 // wanted; startRecv takes the rest.
 func (b *goroutineBackend) received(s *Stream, g *goStream) {
+	if !s.open { // and a Send is still to be completed
+		return
+	}
 	if p := g.chunk; s.recv && len(p) > 0 {
 		g.chunk = nil
 		b.again()
@@ -275,10 +284,7 @@ func (b *goroutineBackend) send(s *Stream, bufs [][]byte) (int, error) {
 	}
 	b.wg.Go(func() {
 		n, err := g.write(&rest)
-		b.arrive(arrival{slot, gen, func() {
-			s.send = false
-			s.h.Sent(int(n), err)
-		}})
+		b.arrive(arrival{slot, gen, func() { s.sent(int(n), err) }})
 	})
 	return 0, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync/atomic"
 )
 
 // goListener is what a listener has here. Its goroutine accepts one
@@ -12,6 +13,7 @@ type goListener struct {
 	ln    net.Listener
 	taken chan struct{} // capacity 1: the goroutine may go on; closed: it must end
 	held  bool          // the loop owes it a step: accepting was off
+	ahead atomic.Bool   // conn is not handed over yet
 
 	// Written by the goroutine before it hands over, then by the loop, which
 	// sets to nil what it has taken.
@@ -34,29 +36,27 @@ func (b *goroutineBackend) addListener(ln *Listener, sock ListenSocket) error {
 	return nil
 }
 
-// accept ends when the listener is closed, and closes a connection that the
-// loop then no longer takes.
+// accept ends when the listener is closed.
 func (b *goroutineBackend) accept(ln *Listener, g *goListener, slot, gen uint32) {
 	for {
 		g.conn, g.err = g.ln.Accept()
+		g.ahead.Store(g.conn != nil)
 		b.arrive(arrival{slot, gen, func() { b.accepted(ln, g) }})
 		if _, more := <-g.taken; !more {
 			break
 		}
 	}
-	if g.conn != nil {
-		_ = g.conn.Close()
-	}
+	b.arrive(arrival{slot, gen, func() { b.closed(ln, g) }})
 }
 
 func (b *goroutineBackend) accepted(ln *Listener, g *goListener) {
-	switch c, err := g.conn, g.err; {
+	switch err := g.err; {
+	case !ln.open: // closed follows
 	case !ln.on:
 		g.held = true
-	case c != nil:
-		g.conn = nil
+	case g.conn != nil:
 		b.again()
-		ln.h.Accepted(Socket{FD: -1, Conn: c, Peer: peerOf(c)})
+		b.handOver(ln, g)
 	case err != nil:
 		g.err = nil
 		b.again()
@@ -64,6 +64,24 @@ func (b *goroutineBackend) accepted(ln *Listener, g *goListener) {
 	default:
 		g.taken <- struct{}{}
 	}
+}
+
+func (b *goroutineBackend) handOver(ln *Listener, g *goListener) {
+	c := g.conn
+	g.conn = nil
+	g.ahead.Store(false)
+	ln.h.Accepted(Socket{FD: -1, Conn: c, Peer: peerOf(c)})
+}
+
+// closed comes when the goroutine has ended.
+func (b *goroutineBackend) closed(ln *Listener, g *goListener) {
+	if g.conn != nil {
+		b.again()
+		b.handOver(ln, g)
+		return
+	}
+	delete(b.ending, g)
+	ln.closed()
 }
 
 func peerOf(c net.Conn) netip.AddrPort {
@@ -84,8 +102,11 @@ func (b *goroutineBackend) startAccept(ln *Listener) {
 
 func (b *goroutineBackend) stopAccept(*Listener) {}
 
-func (b *goroutineBackend) closeListener(ln *Listener) {
+func (b *goroutineBackend) accepting(ln *Listener) bool { return ln.impl.(*goListener).ahead.Load() }
+
+func (b *goroutineBackend) closeListener(ln *Listener, _ bool) {
 	g := ln.impl.(*goListener)
+	b.ending[g] = true
 	_ = g.ln.Close()
 	close(g.taken)
 }

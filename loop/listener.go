@@ -3,11 +3,14 @@ package loop
 // AcceptHandler gets the completions of one [Listener].
 type AcceptHandler interface {
 	// Accepted hands over a new connection, which now belongs to the
-	// handler.
+	// handler. Any number that are under way may follow Pause and Close.
 	Accepted(s Socket)
 	// AcceptFailed reports an error of accepting. The listener goes on;
 	// a handler that wants it to rest pauses it.
 	AcceptFailed(err error)
+	// Closed says, once and last, that after Close nothing more comes. It may be
+	// called inside Close, and is not when the loop ends.
+	Closed()
 }
 
 // Listener is the loop's side of one listening socket.
@@ -42,7 +45,8 @@ func (ln *Listener) Resume() {
 	}
 }
 
-// Pause stops accepting; connections wait in the kernel's queue.
+// Pause stops accepting, behind what is under way; connections wait in the
+// kernel's queue.
 func (ln *Listener) Pause() {
 	if ln.open && ln.on {
 		ln.on = false
@@ -53,11 +57,24 @@ func (ln *Listener) Pause() {
 // Accepting tells whether the listener is neither paused nor closed.
 func (ln *Listener) Accepting() bool { return ln.on }
 
-// Close ends the registration.
+// Pending tells whether connections are under way: taken from the kernel's queue,
+// and not handed over.
+func (ln *Listener) Pending() bool { return ln.loop.be.accepting(ln) }
+
+// Close stops accepting for good. What is under way is handed over, then Closed
+// is called.
 func (ln *Listener) Close() {
 	if ln.open {
-		ln.loop.be.closeListener(ln)
-		ln.loop.slots.remove(ln.slot)
+		was := ln.on
 		ln.open, ln.on = false, false
+		ln.loop.be.closeListener(ln, was)
+	}
+}
+
+// closed ends the registration: the backend has nothing under way any more.
+func (ln *Listener) closed() {
+	ln.loop.slots.remove(ln.slot)
+	if !ln.loop.ended {
+		ln.h.Closed()
 	}
 }

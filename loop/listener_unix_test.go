@@ -21,7 +21,10 @@ type acceptor struct {
 	failed     chan error
 	onAccepted func() // loop only
 	onFailed   func() // loop only
+	closed     int    // loop only: calls of Closed
 }
+
+func (a *acceptor) Closed() { a.closed++ }
 
 func (a *acceptor) Accepted(s loop.Socket) {
 	a.accepted <- s
@@ -128,6 +131,11 @@ func TestAccept(t *testing.T) {
 			if len(a.accepted) != 0 || len(a.failed) != 0 {
 				r.Errorf("after Close: %d connections, %d errors", len(a.accepted), len(a.failed))
 			}
+			r.on(func() {
+				if a.closed != 1 {
+					r.Errorf("Closed came %d times, want once", a.closed)
+				}
+			})
 		})
 	})
 }

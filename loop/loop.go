@@ -103,6 +103,7 @@ type Loop struct {
 	reporting int         // reports begun that have not returned
 	err       error       // why the loop ended; nil for Stop
 	stopping  bool
+	ended     bool // nobody is called any more
 	started   atomic.Bool
 	goroutine atomic.Int64 // the number of the one that runs the callbacks
 	done      chan struct{}
@@ -263,6 +264,7 @@ func (l *Loop) finish() {
 }
 
 func (l *Loop) closeAll() {
+	l.ended = true
 	for _, row := range l.slots.rows {
 		switch owner := row.owner.(type) {
 		case *Stream:

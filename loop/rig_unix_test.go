@@ -144,6 +144,8 @@ func (c *conn) Sent(n int, err error) {
 	}
 }
 
+func (c *conn) Gone() {}
+
 func (c *conn) record(e completion) {
 	select {
 	case c.events <- e:

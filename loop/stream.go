@@ -6,24 +6,27 @@ import (
 	"net"
 )
 
-// StreamHandler gets the completions of one [Stream].
+// StreamHandler gets the completions of one [Stream]. A completion tells what
+// has happened already, so one that is under way still comes after the call that
+// stops its kind.
 type StreamHandler interface {
 	// Received hands over bytes that arrived; b is valid until Received
 	// returns. At the end of the stream err is io.EOF and b is empty; any
 	// other err says that the connection has failed, and comes also while
 	// receiving is stopped and after io.EOF. After an error nothing more is
-	// received.
+	// received. StopRecv takes back nothing that is under way: any number of
+	// calls, with bytes or the end, may follow it. None follows Close.
 	Received(b []byte, err error)
-	// Sent reports that n more bytes of the pending [Stream.Send] are gone,
-	// perhaps none, and that the next Send may come.
+	// Sent ends the pending [Stream.Send]: n more of its bytes are gone, perhaps
+	// none, all of them are the caller's again, and the next Send may come. It
+	// comes after Close, too: see there.
 	Sent(n int, err error)
+	// Gone says, once, that the peer has sent FIN or has closed its socket
+	// while receiving is stopped. What the peer sent before that, and then
+	// io.EOF, is received as usual when receiving goes on. A connection that
+	// fails is reported by Received instead.
+	Gone()
 }
-
-// GoneHandler is a [StreamHandler] that is told, once, that the peer has sent
-// FIN or has closed its socket while receiving is stopped. What the peer sent
-// before that, and then io.EOF, is received as usual when receiving goes on. A
-// connection that fails is reported by Received instead.
-type GoneHandler interface{ Gone() }
 
 // Stream is the loop's side of one connection. It is meant to be a field of
 // the connection, so that it costs no allocation. The zero value is closed.
@@ -31,7 +34,8 @@ type Stream struct {
 	h    StreamHandler
 	impl any // what a backend has beside these fields; with epoll, the splices it is in
 
-	// What a Send touches lies together, at the end.
+	// What a Send touches lies together, at the end. A backend that has the bytes of
+	// a Send still when the stream is closed leaves send set, and calls sent.
 	loop *Loop
 	slot uint32
 	gen  uint32
@@ -52,10 +56,13 @@ const (
 	toldFailure                  // Received has reported a failure
 )
 
-// Attach registers a connected socket. s must be closed before, and stay where
-// it is until it is closed again. Nothing is received before StartRecv. On error the socket
-// still belongs to the caller.
+// Attach registers a connected socket. s must be closed, with no Sent to come, and
+// stay where it is until that is so again. Nothing is received before StartRecv. On
+// error the socket still belongs to the caller.
 func (l *Loop) Attach(s *Stream, sock Socket, h StreamHandler) error {
+	if s.open || s.send {
+		return errors.New("attach stream: it is in use")
+	}
 	*s = Stream{loop: l, h: h, fd: int32(sock.FD), open: true}
 	s.slot, s.gen = l.slots.add(s)
 	if err := l.be.addStream(s, sock); err != nil {
@@ -97,7 +104,8 @@ func (s *Stream) StartRecv() {
 	}
 }
 
-// StopRecv ends the receiving. It may be called from Received.
+// StopRecv ends the receiving, behind what is under way. It may be called from
+// Received.
 func (s *Stream) StopRecv() {
 	if s.open && s.recv {
 		s.recv = false
@@ -107,8 +115,9 @@ func (s *Stream) StopRecv() {
 
 // Send sends bufs in order and returns how many bytes were taken at once.
 // When that is not all of them, a Sent follows: until then the bytes belong
-// to the stream and must not change, and Send must not be called again.
-// After Sent the caller sends what remains.
+// to the stream and must not change, also if it is closed meanwhile, and Send must
+// not be called again. After Sent the caller sends what remains. The slice bufs
+// itself is the caller's when Send returns.
 func (s *Stream) Send(bufs [][]byte) (int, error) {
 	if !s.open {
 		return 0, net.ErrClosed
@@ -147,13 +156,26 @@ func (s *Stream) CloseWrite() error {
 	return s.loop.be.closeWrite(s)
 }
 
-// Close ends the registration and closes the socket; with reset the peer is
-// sent RST. No completion follows.
+// Close closes the socket; with reset the peer is sent RST. Nothing more is
+// received. If Sending reports true after it, the bytes of that Send are in use
+// still, and a last completion follows: Sent. Unless the loop ends before.
 func (s *Stream) Close(reset bool) {
 	if s.open {
 		s.loop.be.closeStream(s, reset)
-		s.forget()
+		s.open, s.recv = false, false
+		if !s.send {
+			s.loop.slots.remove(s.slot)
+		}
 	}
+}
+
+// sent completes a Send of which the backend has had the bytes until now.
+func (s *Stream) sent(n int, err error) {
+	s.send = false
+	if !s.open {
+		s.loop.slots.remove(s.slot)
+	}
+	s.h.Sent(n, err)
 }
 
 // Detach ends the registration and gives the socket away, to be read and
@@ -169,7 +191,8 @@ func (s *Stream) Detach() (net.Conn, error) {
 	}
 	c, err := s.loop.be.detachStream(s)
 	if err == nil {
-		s.forget()
+		s.open, s.recv = false, false
+		s.loop.slots.remove(s.slot)
 	}
 	return c, err
 }
@@ -177,13 +200,20 @@ func (s *Stream) Detach() (net.Conn, error) {
 // over tells whether nothing more will be received.
 func (s *Stream) over() bool { return s.told&(toldEnd|toldFailure) != 0 }
 
+// received reports bytes, also when receiving is stopped meanwhile.
+func (s *Stream) received(b []byte) {
+	if s.open {
+		s.h.Received(b, nil)
+	}
+}
+
 // ended reports the end of the stream, or its failure, once each.
 func (s *Stream) ended(err error) {
 	what := toldFailure
 	if err == io.EOF {
 		what = toldEnd
 	}
-	if s.told >= what {
+	if !s.open || s.told >= what {
 		return
 	}
 	s.recv = false
@@ -193,18 +223,11 @@ func (s *Stream) ended(err error) {
 
 // gone reports that the peer has finished, while receiving is stopped.
 func (s *Stream) gone() {
-	if s.told != 0 || s.recv {
+	if !s.open || s.told != 0 || s.recv {
 		return
 	}
 	s.told |= toldGone
-	if h, ok := s.h.(GoneHandler); ok {
-		h.Gone()
-	}
-}
-
-func (s *Stream) forget() {
-	s.open, s.recv, s.send = false, false, false
-	s.loop.slots.remove(s.slot)
+	s.h.Gone()
 }
 
 // SpliceHandler is a StreamHandler that [Stream.Splice] can report to.

@@ -1,0 +1,73 @@
+package loop
+
+import (
+	"slices"
+	"time"
+)
+
+// What the fake has of a completion backend: nothing of what is asked for is done
+// before it is scripted, whatever the owner has asked for meanwhile.
+
+// fakeSend is a Send whose bytes the fake reads until it has completed.
+type fakeSend struct {
+	bufs [][]byte // the owner's
+	were []byte   // what they held
+}
+
+func (f *fake) send(s *Stream, bufs [][]byte) (int, error) {
+	if f.sends[s] != nil {
+		f.t.Error("Send while a Send is pending")
+	}
+	s.send = true
+	f.sends[s] = &fakeSend{slices.Clone(bufs), slices.Concat(bufs...)}
+	return 0, nil
+}
+
+// completeSend scripts the end of the pending Send of s.
+func (f *fake) completeSend(d time.Duration, s *Stream, n int, err error) {
+	f.complete(d, s.slot, s.gen, func() {
+		p := f.sends[s]
+		delete(f.sends, s)
+		if got := slices.Concat(p.bufs...); string(got) != string(p.were) {
+			f.t.Errorf("bytes of a pending Send became %q, were %q", got, p.were)
+		}
+		s.sent(n, err)
+	})
+}
+
+// receive scripts a completion of receiving, end one of its end.
+func (f *fake) receive(d time.Duration, s *Stream, b string) {
+	f.complete(d, s.slot, s.gen, func() { s.received([]byte(b)) })
+}
+
+func (f *fake) end(d time.Duration, s *Stream, err error) {
+	f.complete(d, s.slot, s.gen, func() { s.ended(err) })
+}
+
+func (f *fake) leave(d time.Duration, s *Stream) {
+	f.complete(d, s.slot, s.gen, s.gone)
+}
+
+// closeStream leaves a pending Send to be completed.
+func (f *fake) closeStream(s *Stream, _ bool) { f.closed = append(f.closed, s) }
+
+// accept has a connection under way to ln for d.
+func (f *fake) accept(d time.Duration, ln *Listener, sock Socket) {
+	f.queue = append(f.queue, sock)
+	f.complete(d, ln.slot, ln.gen, func() {
+		f.queue = f.queue[1:]
+		ln.h.Accepted(sock)
+		if !ln.open && len(f.queue) == 0 {
+			ln.closed()
+		}
+	})
+}
+
+func (f *fake) accepting(*Listener) bool { return len(f.queue) > 0 }
+
+func (f *fake) closeListener(ln *Listener, _ bool) {
+	f.closed = append(f.closed, ln)
+	if len(f.queue) == 0 {
+		ln.closed()
+	}
+}
