@@ -202,7 +202,17 @@ func (c *Conn) SetHandler(h Handler) {
 	if c.has(flagData) {
 		c.flags |= flagReplaced
 	}
-	h.Open(c)
+	c.Call(func() { h.Open(c) })
+}
+
+// Call runs fn at once as a callback of the connection, which closes if fn
+// panics. It is for what is set off from elsewhere: by a timer, say, or by a
+// callback of another connection.
+func (c *Conn) Call(fn func()) {
+	caller := c.worker.current.Load()
+	c.worker.enter(c)
+	fn()
+	c.worker.enter(caller)
 }
 
 // Replaced reports, inside Handler.Data, whether SetHandler was called since

@@ -188,3 +188,39 @@ func TestPanicOutsideConnections(t *testing.T) {
 		expect(t, c, "on")
 	})
 }
+
+// openPanics is a handler that panics as soon as it has a connection.
+type openPanics struct{ sink }
+
+func (openPanics) Open(*jay.Conn) { panic("boom in Open") }
+
+// What a timer sets off on a connection is that connection's callback: a panic
+// closes it, and nobody else.
+func TestPanicThatATimerSetsOff(t *testing.T) {
+	for name, does := range map[string]func(c *jay.Conn){
+		"SetHandler": func(c *jay.Conn) { c.SetHandler(openPanics{}) },
+		"Call":       func(c *jay.Conn) { c.Call(func() { panic("boom in Call") }) },
+		"OnError":    func(c *jay.Conn) { c.Write(make([]byte, 2<<20)) }, // beyond MaxOutput
+	} {
+		t.Run(name, func(t *testing.T) {
+			closed := make(chan error, 1)
+			addr := serve(t, &jay.Server{Handler: sink{}, MaxOutput: 1 << 20,
+				OnConnect: func(c *jay.Conn) { c.Loop().AfterFunc(time.Millisecond, func() { does(c) }) },
+				OnError: func(c *jay.Conn, err error) {
+					if c == nil {
+						t.Errorf("whose callback was it? %v", err)
+					} else if _, again := errors.AsType[*jay.PanicError](err); !again {
+						panic("boom in OnError")
+					}
+				},
+				OnClose: func(_ *jay.Conn, err error) { closed <- err },
+			}, "")
+			c := dialOn(t, "tcp", addr)
+			_, _ = io.Copy(io.Discard, c)
+			_ = c.Close()
+			if err := receive(t, closed, "OnClose"); err == nil {
+				t.Error("OnClose was not told why")
+			}
+		})
+	}
+}

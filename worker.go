@@ -319,8 +319,13 @@ func (w *Worker) recovered(err *PanicError) {
 }
 
 func (w *Worker) onError(c *Conn, err error) {
-	if on := w.server.OnError; on != nil {
-		on(c, err)
+	switch on := w.server.OnError; {
+	case on == nil:
+	case c == nil:
+		on(nil, err)
+		return
+	default:
+		c.Call(func() { on(c, err) })
 		return
 	}
 	if p, ok := err.(*PanicError); ok {

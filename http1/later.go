@@ -58,7 +58,7 @@ func (l Later) Finish() error {
 	}
 	x.w.finished = true
 	if l.s.state == answering {
-		l.s.finishLater(x.conn)
+		x.conn.Call(func() { l.s.finishLater(x.conn) })
 	}
 	return nil
 }

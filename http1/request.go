@@ -95,6 +95,7 @@ func (p BodyPause) Resume() error {
 	if p.s == nil || p.s.x == nil || p.s.gen != p.gen {
 		return jay.ErrClosed
 	}
-	p.s.resumeBody(p.s.x.conn)
+	c := p.s.x.conn
+	c.Call(func() { p.s.resumeBody(c) })
 	return nil
 }

@@ -1,0 +1,61 @@
+package http1_test
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/http1"
+)
+
+// What a timer sets off is a callback of the connection all the same: when it
+// panics, the client is told and the connection closes.
+func TestPanicThatATimerSetsOff(t *testing.T) {
+	t.Parallel()
+	soonOn := func(r *http1.Request, fn func()) { r.Conn().Loop().AfterFunc(time.Millisecond, fn) }
+	p := &http1.Protocol{OnHead: func(w *http1.ResponseWriter, r *http1.Request) bool {
+		if r.Path() == "/pause" {
+			r.OnBody(func(w *http1.ResponseWriter, r *http1.Request, b []byte) error {
+				pause := r.PauseBody()
+				soonOn(r, func() { _ = pause.Resume() })
+				return nil
+			})
+		}
+		return true
+	}, Handler: func(w *http1.ResponseWriter, r *http1.Request) {
+		if r.Path() == "/pause" {
+			panic("in the handler")
+		}
+		_ = w.SetStatus(101)
+		_ = w.Switch(&panicking{})
+		l := w.Later()
+		soonOn(r, func() { _ = l.Finish() })
+	}}
+	for path, want := range map[string]string{
+		"/pause":  "HTTP/1.1 500 ",
+		"/switch": "HTTP/1.1 101 ",
+	} {
+		t.Run(path, func(t *testing.T) {
+			whose := make(chan *jay.Conn, 1)
+			addr := serveWith(t, &jay.Server{Handler: p, OnError: func(c *jay.Conn, err error) { whose <- c }})
+			c := dial(t, addr)
+			_, _ = io.WriteString(c, "PUT "+path+" HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\nContent-Length: 5\r\n\r\nhello")
+			got, err := io.ReadAll(c)
+			if !strings.HasPrefix(string(got), want) || err != nil {
+				t.Errorf("got %q, %v", got, err)
+			}
+			if soon(t, whose, "OnError") == nil {
+				t.Error("OnError was not told of whose callback it was")
+			}
+		})
+	}
+}
+
+// panicking is what an upgrade leads to.
+type panicking struct{}
+
+func (*panicking) Open(*jay.Conn)                          { panic("in Open") }
+func (*panicking) Data(_ *jay.Conn, b []byte) (int, error) { return len(b), nil }
+func (*panicking) Close(*jay.Conn, error)                  {}
