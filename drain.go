@@ -14,12 +14,14 @@ type Drain = supervise.Drain
 type DrainReason = supervise.DrainReason
 
 // Why a worker drains. With DrainReload and DrainScale others serve on, and
-// connections may stay until the deadline; with the other two all ends.
+// connections may stay until the deadline; with the others nobody serves until
+// this worker has ended, so all ends.
 const (
 	DrainStop       = supervise.Stop
 	DrainReload     = supervise.Reload
 	DrainScale      = supervise.Scale
 	DrainMasterGone = supervise.MasterGone
+	DrainReplace    = supervise.Replace
 )
 
 // startDrain stops the accepting and tells the connections. What waits in a
@@ -106,7 +108,7 @@ func (c *Conn) tellDrain() {
 	case c.state != stateOpen:
 	case ok:
 		h.Drain(c)
-	case c.holds == 0 && (reason == DrainStop || reason == DrainMasterGone):
+	case c.holds == 0 && reason != DrainReload && reason != DrainScale:
 		c.Close()
 	}
 }

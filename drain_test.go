@@ -95,6 +95,24 @@ func TestReloadDrainKeepsIdle(t *testing.T) {
 	}
 }
 
+// TestReplaceDrainClosesIdle: the next worker of an exclusive server waits for
+// this one, so an idle connection is no reason to stay.
+func TestReplaceDrainClosesIdle(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	s := &jay.Server{Handler: echo{}, Addr: "tcp://127.0.0.1:0"}
+	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
+	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()
+	c := dial(t, receive(t, ready, "Serve").String())
+	send(t, c, "a")
+	expect(t, c, "a")
+	cancel(jay.DrainWithin(jay.DrainReplace, time.Hour))
+	expectEOF(t, c)
+	c.Close()
+	if err := receive(t, ended, "the end of Serve"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStartErrors(t *testing.T) {
 	boom := errors.New("no database")
 	for name, s := range map[string]*jay.Server{

@@ -27,13 +27,17 @@ type Task struct {
 	// Count is the number of processes. Zero means 1.
 	Count int
 
+	// Exclusive says that no two processes of the task may live at the same
+	// time. See [supervise.Program].
+	Exclusive bool
+
 	// Run does the work until ctx is done. When it returns earlier the process
 	// is restarted, with backoff.
 	Run func(ctx context.Context, w *supervise.Worker) error
 }
 
 func (t *Task) program() supervise.Program {
-	return supervise.Program{Name: t.Name, Protocol: "task", Count: max(t.Count, 1),
+	return supervise.Program{Name: t.Name, Protocol: "task", Count: max(t.Count, 1), Exclusive: t.Exclusive,
 		Run: func(ctx context.Context, w *supervise.Worker) error {
 			if err := w.Ready(); err != nil {
 				return err

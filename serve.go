@@ -104,7 +104,7 @@ func (s *Server) program() supervise.Program {
 		Count: s.Workers, ReusePort: s.ReusePort, Backlog: s.Backlog,
 		Descriptors: s.descriptors(), StartTimeout: s.StartTimeout, StopTimeout: s.StopTimeout,
 		MaxRequests: s.MaxRequests, MaxAge: s.MaxAge, MaxRSS: s.MaxRSS,
-		NotReloadable: s.NotReloadable, Limits: s.limits(), Check: s.check,
+		NotReloadable: s.NotReloadable, Exclusive: s.Exclusive, Limits: s.limits(), Check: s.check,
 		Run: func(ctx context.Context, w *supervise.Worker) error { return s.runWorker(ctx, w, worker.Store) },
 	}
 	if s.OnReload != nil {

@@ -75,6 +75,11 @@ type Server struct {
 	// reload and upgrade.
 	NotReloadable bool
 
+	// Exclusive says that no two workers of the server may live at the same
+	// time: the next one starts when the last has ended, and clients wait
+	// meanwhile. See [supervise.Program].
+	Exclusive bool
+
 	// Workers is the number of worker processes; zero means one a CPU, see
 	// [supervise.Program].
 	Workers int

@@ -42,7 +42,8 @@ type bootInfo struct {
 	Worker   *workerRole `json:"-"`
 	Ctl      int         `json:"ctl,omitempty"`
 	Board    int         `json:"board,omitempty"`
-	Log      int         `json:"log,omitempty"` // standard error once more, not blocking
+	Log      int         `json:"log,omitempty"`  // standard error once more, not blocking
+	Hold     int         `json:"hold,omitempty"` // of an exclusive program: a lock that ends with the process
 }
 
 // boot is taken before main runs, so that neither user code nor what it starts
@@ -76,7 +77,7 @@ func takeBoot() (bootInfo, error) {
 			return bootInfo{}, err
 		}
 	}
-	fds := []int{b.Report, b.State, b.Back, b.Ctl, b.Board, b.Log, b.Seen.End}
+	fds := []int{b.Report, b.State, b.Back, b.Ctl, b.Board, b.Log, b.Hold, b.Seen.End}
 	if b.Trace != nil {
 		fds = append(fds, b.Trace.End)
 	}

@@ -159,7 +159,11 @@ func (k *checker) checkPrograms() {
 		if len(p.Listen) > 0 {
 			where = "at " + strings.Join(p.Listen, " ")
 		}
-		k.ok("program", "%s: %s %s (%s)", p.name(), plural(p.count(), "worker"), where, or(p.Protocol, "no protocol is named"))
+		workers := plural(p.count(), "worker")
+		if p.Exclusive {
+			workers += ", exclusive,"
+		}
+		k.ok("program", "%s: %s %s (%s)", p.name(), workers, where, or(p.Protocol, "no protocol is named"))
 	}
 }
 

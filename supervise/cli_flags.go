@@ -399,7 +399,7 @@ func (c *config) specs() []programSpec {
 		specs = append(specs, programSpec{
 			Name: p.name(), Protocol: p.Protocol, Listen: p.Listen, Count: p.count(), ReusePort: p.ReusePort, Backlog: p.backlog(),
 			StartTimeout: p.startTimeout(), StopTimeout: p.stopTimeout(), NotReloadable: p.NotReloadable,
-			MaxRequests: p.MaxRequests, MaxAge: p.MaxAge, MaxRSS: p.MaxRSS, Limits: p.Limits,
+			MaxRequests: p.MaxRequests, MaxAge: p.MaxAge, MaxRSS: p.MaxRSS, Limits: p.Limits, Exclusive: p.Exclusive,
 		})
 	}
 	return specs

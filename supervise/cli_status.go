@@ -37,7 +37,11 @@ func printStatus(w *screen, s Status, runDir string) {
 	printLogState(w, s)
 	var rows [][]string
 	for _, p := range s.Programs {
-		rows = append(rows, addressRows(p.Addresses, 1, p.Name, "", p.Protocol, fmt.Sprintf("%d/%d", p.Ready, p.Want), strconv.Itoa(p.Restarts), queue(p), p.LastExit)...)
+		ready := fmt.Sprintf("%d/%d", p.Ready, p.Want)
+		if p.Exclusive {
+			ready += " exclusive"
+		}
+		rows = append(rows, addressRows(p.Addresses, 1, p.Name, "", p.Protocol, ready, strconv.Itoa(p.Restarts), queue(p), p.LastExit)...)
 	}
 	w.table([]string{"NAME", "ADDRESS", "PROTOCOL", "READY", "RESTARTS", "QUEUE", "LAST EXIT"}, rows)
 	for _, p := range s.Programs {

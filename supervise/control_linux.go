@@ -321,7 +321,7 @@ func (m *master) check(kind commandKind, b *commandBody) error {
 	if b.Count < 1 || b.Count > maxWorkers {
 		return fmt.Errorf("scale %s=%d: write a number from 1 to %d", b.Program, b.Count, maxWorkers)
 	}
-	return nil
+	return findProgram(m.machine.Programs, b.Program).Spec.scalable(b.Count)
 }
 
 func (c *controlServer) reopenLogs(w http.ResponseWriter, r *http.Request) {

@@ -14,6 +14,7 @@ const (
 	Reload                            // a new worker has taken over
 	Scale                             // fewer workers are wanted
 	MasterGone                        // the master has died: leave within a second
+	Replace                           // the program is Exclusive: its next worker waits for the end of this one
 )
 
 func (r DrainReason) String() string {
@@ -26,6 +27,8 @@ func (r DrainReason) String() string {
 		return "scale"
 	case MasterGone:
 		return "master gone"
+	case Replace:
+		return "replace"
 	}
 	return fmt.Sprintf("reason %d", int(r))
 }

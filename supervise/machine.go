@@ -221,7 +221,7 @@ func (m *machine) nextDeadline() instant {
 	if !m.Held {
 		for _, p := range m.Programs {
 			for _, sl := range p.Slots {
-				if sl.State == slotBackoff && m.vacant(sl) {
+				if sl.State == slotBackoff && m.vacant(sl) && !m.barred(p) {
 					soonest(sl.RetryAt)
 				}
 			}

@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"fmt"
 	"log/slog"
 	"slices"
 )
@@ -51,15 +50,28 @@ func (m *machine) advanceChange() {
 		c.Stage = changeDescribing
 		m.world.describe(m.token(), commandReload)
 	case changeStarting:
-		if m.allReady(c.Next) {
-			c.Stage = changeSettling
-			c.Until = m.world.now().add(m.build(c.Build).settle())
+		if beside := c.beside(); len(beside) == 0 && len(c.Apart) > 0 {
+			m.exchange()
+		} else if m.allReady(beside) {
+			m.settle()
 		}
+	case changeExchanging:
+		m.advanceExchange()
 	case changeSettling:
-		if m.world.now() >= c.Until {
+		switch {
+		case m.world.now() < c.Until:
+		case m.allReady(c.Next):
 			m.commit()
+		default:
+			m.exchange()
 		}
 	}
+}
+
+// settle begins the time for which the new workers have to stay ready.
+func (m *machine) settle() {
+	c := m.Change
+	c.Stage, c.Until = changeSettling, m.world.now().add(m.build(c.Build).settle())
 }
 
 func (m *machine) onDescribed(ev evDescribed) {
@@ -112,13 +124,11 @@ func (m *machine) makeNext(b *build, specs []programSpec) bool {
 
 func (m *machine) startNext() {
 	c := m.Change
-	c.Stage = changeStarting
-	for _, p := range c.Next {
-		for i := range p.Slots {
-			if err := m.start(p, i, m.Generation+1); err != nil {
-				m.failChange(fmt.Errorf("start worker %s/%d: %w", p.Spec.Name, i, err))
-				return
-			}
+	c.Stage, c.Apart = changeStarting, m.apart(c.Next)
+	for _, p := range c.beside() {
+		if err := m.startAll(p, m.Generation+1); err != nil {
+			m.failChange(err)
+			return
 		}
 	}
 	m.advanceChange()
@@ -175,6 +185,9 @@ func (m *machine) dismissAll(l leavers, reason DrainReason) {
 
 // dismiss ends a worker: one that serves drains, one that does not is killed.
 func (m *machine) dismiss(w *worker, p *program, reason DrainReason) {
+	if w.Exclusive && reason == Reload {
+		reason = Replace
+	}
 	why := "no longer wanted"
 	if w.Hung {
 		why = w.Leave

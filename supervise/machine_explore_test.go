@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,9 @@ func TestExplore(t *testing.T) {
 		spec.StopTimeout = noTimeout
 		return spec
 	}
+	exclusive := func(name string, stopTimeout time.Duration) programSpec {
+		return programSpec{Name: name, Listen: []string{"tcp://127.0.0.1:82"}, Count: 1, StartTimeout: 10 * time.Second, StopTimeout: stopTimeout, Exclusive: true}
+	}
 	background := programSpec{Name: "b", Count: 1, StartTimeout: time.Second, StopTimeout: noTimeout, NotReloadable: true}
 	for _, tt := range []struct {
 		name   string
@@ -59,6 +63,16 @@ func TestExplore(t *testing.T) {
 		{"scaled again and again, without a limit", []programSpec{endless(1)}, []programSpec{endless(1)}, budget{commands: 7, only: commandScale}},
 		{"reloads without a limit", []programSpec{endless(1)}, []programSpec{endless(1)}, budget{commands: 5, only: commandReload}},
 		{"three reloads", []programSpec{one(1, false)}, []programSpec{one(1, false)}, budget{commands: 3, only: commandReload}},
+		{"an exclusive program", []programSpec{exclusive("a", 10*time.Second)}, []programSpec{exclusive("a", 10*time.Second)},
+			budget{commands: 2, crashes: 2, fails: 1, waits: 1, states: 1000}},
+		{"an exclusive program beside another", []programSpec{one(1, false), exclusive("b", noTimeout)}, []programSpec{one(1, false), exclusive("b", noTimeout)},
+			budget{commands: 2, crashes: 1, recycles: 1, states: 1000}},
+		{"an exclusive program that hangs and takes no orders", []programSpec{exclusive("a", time.Second)}, []programSpec{exclusive("a", time.Second)},
+			budget{commands: 1, crashes: 1, hangs: 1, recycles: 1, losses: 2, states: 1000}},
+		{"a program becomes exclusive", []programSpec{one(2, false)}, []programSpec{exclusive("a", time.Second)}, budget{commands: 2, crashes: 1, fails: 1, states: 1000}},
+		{"a program is exclusive no more", []programSpec{exclusive("a", time.Second)}, []programSpec{one(2, true)}, budget{commands: 2, crashes: 1, fails: 1, states: 1000}},
+		{"an exclusive program vanishes and comes back", []programSpec{one(1, false), exclusive("b", noTimeout)}, []programSpec{one(1, false)},
+			budget{commands: 3, crashes: 1, only: commandReload, states: 1000}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -68,7 +82,7 @@ func TestExplore(t *testing.T) {
 			}
 			s.World.Slow = tt.budget.losses > 0
 			drops := len(tt.next[0].Listen) < len(tt.first[0].Listen)
-			e := &explorer{t: t, next: tt.next, drops: drops, seen: map[string]bool{}, limit: exploreStates()}
+			e := &explorer{t: t, next: tt.next, drops: drops, seen: map[string]bool{}, limit: min(exploreStates(), cmp.Or(tt.budget.states, exploreStates()))}
 			if n, err := strconv.Atoi(os.Getenv("EXPLORE_STATES")); err == nil {
 				e.limit = n
 			}
@@ -86,7 +100,8 @@ type budget struct {
 	commands, crashes, fails, waits, hangs, recycles int
 	losses                                           int // of orders; with any, orders take their time
 
-	only commandKind // "" is all
+	only   commandKind // "" is all
+	states int         // to visit; 0: the usual number
 }
 
 // situation is a place in the exploration.

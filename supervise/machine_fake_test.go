@@ -84,6 +84,11 @@ func (f *fakeWorld) start(w *worker, b *build, sockets []*socket) (int, error) {
 		f.problem("worker %s/%d is started from a file that is not open", w.Program, w.Slot)
 		return 0, errors.New("no file")
 	}
+	for _, p := range f.Procs {
+		if other := f.machine.worker(p.ID); other.Program == w.Program && (other.Exclusive || w.Exclusive) {
+			f.problem("worker %s/%d is started beside pid %d, and the program is exclusive", w.Program, w.Slot, p.PID)
+		}
+	}
 	f.NextPID++
 	p := &fakeProc{PID: f.NextPID, ID: w.ID, Starting: true}
 	for _, s := range sockets {

@@ -23,7 +23,7 @@ func (m *machine) newFleet(b *build, specs []programSpec) (fleet []*program, kep
 	for _, spec := range specs {
 		p := &program{Spec: spec, Build: b.ID, Declared: spec.Count}
 		if old := findProgram(m.Programs, spec.Name); old != nil {
-			if old.Declared == spec.Count {
+			if old.Declared == spec.Count && !spec.Exclusive {
 				p.Spec.Count = old.Spec.Count // as scaled
 			}
 		}

@@ -35,7 +35,7 @@ func (e *explorer) check(s *situation, before map[string]int, c choice) {
 	after := s.readiness()
 	for _, p := range m.Programs {
 		name := p.Spec.Name
-		scaled := m.Phase != phaseRunning || m.Held || c.may == name || strings.HasPrefix(c.name, "scale")
+		scaled := m.Phase != phaseRunning || m.Held || c.may == name || strings.HasPrefix(c.name, "scale") || leavesFirst(m, p)
 		if !scaled && after[name] < min(before[name], len(p.Slots)) {
 			fail("%s had %d ready workers and has %d", name, before[name], after[name])
 		}
@@ -47,6 +47,12 @@ func (e *explorer) check(s *situation, before map[string]int, c choice) {
 	if again, _ := json.Marshal(m.state); string(again) != string(b) {
 		fail("advance is not idempotent:\n%s\n%s", b, again)
 	}
+}
+
+// leavesFirst reports whether the next worker of a program waits for the end of
+// the one that served.
+func leavesFirst(m *machine, p *program) bool {
+	return m.hasTurn(p.Spec.Name) || p.Spec.Exclusive && slices.ContainsFunc(m.inTheWay(p), func(w *worker) bool { return w.State == workerDraining })
 }
 
 // checkProcesses: no orphan, no ghost, one worker a slot, three generations.

@@ -15,6 +15,10 @@ func (m *machine) beginScale() {
 		m.failChange(fmt.Errorf("scale %s: no such program", c.Command.Program))
 		return
 	}
+	if err := p.Spec.scalable(c.Command.Count); err != nil {
+		m.failChange(err)
+		return
+	}
 	workers, sockets := 0, 0
 	for _, each := range m.Programs {
 		n := len(each.Slots)

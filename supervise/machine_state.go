@@ -13,7 +13,7 @@ func (t instant) add(d time.Duration) instant { return t + instant(d) }
 
 // stateVersion changes when an older build could no longer continue from the
 // state of a newer one, or the other way round.
-const stateVersion = 2
+const stateVersion = 3
 
 // state is everything that the master knows and that survives an upgrade. Only
 // the machine changes it.
@@ -61,6 +61,7 @@ type programSpec struct {
 	MaxRequests   int64         `json:"max_requests"`
 	MaxAge        time.Duration `json:"max_age"`
 	MaxRSS        int64         `json:"max_rss"`
+	Exclusive     bool          `json:"exclusive,omitempty"`
 
 	Limits map[string]float64 `json:"limits"` // of the program itself, for status
 }
@@ -132,6 +133,7 @@ type worker struct {
 	Drain      DrainReason `json:"drain"`
 	Leave      string      `json:"leave"` // why another has to take its place; "": it stays
 	Hung       bool        `json:"hung"`  // it serves nobody
+	Exclusive  bool        `json:"exclusive,omitempty"`
 
 	MemoryLimit int64 `json:"memory_limit,omitempty"` // its GOMEMLIMIT from us in bytes; 0: none
 
@@ -220,7 +222,8 @@ const (
 	changeDescribing changeStage = "describing" // the new file says what it is
 	changeExec       changeStage = "exec"       // upgrade only: the master is to be replaced
 	changeStarting   changeStage = "starting"   // new workers start beside the old
-	changeSettling   changeStage = "settling"   // all are ready and have to stay so
+	changeSettling   changeStage = "settling"   // all of them are ready and have to stay so
+	changeExchanging changeStage = "exchanging" // those that cannot be beside the old end them, and start; then all settle
 )
 
 // change is the command that is being carried out.
@@ -230,6 +233,7 @@ type change struct {
 	Build   int         `json:"build"` // what the new workers run; 0: not known yet
 	Next    []*program  `json:"next"`  // the new fleet, until it becomes state.Programs
 	Kept    []string    `json:"kept"`  // programs that keep their workers
+	Apart   []string    `json:"apart"` // programs whose new workers cannot live beside the old
 	Order   []string    `json:"order"` // all programs, as the new file declares them
 	From    int         `json:"from"`  // scale: the count before
 	Until   instant     `json:"until"` // settling ends

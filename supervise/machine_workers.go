@@ -15,10 +15,13 @@ func (m *machine) fillSlots() {
 	now := m.world.now()
 	for _, p := range m.Programs {
 		for i, sl := range p.Slots {
+			if p.Spec.Exclusive && m.wantsHeir(sl) {
+				m.vacate(p, sl)
+			}
 			if m.wantsHeir(sl) && !m.vacant(sl) {
 				m.hurryOldest(p.Spec.Name, i)
 			}
-			if !m.vacant(sl) || sl.State == slotFailed || sl.State == slotBackoff && now < sl.RetryAt {
+			if !m.vacant(sl) || m.barred(p) || sl.State == slotFailed || sl.State == slotBackoff && now < sl.RetryAt {
 				continue
 			}
 			sl.State = slotWanted
@@ -88,7 +91,7 @@ func (m *machine) start(p *program, i, generation int) error {
 	}
 	w := &worker{
 		ID: m.NextIncarnation, Program: p.Spec.Name, Slot: i, Build: p.Build, Generation: generation, State: workerStarting,
-		Cell: m.freeCell(), Sockets: slices.Clone(sl.Sockets), Started: now,
+		Cell: m.freeCell(), Sockets: slices.Clone(sl.Sockets), Started: now, Exclusive: p.Spec.Exclusive,
 	}
 	m.NextIncarnation++
 	if m.NextIncarnation == 0 {

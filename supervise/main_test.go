@@ -176,6 +176,7 @@ func testServices() map[string]func() *supervise.Options {
 		},
 		"log":    logOptions,
 		"hijack": func() *supervise.Options { return options(hijackProgram()) },
+		"store":  storeOptions,
 		"hung":   func() *supervise.Options { return options(hungProgram(os.Getenv("OUT"))) },
 	}
 }

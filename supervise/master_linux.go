@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/bits"
@@ -209,8 +210,11 @@ func (m *master) bringUp(ctx context.Context) error {
 	first := evDescribed{File: file, Version: m.c.version, Specs: m.c.specs(), Same: m.trial.back != 0 && sameContents(m.trial.back, file)}
 	incarnation := uint32(time.Now().UnixMilli() / 10) // outruns any counter
 	for deadline := time.Now().Add(3 * time.Second); ; {
-		m.machine, err = newMachine(m, first, incarnation)
-		if err == nil || !addressInUse(err) {
+		if err = m.dir.free(first.Specs); err == nil {
+			m.machine, err = newMachine(m, first, incarnation)
+		}
+		var held *heldProgram
+		if err == nil || !addressInUse(err) && !errors.As(err, &held) {
 			return err
 		}
 		if time.Now().After(deadline) {

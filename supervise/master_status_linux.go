@@ -133,6 +133,7 @@ func (m *master) snapshot(q *query) Status {
 		row := ProgramStatus{
 			Name: p.Spec.Name, Addresses: []string{}, Protocol: p.Spec.Protocol, Want: len(p.Slots), Ready: m.machine.ready(p),
 			Restarts: p.Restarts, LastExit: p.LastExit, Limits: p.Spec.limits(m.c.watchdogLimit()),
+			Exclusive: p.Spec.Exclusive,
 		}
 		row.Problems = append([]string{}, m.machine.problems(p)...)
 		m.addSockets(&row, p)

@@ -86,6 +86,15 @@ func (m *master) startProcess(w *worker, b *build, sockets []*socket) (int, erro
 		role.Sockets = append(role.Sockets, r)
 	}
 	files = append(files, ids...)
+	if w.Exclusive {
+		hold, err := m.dir.hold(w.Program)
+		if err != nil {
+			closeAll(ctl, outR, errR)
+			return 0, err
+		}
+		defer sys.Close(hold)
+		info.Hold, files = len(files), append(files, hold)
+	}
 	w.MemoryLimit = m.memory.each(m.machine.wantedWorkers())
 	role.MemoryLimit = w.MemoryLimit
 	roleFD, err := writeRole(role)

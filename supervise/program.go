@@ -25,7 +25,8 @@ type Program struct {
 	Listen []string
 
 	// Count is the number of worker processes; zero means one a CPU, or as many
-	// as a control group allows the time of, which is rounded up.
+	// as a control group allows the time of, which is rounded up. Of an
+	// Exclusive program it is always one.
 	Count int
 
 	// ReusePort gives every worker slot a socket of its own; false means that
@@ -54,6 +55,17 @@ type Program struct {
 	// NotReloadable keeps the program's workers through reload and upgrade;
 	// they are told by OnReload.
 	NotReloadable bool
+
+	// Exclusive says that no two worker processes of the program may live at the
+	// same time: it owns a store, say. It has one worker, and the next starts
+	// when that has ended, whatever ends it: reload, upgrade, a limit, the
+	// watchdog, a crash, or the death of the master. Its sockets stay open
+	// meanwhile, so clients wait and are not refused. A reload has it last, when
+	// the workers of all other programs have proved themselves; if the new
+	// worker fails, the code before is started again. As the next one waits,
+	// idle connections are closed as in a stop, and a StopTimeout without a limit
+	// makes a reload wait for as long as the drain takes.
+	Exclusive bool
 
 	// MaxRequests, MaxAge and MaxRSS, in bytes, are limits to what one worker
 	// process serves. One that has come near a limit is replaced: it drains
@@ -110,6 +122,9 @@ func (p *Program) name() string {
 }
 
 func (p *Program) count() int {
+	if p.Exclusive && p.Count == 0 {
+		return 1
+	}
 	if p.Count == 0 {
 		return processors("/", runtime.NumCPU())
 	}
@@ -222,6 +237,9 @@ func (p *Program) validate() error {
 	}
 	if p.Count < 0 {
 		return fmt.Errorf("count is %d; write a number from 1, or 0 for one worker a CPU", p.Count)
+	}
+	if p.Exclusive && p.count() > 1 {
+		return fmt.Errorf("count is %d; it is exclusive, so write 1", p.Count)
 	}
 	if p.Backlog < 0 {
 		return fmt.Errorf("backlog is %d; write a positive number, or 0 for 1024", p.Backlog)

@@ -3,6 +3,7 @@ package supervise
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -150,6 +151,42 @@ func (d *runDir) take() error {
 		return fmt.Errorf("pid file %s: %w", d.pidFile(), err)
 	}
 	d.lock = f
+	return nil
+}
+
+// hold takes a lock that one process of an exclusive program at a time can have,
+// whatever master has started it, and gives the descriptor that this hangs on.
+// Only the master of the run directory calls it.
+func (d *runDir) hold(program string) (fd int, err error) {
+	err = onFD(d.lock, func(lock int) (err error) {
+		fd, err = sys.HoldPart(lock, programKey(program)&math.MaxInt32)
+		return err
+	})
+	if errors.Is(err, sys.ErrLocked) {
+		return -1, &heldProgram{program}
+	}
+	return fd, err
+}
+
+// heldProgram says that a worker of an exclusive program still lives.
+type heldProgram struct{ name string }
+
+func (e *heldProgram) Error() string {
+	return fmt.Sprintf("program %s is exclusive, and a worker that an earlier master has started still lives", e.name)
+}
+
+// free reports as an error that a worker of an exclusive program still lives.
+func (d *runDir) free(specs []programSpec) error {
+	for _, spec := range specs {
+		if !spec.Exclusive {
+			continue
+		}
+		fd, err := d.hold(spec.Name)
+		if err != nil {
+			return err
+		}
+		sys.Close(fd)
+	}
 	return nil
 }
 

@@ -102,6 +102,7 @@ type ProgramStatus struct {
 	Ready     int      `json:"ready"`
 	Restarts  int      `json:"restarts"`
 	LastExit  string   `json:"last_exit"`
+	Exclusive bool     `json:"exclusive,omitempty"` // see Program
 
 	// Connections that wait in the program's TCP sockets to be accepted, and
 	// for how many there is room in them.

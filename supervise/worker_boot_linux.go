@@ -233,7 +233,7 @@ func (l *workerLink) onDrain(m message) {
 	first := l.told == nil
 	l.told = d
 	l.w.cell.setReady(false)
-	if first && m.Reason == Reload && l.program.OnReload != nil {
+	if first && (m.Reason == Reload || m.Reason == Replace) && l.program.OnReload != nil {
 		go func() {
 			l.program.OnReload(l.w)
 			if !l.w.draining.Load() { // a stop may have come meanwhile

@@ -160,6 +160,9 @@ func reasons() map[string]string {
 			(*supervise.controlServer).connections$1$1: send
 			(*supervise.controlServer).connections$1: send
 		`,
+		"it looks at a lock, or takes it, and does not wait for it; the file is the pid file, which is open": `
+			internal/sys.HoldPart: golang.org/x/sys/unix.FcntlFlock
+		`,
 		"it is what the owner waits in": `
 			(*supervise.master).serve: select
 		`,
@@ -191,6 +194,7 @@ func reasons() map[string]string {
 			internal/sys.StaleUnix: os.Lstat
 			internal/sys.UnlinkStale: os.Remove
 			internal/sys.ReopenPipe: golang.org/x/sys/unix.Open
+			internal/sys.ReopenToRead: golang.org/x/sys/unix.Open
 			(*supervise.controlListener).keepSpare: syscall.Open
 			supervise.fileOf: syscall.Stat
 		`,

@@ -118,6 +118,11 @@ func masters() []fault {
 			tests: in(supervised, "TestMasterKilledAtEveryStep"),
 		},
 		{
+			name:  "the worker of an exclusive program crashes, hangs, is told to leave or outlives its master; its new code fails in a reload",
+			holds: "no two of its processes ever live; clients wait and are not refused; the code before is started again",
+			tests: in(supervised, "TestExclusiveReplacements", "TestExclusiveOutlivesMaster", "TestExclusiveBadFiles"),
+		},
+		{
 			name: "twenty starts at once", holds: "one wins, the others say who has", tests: in(supervised, "TestTwentyStartsAtOnce"),
 		},
 		{

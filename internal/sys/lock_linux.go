@@ -36,6 +36,29 @@ func flock(fd, how int) error {
 	}
 }
 
+// HoldPart opens the file of a descriptor once more, to read, and locks byte at of
+// it for as long as any duplicate of the new descriptor lives. ErrLocked says
+// that somebody holds it. fd has to be open to read and write. Callers that may
+// come at the same time need a lock of their own.
+func HoldPart(fd int, at int64) (held int, err error) {
+	byteAt := unix.Flock_t{Type: unix.F_WRLCK, Start: at, Len: 1}
+	if err := unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &byteAt); err != nil {
+		return -1, os.NewSyscallError("fcntl F_OFD_GETLK", err)
+	}
+	if byteAt.Type != unix.F_UNLCK {
+		return -1, ErrLocked
+	}
+	if held, err = ReopenToRead(fd); err != nil {
+		return -1, err
+	}
+	byteAt = unix.Flock_t{Type: unix.F_RDLCK, Start: at, Len: 1}
+	if err := unix.FcntlFlock(uintptr(held), unix.F_OFD_SETLK, &byteAt); err != nil {
+		Close(held)
+		return -1, os.NewSyscallError("fcntl F_OFD_SETLK", err)
+	}
+	return held, nil
+}
+
 // LockHolder is the process that took the lock of a file, shared ones aside; 0
 // where that is not known.
 func LockHolder(path string) int {
