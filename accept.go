@@ -15,8 +15,7 @@ type acceptor struct {
 	ln      *loop.Listener
 	socket  supervise.Socket
 	fd      int // of the listening socket
-	via     *endpoint
-	handler Handler
+	from    *origin
 	taken   int           // connections so far
 	backoff time.Duration // how long the last failure paused it; 0: none
 	rest    time.Duration // how long the share rule paused it last
@@ -52,78 +51,14 @@ func (a *acceptor) Accepted(sock loop.Socket) {
 		a.refuse(sock)
 		return
 	}
-	c, err := w.attach(a.via, sock, a.handler, 0)
-	if err != nil {
-		a.drop(sock)
-		a.AcceptFailed(err)
-		return
-	}
-	if !a.peeking && w.overShare() {
+	if !a.peeking && w.overShare(1) {
 		a.restFor(firstRest)
 	}
-	w.enter(c)
-	c.open()
-	if w.drain != nil && !w.emptying {
-		c.flags |= flagDrainTell
-		c.later()
+	if err := w.open(a.from, sock, accepted, nil); err != nil {
+		a.drop(sock)
+		a.AcceptFailed(err)
 	}
-	w.leave()
 }
-
-// attach makes a connection of a socket: one that was accepted, is to be refused
-// (flagRefused) or was dialled.
-func (w *Worker) attach(via *endpoint, sock loop.Socket, h Handler, as flags) (*Conn, error) {
-	c := w.newConn(via, sock, h)
-	c.flags |= as
-	if err := w.loop.Attach(&c.stream, sock, (*events)(c)); err != nil {
-		return nil, err
-	}
-	w.add(c)
-	return c, nil
-}
-
-func (w *Worker) newConn(via *endpoint, sock loop.Socket, h Handler) *Conn {
-	w.nextID++
-	now := w.loop.TickNow()
-	c := &Conn{worker: w, via: via, times: &w.times, handler: h, id: w.nextID, remote: sock.Peer, opened: now, active: now}
-	if w.times.readIdle != 0 {
-		c.own().heard = now
-	}
-	if w.server.Filter != nil && !via.dialled {
-		c.filter = w.server.Filter()
-	}
-	return c
-}
-
-// open starts the connection's life.
-func (c *Conn) open() {
-	c.stream.StartRecv()
-	c.handler.Open(c)
-	if c.state != stateClosed && !c.has(flagRefused) {
-		c.flags |= flagConnected
-		if on, _ := c.via.callbacks(c.worker.server); on != nil {
-			on(c)
-		}
-	}
-	c.arm()
-}
-
-// refuser says why a connection is refused, politely: an answer in the words of
-// the protocol.
-type refuser interface{ Refuse() []byte }
-
-// refusal is the handler of a connection beyond MaxConns.
-type refusal struct{ polite Handler }
-
-func (h refusal) Open(c *Conn) {
-	if r, ok := h.polite.(refuser); ok {
-		_, _ = c.Write(r.Refuse())
-	}
-	c.Close()
-}
-
-func (refusal) Data(_ *Conn, b []byte) (int, error) { return len(b), nil }
-func (refusal) Close(*Conn, error)                  {}
 
 // maxRefusing bounds the connections that are refused politely at one time;
 // those beyond it are just closed.
@@ -136,14 +71,9 @@ func (a *acceptor) refuse(sock loop.Socket) {
 		a.drop(sock)
 		return
 	}
-	c, err := w.attach(a.via, sock, refusal{a.handler}, flagRefused)
-	if err != nil {
+	if err := w.open(a.from, sock, refused, nil); err != nil {
 		a.drop(sock)
-		return
 	}
-	w.enter(c)
-	c.open()
-	w.leave()
 }
 
 // drop closes a connection that the loop has not taken on.
@@ -174,7 +104,7 @@ func (a *acceptor) AcceptFailed(err error) {
 	}
 	if a.backoff == 0 && (a.warned == 0 || w.since(a.warned) >= warnEvery) {
 		a.warned = max(w.loop.TickNow(), 1)
-		w.host.logger.Warn("accept failed; accepting pauses", "addr", a.via.addr, "err", err)
+		w.host.logger.Warn("accept failed; accepting pauses", "addr", a.from.addr, "err", err)
 	}
 	a.backoff = min(max(2*a.backoff, firstBackoff), maxBackoff)
 	a.ln.Pause()
@@ -188,11 +118,13 @@ func (a *acceptor) resume() {
 	}
 }
 
-// overShare reports whether the worker holds so many more connections than its
-// peers do that it should leave new ones to them.
-func (w *Worker) overShare() bool {
+// overShare reports whether the worker, with so many connections more, holds so
+// many more than its peers do that it should leave new ones to them.
+func (w *Worker) overShare(more int) bool {
 	total, workers := w.host.peers()
-	return workers > 1 && w.taken*workers > total+total/8+2*workers
+	taken := w.taken + more
+	total += more
+	return workers > 1 && taken*workers > total+total/8+2*workers
 }
 
 // restFor pauses for d, then looks at the queue for one turn: what is there
@@ -214,7 +146,7 @@ func (a *acceptor) peek() {
 		a.peeking = false
 		switch {
 		case !a.ln.Accepting():
-		case !a.worker.overShare():
+		case !a.worker.overShare(0):
 		case a.worker.stats.accepted > before:
 			a.restFor(firstRest)
 		default:

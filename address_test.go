@@ -23,7 +23,7 @@ func TestLocalAddr(t *testing.T) {
 	} {
 		t.Run(tt.listen+" by "+tt.dial, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
-				addr := serve(t, &jay.Server{Addr: tt.listen, Handler: onLine(func(c *jay.Conn, _ string) {
+				addr := serve(t, &jay.Server{Addr: tt.listen, Protocol: onLine(func(c *jay.Conn, _ string) {
 					c.CloseWith([]byte(c.LocalAddr().String()))
 				})}, backend)
 				_, port, err := net.SplitHostPort(addr)
@@ -76,7 +76,7 @@ func TestAddresses(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
 				dir := t.TempDir()
 				said, after := make(chan answers, 1), make(chan answers, 1)
-				s := &jay.Server{Addr: tt.listen, Handler: onLine(func(c *jay.Conn, _ string) { said <- ask(c) })}
+				s := &jay.Server{Addr: tt.listen, Protocol: onLine(func(c *jay.Conn, _ string) { said <- ask(c) })}
 				s.OnClose = func(c *jay.Conn, _ error) { after <- ask(c) }
 				var d net.Dialer
 				network := "tcp"

@@ -37,7 +37,7 @@ func (endless) Parse(b []byte) (string, int, error) {
 }
 func (endless) Append(dst []byte, m string) ([]byte, error) { return append(dst, m...), nil }
 
-func onEndless(fn func(c *jay.Conn, line string)) jay.Handler {
+func onEndless(fn func(c *jay.Conn, line string)) jay.Protocol {
 	return &jay.Messages[string]{Codec: endless{}, OnMessage: fn}
 }
 
@@ -51,9 +51,7 @@ func (h *collector) Data(c *jay.Conn, b []byte) (int, error) {
 func (h *collector) Close(*jay.Conn, error) {}
 
 // collectors gives each connection a collector.
-type collectors struct{ collector }
-
-func (collectors) Open(c *jay.Conn) { c.SetHandler(&collector{}) }
+var collectors = jay.NewProtocol("collector", func(*jay.Conn) jay.Handler { return &collector{} })
 
 // TestBudgetHolds: whatever the connections collect it in, it stays within the
 // worker's budget, those that hold little do not notice, and when all have gone
@@ -70,7 +68,7 @@ func TestBudgetHolds(t *testing.T) {
 		}
 	}
 	ask := func(c net.Conn) { _, _ = io.WriteString(c, "go\n") }
-	write := func(write func(c *jay.Conn, p []byte) (int, error)) jay.Handler {
+	write := func(write func(c *jay.Conn, p []byte) (int, error)) jay.Protocol {
 		return onLine(func(c *jay.Conn, line string) {
 			for n := 0; line == "go" && n < written; n += len(block) {
 				if _, err := write(c, bytes.Clone(block)); err != nil {
@@ -81,13 +79,13 @@ func TestBudgetHolds(t *testing.T) {
 		})
 	}
 	for name, test := range map[string]struct {
-		handler jay.Handler
+		handler jay.Protocol
 		client  func(c net.Conn)
 		small   string // is answered with itself, if it is not empty
 	}{
 		"lines":            {onEndless(func(c *jay.Conn, line string) { c.WriteString(line) }), flood, "small"},
 		"announced length": {&jay.Messages[[]byte]{Codec: sized{}, OnMessage: func(*jay.Conn, []byte) {}}, flood, ""},
-		"Buffer":           {&collectors{}, flood, ""},
+		"Buffer":           {collectors, flood, ""},
 		"Write":            {write((*jay.Conn).Write), ask, "small"},
 		"WriteShared":      {write((*jay.Conn).WriteShared), ask, "small"},
 	} {
@@ -96,7 +94,7 @@ func TestBudgetHolds(t *testing.T) {
 				var worker *jay.Worker
 				ends := make(chan error, 2*clients)
 				addr := serve(t, &jay.Server{
-					Handler: test.handler, MaxBuffered: budget, MaxInput: -1, MaxOutput: -1, Backlog: clients,
+					Protocol: test.handler, MaxBuffered: budget, Conn: jay.ConnConfig{MaxInput: -1, MaxOutput: -1}, Backlog: clients,
 					OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 					OnError:       func(_ *jay.Conn, err error) { ends <- err },
 				}, backend)
@@ -157,7 +155,7 @@ func TestBudgetOfPanics(t *testing.T) {
 		panics := make(chan error, 1)
 		var b jay.Buffer
 		addr := serve(t, &jay.Server{
-			Handler: onEndless(func(c *jay.Conn, line string) {
+			Protocol: onEndless(func(c *jay.Conn, line string) {
 				_ = b.Append(c, make([]byte, 100_000))
 				panic("on purpose")
 			}),
@@ -184,7 +182,7 @@ func TestLargeMessageIsLetGo(t *testing.T) {
 	var worker *jay.Worker
 	lengths := make(chan int, 1)
 	addr := serve(t, &jay.Server{
-		Handler:       onEndless(func(_ *jay.Conn, line string) { lengths <- len(line) }),
+		Protocol:      onEndless(func(_ *jay.Conn, line string) { lengths <- len(line) }),
 		OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 	}, "auto")
 	c := dial(t, addr)
@@ -221,7 +219,7 @@ func testRefIsBounded(t *testing.T, post func(*jay.Worker, jay.Ref) error, want 
 	var worker *jay.Worker
 	refs := make(chan jay.Ref, conns)
 	addr := serve(t, &jay.Server{
-		Handler: echo{}, MaxOutput: 4 << 20, MaxBuffered: budget,
+		Protocol: every(echo{}), Conn: jay.ConnConfig{MaxOutput: 4 << 20}, MaxBuffered: budget,
 		OnConnect:     func(c *jay.Conn) { refs <- c.Ref() },
 		OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 	}, "auto")

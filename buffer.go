@@ -204,7 +204,7 @@ func (c *Conn) WriteBuffer(b *Buffer) (n int, err error) {
 	if !c.writable() {
 		return 0, ErrClosed
 	}
-	if c.out.size+b.n > c.worker.maxOutput {
+	if c.out.size+b.n > c.via.maxOutput {
 		return 0, c.overflow(ErrOutputLimit, b.n, false)
 	}
 	n = b.n
@@ -244,7 +244,7 @@ func (c *Conn) collected() int {
 // afford returns ErrBudget when n more bytes of memory exceed the worker's
 // budget and c holds much already, or would.
 func (c *Conn) afford(n int) error {
-	if c.worker.exceeds(n) && c.collected()+n > c.worker.modest() {
+	if c.worker.exceeds(n) && c.collected()+n > c.modest() {
 		return ErrBudget
 	}
 	return nil
@@ -268,6 +268,6 @@ const modestSize = 64 << 10
 
 // modest returns how much a connection may hold though the budget is spent: its
 // part of a further quarter of it, at least modestSize and at most HighWater.
-func (w *Worker) modest() int {
-	return max(modestSize, min(w.highWater, w.maxBuffered/4/max(w.live, 1)))
+func (c *Conn) modest() int {
+	return max(modestSize, min(c.via.highWater, c.worker.maxBuffered/4/max(c.worker.live, 1)))
 }

@@ -24,7 +24,7 @@ type Codec[M any] interface {
 // message is then not parsed again at every segment.
 type lengthTeller interface{ Length(b []byte) int }
 
-// Messages is the [Handler] of a protocol that is a sequence of messages.
+// Messages is a [Protocol] that is a sequence of messages.
 type Messages[M any] struct {
 	Codec Codec[M]
 
@@ -32,12 +32,26 @@ type Messages[M any] struct {
 	OnMessage func(c *Conn, m M)
 }
 
-// Open does nothing: what a connection needs lies in its unused bytes.
-func (h *Messages[M]) Open(*Conn) {}
+// Name is the codec's, if it has a method Name() string, or else "messages".
+func (p *Messages[M]) Name() string {
+	if n, ok := p.Codec.(interface{ Name() string }); ok {
+		return n.Name()
+	}
+	return "messages"
+}
+
+// NewConn returns the handler of a connection. It has no state of its own: what a
+// connection needs lies in its unused bytes.
+func (p *Messages[M]) NewConn(*Conn) Handler { return (*messageHandler[M])(p) }
+
+type messageHandler[M any] Messages[M]
+
+func (h *messageHandler[M]) Open(*Conn)         {}
+func (h *messageHandler[M]) Close(*Conn, error) {}
 
 // Data parses as many messages as there are, stopping when the connection
 // stops reading.
-func (h *Messages[M]) Data(c *Conn, b []byte) (used int, err error) {
+func (h *messageHandler[M]) Data(c *Conn, b []byte) (used int, err error) {
 	for used < len(b) && c.Reading() && !c.Replaced() {
 		m, n, err := h.Codec.Parse(b[used:])
 		if err != nil {
@@ -58,19 +72,16 @@ func (h *Messages[M]) Data(c *Conn, b []byte) (used int, err error) {
 }
 
 // Limits are those of the codec.
-func (h *Messages[M]) Limits() map[string]float64 {
-	if l, ok := h.Codec.(Limited); ok {
+func (p *Messages[M]) Limits() map[string]float64 {
+	if l, ok := p.Codec.(Limited); ok {
 		return l.Limits()
 	}
 	return nil
 }
 
-// Close does nothing.
-func (h *Messages[M]) Close(*Conn, error) {}
-
 // SendRef sends m from any goroutine. An error says that m cannot be encoded or
 // what [Ref.Send] said.
-func (h *Messages[M]) SendRef(ref Ref, m M) error { return SendRef(ref, h.Codec, m) }
+func (p *Messages[M]) SendRef(ref Ref, m M) error { return SendRef(ref, p.Codec, m) }
 
 // SendRef is [Messages.SendRef] for whoever has the codec alone.
 func SendRef[M any](ref Ref, codec Codec[M], m M) error {
@@ -83,11 +94,11 @@ func SendRef[M any](ref Ref, codec Codec[M], m M) error {
 
 // Send writes m to c. It must be called on c's loop; an error says that m
 // cannot be encoded or what Conn.Write said.
-func (h *Messages[M]) Send(c *Conn, m M) error {
-	p, err := h.Codec.Append(c.AvailableBuffer(), m)
+func (p *Messages[M]) Send(c *Conn, m M) error {
+	b, err := p.Codec.Append(c.AvailableBuffer(), m)
 	if err != nil {
 		return fmt.Errorf("encode message: %w", err)
 	}
-	_, err = c.Write(p)
+	_, err = c.Write(b)
 	return err
 }

@@ -12,7 +12,7 @@ import (
 // Conn is one connection. It belongs to its loop: its methods may be called
 // only from callbacks that run there. Other goroutines use a [Ref].
 type Conn struct {
-	via     *endpoint
+	via     *origin
 	times   *timeouts
 	handler Handler
 

@@ -2,7 +2,7 @@ package jay
 
 // Close ends the connection in order: what was written is sent, then FIN, then
 // the peer's rest is discarded until its FIN, so that no reset destroys the
-// last bytes on their way. Server.CloseTimeout bounds both waits, for as long as
+// last bytes on their way. ConnConfig.CloseTimeout bounds both waits, for as long as
 // the peer makes no progress. Later writes fail. Calling it again is harmless.
 func (c *Conn) Close() {
 	if c.state != stateOpen {
@@ -139,7 +139,7 @@ func (c *Conn) finish() {
 		c.prev, c.next = nil, nil
 		c.handler.Close(c, c.err)
 	}
-	if _, on := c.via.callbacks(c.worker.server); c.take(flagConnected) && on != nil {
+	if on := c.via.onClose; c.take(flagConnected) && on != nil {
 		on(c, c.err)
 	}
 	c.letGo()
@@ -168,7 +168,7 @@ func (c *Conn) panicked(err *PanicError) {
 		}
 		return
 	}
-	if h, ok := c.handler.(PanicHandler); ok {
+	if h, ok := optional[PanicHandler](c.handler); ok {
 		h.Panic(c, err)
 	}
 	c.Close()

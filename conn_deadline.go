@@ -6,7 +6,7 @@ import (
 	"github.com/jay-go/jay/loop"
 )
 
-// timeouts are the deadlines of a connection. All connections of a worker share
+// timeouts are the deadlines of a connection. All connections of an endpoint share
 // one until they change theirs.
 type timeouts struct {
 	first, idle, life uint32 // in ticks after an event that is remembered in ticks; 0: none
@@ -28,15 +28,15 @@ func ticks(d time.Duration) uint32 {
 
 // own makes the connection's timeouts its own, to be changed.
 func (c *Conn) own() *timeouts {
-	if c.times == &c.worker.times {
-		own := c.worker.times
+	if c.times == &c.via.times {
+		own := c.via.times
 		c.times = &own
 	}
 	return c.times
 }
 
 // SetIdleTimeout, SetReadIdleTimeout, SetFirstByteTimeout, SetLifetime, SetWriteTimeout and
-// SetCloseTimeout change for this connection what the fields of Server set for
+// SetCloseTimeout change for this connection what ConnConfig set for
 // all: zero or less means none.
 func (c *Conn) SetIdleTimeout(d time.Duration) { c.own().idle = ticks(max(d, none)); c.arm() }
 
@@ -177,7 +177,7 @@ func (c *Conn) expire(now uint32) {
 	case passed(c.proto):
 		c.proto = 0
 		c.touch()
-		if h, ok := c.handler.(DeadlineHandler); ok && c.state == stateOpen {
+		if h, ok := optional[DeadlineHandler](c.handler); ok && c.state == stateOpen {
 			h.Deadline(c)
 		} else {
 			c.closeFor(ErrDeadline)

@@ -17,8 +17,8 @@ func TestWaterMarks(t *testing.T) {
 		events := make(chan string, 16)
 		full, drained, second := make(chan bool, 1), make(chan int, 1), false // second: loop only
 		addr := serve(t, &jay.Server{
-			HighWater: 1 << 20, LowWater: 1 << 18,
-			Handler: onLine(func(c *jay.Conn, line string) {
+			Conn: jay.ConnConfig{HighWater: 1 << 20, LowWater: 1 << 18},
+			Protocol: onLine(func(c *jay.Conn, line string) {
 				events <- line
 				if !second {
 					second = true
@@ -58,8 +58,8 @@ func TestOutputLimit(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
 				results, closed := make(chan error, 4), make(chan error, 1)
 				addr := serve(t, &jay.Server{
-					MaxOutput: 4096, DropNewest: drop,
-					Handler: onLine(func(c *jay.Conn, line string) {
+					Conn: jay.ConnConfig{MaxOutput: 4096, DropNewest: drop},
+					Protocol: onLine(func(c *jay.Conn, line string) {
 						_, err := c.WriteString(strings.Repeat("a", 4000))
 						results <- err
 						_, err = c.WriteString(strings.Repeat("b", 4000))
@@ -101,8 +101,8 @@ func TestWritev(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		results := make(chan error, 2)
 		addr := serve(t, &jay.Server{
-			MaxOutput: 4096, DropNewest: true,
-			Handler: onLine(func(c *jay.Conn, line string) {
+			Conn: jay.ConnConfig{MaxOutput: 4096, DropNewest: true},
+			Protocol: onLine(func(c *jay.Conn, line string) {
 				n, err := c.Writev([]byte("one "), nil, []byte("two "))
 				if n != 8 {
 					t.Errorf("Writev returned %d", n)
@@ -132,8 +132,8 @@ func TestWriteShared(t *testing.T) {
 		block := []byte("one two and what is not written")
 		sum := string(block)
 		addr := serve(t, &jay.Server{
-			MaxOutput: 4096, DropNewest: true,
-			Handler: onLine(func(c *jay.Conn, line string) {
+			Conn: jay.ConnConfig{MaxOutput: 4096, DropNewest: true},
+			Protocol: onLine(func(c *jay.Conn, line string) {
 				c.WriteString("first ")
 				c.WriteShared(block[:4])
 				c.WriteShared(block[4:8]) // lies behind it

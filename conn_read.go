@@ -112,7 +112,7 @@ func (c *Conn) keep(kept *chunk, b []byte) {
 	switch {
 	case c.state != stateOpen && !c.has(flagDetach):
 		b = nil
-	case len(b) > c.worker.maxInput && c.Reading(): // else Data was not asked
+	case len(b) > c.via.maxInput && c.Reading(): // else Data was not asked
 		c.misbehaved(ErrInputLimit)
 		b = nil
 	case kept == nil && len(b) > 0 && c.afford(takes(len(b))) != nil:
@@ -151,7 +151,7 @@ func (e *events) Gone() {
 }
 
 func (c *Conn) tellGone() {
-	if h, ok := c.handler.(GoneHandler); ok && c.state == stateOpen && !c.has(flagGone) {
+	if h, ok := optional[GoneHandler](c.handler); ok && c.state == stateOpen && !c.has(flagGone) {
 		c.flags |= flagGone
 		h.Gone(c)
 	}
@@ -170,7 +170,7 @@ func (c *Conn) receivedEOF() {
 // tellEOF tells the handler that the peer is done, or asks again for the end
 // when the last Hold was released.
 func (c *Conn) tellEOF() {
-	switch h, ok := c.handler.(EOFHandler); {
+	switch h, ok := optional[EOFHandler](c.handler); {
 	case c.has(flagFin) && !c.has(flagFinDue):
 		c.end(nil) // both sides have finished
 	case ok:
@@ -253,9 +253,9 @@ func (c *Conn) readOn() {
 
 // Need says, from inside Data, that it should not be called again before n
 // unused bytes are there: for a message whose length is known. n above
-// Server.MaxInput fails the connection.
+// ConnConfig.MaxInput fails the connection.
 func (c *Conn) Need(n int) {
-	if n > c.worker.maxInput {
+	if n > c.via.maxInput {
 		c.misbehaved(ErrInputLimit)
 		return
 	}

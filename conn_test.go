@@ -43,7 +43,7 @@ func expectEOF(t *testing.T, c io.Reader) {
 
 func TestMessagesInAnySegments(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
-		addr := serve(t, &jay.Server{Handler: onLine(func(c *jay.Conn, line string) {
+		addr := serve(t, &jay.Server{Protocol: onLine(func(c *jay.Conn, line string) {
 			c.WriteString("<" + line + ">")
 		})}, backend)
 		const in, want = "one\n\n0\nlonger line\n", "<one><><0><longer line>"
@@ -97,7 +97,7 @@ func TestWriteThenClose(t *testing.T) {
 func testWriteThenClose(t *testing.T, backend, network string, slow bool, payload []byte, end func(*jay.Conn, []byte)) {
 	closed := make(chan error, 1)
 	s := &jay.Server{
-		Handler: onLine(func(c *jay.Conn, _ string) { end(c, payload) }),
+		Protocol: onLine(func(c *jay.Conn, _ string) { end(c, payload) }),
 		OnClose: func(c *jay.Conn, err error) {
 			if _, err := c.Write([]byte("late")); !errors.Is(err, jay.ErrClosed) {
 				t.Errorf("Write after Close: %v, want ErrClosed", err)
@@ -139,7 +139,7 @@ func testWriteThenClose(t *testing.T, backend, network string, slow bool, payloa
 func TestLateAnswerAfterHalfClose(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		refs := make(chan jay.Ref, 1)
-		addr := serve(t, &jay.Server{Handler: onLine(func(c *jay.Conn, line string) {
+		addr := serve(t, &jay.Server{Protocol: onLine(func(c *jay.Conn, line string) {
 			c.Hold()
 			refs <- c.Ref()
 		})}, backend)
@@ -166,7 +166,7 @@ func TestLateAnswerAfterHalfClose(t *testing.T) {
 // arrive, not a reset.
 func TestCloseKeepsAnswer(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
-		addr := serve(t, &jay.Server{Handler: onLine(func(c *jay.Conn, _ string) {
+		addr := serve(t, &jay.Server{Protocol: onLine(func(c *jay.Conn, _ string) {
 			c.CloseWith([]byte("enough"))
 		})}, backend)
 		c := dial(t, addr)
@@ -186,8 +186,8 @@ func TestAbortResets(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		closed := make(chan error, 1)
 		addr := serve(t, &jay.Server{
-			Handler: onLine(func(c *jay.Conn, _ string) { c.Abort() }),
-			OnClose: func(_ *jay.Conn, err error) { closed <- err },
+			Protocol: onLine(func(c *jay.Conn, _ string) { c.Abort() }),
+			OnClose:  func(_ *jay.Conn, err error) { closed <- err },
 		}, backend)
 		c := dial(t, addr)
 		send(t, c, "x\n")
@@ -204,9 +204,9 @@ func TestPeerReset(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		closed, bad := make(chan error, 1), make(chan error, 1)
 		addr := serve(t, &jay.Server{
-			Handler: echo{},
-			OnClose: func(_ *jay.Conn, err error) { closed <- err },
-			OnError: func(_ *jay.Conn, err error) { bad <- err },
+			Protocol: every(echo{}),
+			OnClose:  func(_ *jay.Conn, err error) { closed <- err },
+			OnError:  func(_ *jay.Conn, err error) { bad <- err },
 		}, backend)
 		c := dial(t, addr)
 		send(t, c, "x")
@@ -225,7 +225,7 @@ func TestPeerReset(t *testing.T) {
 func TestPauseKeepsBytes(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		paused := make(chan jay.Ref, 8)
-		addr := serve(t, &jay.Server{Handler: onLine(func(c *jay.Conn, line string) {
+		addr := serve(t, &jay.Server{Protocol: onLine(func(c *jay.Conn, line string) {
 			c.WriteString(line)
 			if line == "pause" {
 				c.PauseRead()
@@ -271,7 +271,7 @@ func (h needy) Data(c *jay.Conn, b []byte) (int, error) {
 func TestNeed(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		h := needy{calls: new(atomic.Int32)}
-		c := dial(t, serve(t, &jay.Server{Handler: h}, backend))
+		c := dial(t, serve(t, &jay.Server{Protocol: every(h)}, backend))
 		msg := strings.Repeat("m", 200)
 		send(t, c, "\xc8")
 		for i := range msg {
@@ -289,7 +289,7 @@ func TestInputLimit(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		bad := make(chan error, 1)
 		addr := serve(t, &jay.Server{
-			Handler: onLine(nil), MaxInput: 32,
+			Protocol: onLine(nil), Conn: jay.ConnConfig{MaxInput: 32},
 			OnError: func(c *jay.Conn, err error) { c.Write([]byte("too long")); bad <- err },
 		}, backend)
 		c := dial(t, addr)
@@ -306,9 +306,9 @@ func TestProtocolErrorCloses(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		bad, closed := make(chan error, 1), make(chan error, 1)
 		c := dial(t, serve(t, &jay.Server{
-			Handler: onLine(nil),
-			OnError: func(_ *jay.Conn, err error) { bad <- err },
-			OnClose: func(_ *jay.Conn, err error) { closed <- err },
+			Protocol: onLine(nil),
+			OnError:  func(_ *jay.Conn, err error) { bad <- err },
+			OnClose:  func(_ *jay.Conn, err error) { closed <- err },
 		}, backend))
 		send(t, c, strings.Repeat("x", 70))
 		expectEOF(t, c)
@@ -324,7 +324,7 @@ func TestProtocolErrorCloses(t *testing.T) {
 // upgrade answers "ok" to the line "upgrade" and hands over to echo.
 func TestSetHandlerGetsTheRest(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
-		addr := serve(t, &jay.Server{Handler: onLine(func(c *jay.Conn, line string) {
+		addr := serve(t, &jay.Server{Protocol: onLine(func(c *jay.Conn, line string) {
 			c.WriteString("ok ")
 			c.SetHandler(echo{})
 		})}, backend)
@@ -344,7 +344,7 @@ func TestDetachToNetHTTP(t *testing.T) {
 		})}
 		go web.Serve(ln)
 		defer web.Close()
-		addr := serve(t, &jay.Server{Handler: onLine(func(c *jay.Conn, line string) {
+		addr := serve(t, &jay.Server{Protocol: onLine(func(c *jay.Conn, line string) {
 			if err := c.Detach(func(conn net.Conn, unused []byte, _ error) { ln.add(conn, unused) }); err != nil {
 				t.Errorf("Detach: %v", err)
 			}
@@ -392,9 +392,9 @@ func TestFilter(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		bad := make(chan error, 1)
 		c := dial(t, serve(t, &jay.Server{
-			Handler: onLine(func(c *jay.Conn, line string) { c.WriteString(line) }),
-			Filter:  func() jay.Filter { return new(shift) },
-			OnError: func(_ *jay.Conn, err error) { bad <- err },
+			Protocol: onLine(func(c *jay.Conn, line string) { c.WriteString(line) }),
+			Filter:   func() jay.Filter { return new(shift) },
+			OnError:  func(_ *jay.Conn, err error) { bad <- err },
 		}, backend))
 		send(t, c, "bcd\v") // "abc\n"
 		expect(t, c, "hi bcd")
@@ -414,7 +414,7 @@ func TestCountIsExact(t *testing.T) {
 		var opened, closed atomic.Int32
 		ids := map[uint64]bool{} // loop only
 		addr := serve(t, &jay.Server{
-			Handler:       echo{},
+			Protocol:      every(echo{}),
 			OnWorkerStart: func(w *jay.Worker) error { worker.Store(w); return nil },
 			OnConnect: func(c *jay.Conn) {
 				opened.Add(1)

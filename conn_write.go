@@ -9,13 +9,13 @@ import (
 // Write queues a copy of p; the queue is sent once, at the end of the loop's
 // turn. It never blocks and never takes only a part: it returns len(p) and
 // nil, or 0 and ErrClosed, ErrOutputLimit or ErrBudget. After the last two the
-// connection fails, unless Server.DropNewest is set.
+// connection fails, unless ConnConfig.DropNewest is set.
 func (c *Conn) Write(p []byte) (int, error) {
 	if !c.writable() {
 		return 0, ErrClosed
 	}
 	if err := c.Room(len(p)); err != nil {
-		return 0, c.overflow(err, len(p), c.worker.server.DropNewest)
+		return 0, c.overflow(err, len(p), c.via.dropNewest)
 	}
 	if err := c.put(p); err != nil {
 		return 0, err
@@ -37,11 +37,11 @@ func (c *Conn) writable() bool {
 // Writev is Write for a message in pieces: it queues copies of all of them or
 // of none.
 func (c *Conn) Writev(pieces ...[]byte) (n int, err error) {
-	return c.writev(pieces, c.worker.server.DropNewest)
+	return c.writev(pieces, c.via.dropNewest)
 }
 
 // WriteWhole is Writev for what the peer cannot do without, such as the middle
-// of a message: without room for it the connection fails, Server.DropNewest or
+// of a message: without room for it the connection fails, ConnConfig.DropNewest or
 // not.
 func (c *Conn) WriteWhole(pieces ...[]byte) (n int, err error) { return c.writev(pieces, false) }
 
@@ -79,7 +79,7 @@ func (c *Conn) WriteSharedBehind(head, p []byte) (int, error) {
 	}
 	n := len(head) + len(p)
 	if err := c.Room(n); err != nil {
-		return 0, c.overflow(err, n, c.worker.server.DropNewest)
+		return 0, c.overflow(err, n, c.via.dropNewest)
 	}
 	c.out.push(&c.worker.pool, head)
 	c.out.share(&c.worker.pool, p)
@@ -110,9 +110,9 @@ func (c *Conn) RoomBehind(b *Buffer, n int) error {
 		unsent += b.n
 	}
 	switch w := c.worker; {
-	case unsent > w.maxOutput:
+	case unsent > c.via.maxOutput:
 		return ErrOutputLimit
-	case w.exceeds(n) && unsent > w.modest():
+	case w.exceeds(n) && unsent > c.modest():
 		return ErrBudget
 	}
 	return nil
@@ -178,7 +178,7 @@ func scratch(b []byte) []byte {
 
 // queued notices the high-water mark.
 func (c *Conn) queued() {
-	if c.out.size > c.worker.highWater && !c.has(flagFull) {
+	if c.out.size > c.via.highWater && !c.has(flagFull) {
 		c.flags = c.flags&^flagDrainDue | flagFull | flagFullDue
 		if c.clock(); c.choked() {
 			c.stream.StopRecv()
@@ -258,7 +258,7 @@ func (c *Conn) sent(n int) {
 	if len(c.worker.waiting) > 0 {
 		c.waitedEnough()
 	}
-	if c.has(flagFull) && c.out.size <= c.worker.lowWater {
+	if c.has(flagFull) && c.out.size <= c.via.lowWater {
 		c.flags = c.flags&^(flagFull|flagFullDue) | flagDrainDue
 		c.readOn()
 		c.later()

@@ -85,8 +85,8 @@ func TestIdleTimeout(t *testing.T) {
 	virtual(t, func(t *testing.T, serve func(*jay.Server) *pipes) {
 		closed := make(chan error, 1)
 		c := serve(&jay.Server{
-			Handler: echo{},
-			OnClose: func(_ *jay.Conn, err error) { closed <- err },
+			Protocol: every(echo{}),
+			OnClose:  func(_ *jay.Conn, err error) { closed <- err },
 		}).dial()
 		for range 3 { // traffic puts the end off
 			time.Sleep(70 * time.Second)
@@ -102,7 +102,7 @@ func TestIdleTimeout(t *testing.T) {
 
 func TestHoldRestsIdleTimeout(t *testing.T) {
 	virtual(t, func(t *testing.T, serve func(*jay.Server) *pipes) {
-		c := serve(&jay.Server{Handler: onLine(func(c *jay.Conn, _ string) {
+		c := serve(&jay.Server{Protocol: onLine(func(c *jay.Conn, _ string) {
 			c.Hold()
 			c.Loop().AfterFunc(5*time.Minute, func() {
 				c.WriteString("done")
@@ -132,7 +132,7 @@ func TestProtocolDeadline(t *testing.T) {
 	virtual(t, func(t *testing.T, serve func(*jay.Server) *pipes) {
 		closed := make(chan error, 1)
 		onClose := func(_ *jay.Conn, err error) { closed <- err }
-		c := serve(&jay.Server{Handler: patient{}, OnClose: onClose}).dial()
+		c := serve(&jay.Server{Protocol: every(patient{}), OnClose: onClose}).dial()
 		send(t, c, "x")
 		wantBetween(t, "closed", endOf(t, c), 2*time.Minute)
 		if err := <-closed; !errors.Is(err, jay.ErrDeadline) {
@@ -142,7 +142,7 @@ func TestProtocolDeadline(t *testing.T) {
 	virtual(t, func(t *testing.T, serve func(*jay.Server) *pipes) {
 		closed := make(chan error, 1)
 		onClose := func(_ *jay.Conn, err error) { closed <- err }
-		c := serve(&jay.Server{Handler: strict{}, OnClose: onClose}).dial()
+		c := serve(&jay.Server{Protocol: every(strict{}), OnClose: onClose}).dial()
 		send(t, c, "x")
 		expect(t, c, "too slow")
 		endOf(t, c)
@@ -156,8 +156,8 @@ func TestWriteStall(t *testing.T) {
 	virtual(t, func(t *testing.T, serve func(*jay.Server) *pipes) {
 		closed := make(chan error, 1)
 		c := serve(&jay.Server{
-			Handler: onLine(func(c *jay.Conn, line string) { c.WriteString("an answer that nobody reads") }),
-			OnClose: func(_ *jay.Conn, err error) { closed <- err },
+			Protocol: onLine(func(c *jay.Conn, line string) { c.WriteString("an answer that nobody reads") }),
+			OnClose:  func(_ *jay.Conn, err error) { closed <- err },
 		}).dial()
 		defer c.Close()
 		send(t, c, "x\n")
@@ -177,8 +177,8 @@ func TestSteadyReader(t *testing.T) {
 		const size = 1 << 20
 		closed := make(chan error, 1)
 		c := serve(&jay.Server{
-			Handler: onLine(func(c *jay.Conn, line string) { c.CloseWith(make([]byte, size)) }),
-			OnClose: func(_ *jay.Conn, err error) { closed <- err },
+			Protocol: onLine(func(c *jay.Conn, line string) { c.CloseWith(make([]byte, size)) }),
+			OnClose:  func(_ *jay.Conn, err error) { closed <- err },
 		}).dial()
 		send(t, c, "x\n")
 		got := 0
@@ -199,8 +199,8 @@ func TestCloseTimeout(t *testing.T) {
 	virtual(t, func(t *testing.T, serve func(*jay.Server) *pipes) {
 		closed := make(chan error, 1)
 		c := serve(&jay.Server{
-			Handler: onLine(func(c *jay.Conn, line string) { c.CloseWith([]byte("an answer that nobody reads")) }),
-			OnClose: func(_ *jay.Conn, err error) { closed <- err },
+			Protocol: onLine(func(c *jay.Conn, line string) { c.CloseWith([]byte("an answer that nobody reads")) }),
+			OnClose:  func(_ *jay.Conn, err error) { closed <- err },
 		}).dial()
 		defer c.Close()
 		send(t, c, "x\n")
@@ -218,7 +218,7 @@ func TestCloseTimeout(t *testing.T) {
 func TestAcceptErrors(t *testing.T) {
 	virtual(t, func(t *testing.T, serve func(*jay.Server) *pipes) {
 		var worker *jay.Worker
-		p := serve(&jay.Server{Handler: echo{}, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil }})
+		p := serve(&jay.Server{Protocol: every(echo{}), OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil }})
 		from := time.Now()
 		for range 5 {
 			p.errors <- syscall.ECONNABORTED
@@ -249,7 +249,7 @@ func TestShareRule(t *testing.T) {
 		p := newPipes()
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error)
-		s := &jay.Server{Handler: echo{}, IdleTimeout: -1}
+		s := &jay.Server{Protocol: every(echo{}), Conn: jay.ConnConfig{IdleTimeout: -1}}
 		go func() { ended <- jay.ServeAmong(ctx, s, p, func() (int, int) { return 20, 4 }) }()
 		var conns []net.Conn
 		dial := func() time.Duration {

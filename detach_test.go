@@ -22,7 +22,7 @@ type outcome struct {
 func detacher(t *testing.T, backend string, act func(c *jay.Conn, fn func(net.Conn, []byte, error))) (*net.TCPConn, chan outcome) {
 	t.Helper()
 	got := make(chan outcome, 10)
-	addr := serve(t, &jay.Server{Handler: onLine(func(c *jay.Conn, _ string) {
+	addr := serve(t, &jay.Server{Protocol: onLine(func(c *jay.Conn, _ string) {
 		act(c, func(conn net.Conn, unused []byte, err error) { got <- outcome{conn, string(unused), err} })
 	})}, backend)
 	c := dial(t, addr)
@@ -144,7 +144,7 @@ func TestSendThenFinish(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
 				refused := make(chan error, 1)
-				addr := serve(t, &jay.Server{Handler: onLine(func(c *jay.Conn, _ string) {
+				addr := serve(t, &jay.Server{Protocol: onLine(func(c *jay.Conn, _ string) {
 					c.WriteString("first ")
 					_ = c.Ref().Send([]byte("second"))
 					finish(c)

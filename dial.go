@@ -1,6 +1,7 @@
 package jay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,37 +18,44 @@ type Dialer struct {
 	// seconds; negative means no limit.
 	Timeout time.Duration
 
+	// Conn are the limits and deadlines of the connections.
+	Conn ConnConfig
+
 	// OnClose, if set, is called once, last, for each connection that was dialled.
 	// err is nil when it ended in order.
 	OnClose func(c *Conn, err error)
 }
 
-// Dial connects to address, "tcp://host:port" or "unix:///path", and gives the
-// connection to h on w's loop. It does not block: name look-up and connecting
+// Dial connects to address, "tcp://host:port" or "unix:///path", and has the
+// connection speak p on w's loop. It does not block: name look-up and connecting
 // happen beside the loop. Then done is called there with the connection, after
-// h.Open, or with nil and what went wrong. Connections that were dialled are
-// live connections of the worker and have its deadlines and limits like those
-// accepted; but Server.Filter, OnConnect and OnClose are not theirs, and they do
-// not count for MaxConns. It must be called on the loop.
-func (d Dialer) Dial(w *Worker, address string, h Handler, done func(c *Conn, err error)) {
+// Handler.Open, or with nil and what went wrong. Connections that were dialled are
+// live connections of the worker; but nothing else of its server is theirs, neither
+// limits nor callbacks, and they do not count for MaxConns. It must be called on
+// the loop.
+func (d Dialer) Dial(w *Worker, address string, p Protocol, done func(c *Conn, err error)) {
 	a, err := streamAddr("dial", address)
-	if err == nil && h == nil {
-		err = fmt.Errorf("dial %s: the handler is nil", address)
+	if err == nil && p == nil {
+		err = fmt.Errorf("dial %s: the protocol is nil", address)
+	}
+	if err == nil {
+		err = d.Conn.check("Conn")
 	}
 	if err != nil {
 		_ = w.loop.PostAnyway(func() { done(nil, err) })
 		return
 	}
+	from := &origin{dialled: true, protocol: p, onClose: d.OnClose, connLimits: d.Conn.resolve()}
 	dial := func() {
 		ctx := w.life
-		if t := timeout(d.Timeout, 10*time.Second); t != none {
+		if t := timeout(cmp.Or(d.Timeout, 10*time.Second)); t != none {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, t)
 			defer cancel()
 		}
 		network, address := a.Network()
 		conn, err := new(net.Dialer).DialContext(ctx, network, address)
-		if w.loop.PostAnyway(func() { w.dialled(conn, err, h, d.OnClose, done) }) != nil && conn != nil {
+		if w.loop.PostAnyway(func() { w.dialled(conn, err, from, done) }) != nil && conn != nil {
 			_ = conn.Close()
 		}
 	}
@@ -56,7 +64,7 @@ func (d Dialer) Dial(w *Worker, address string, h Handler, done func(c *Conn, er
 	}
 }
 
-func (w *Worker) dialled(conn net.Conn, err error, h Handler, onClose func(*Conn, error), done func(*Conn, error)) {
+func (w *Worker) dialled(conn net.Conn, err error, from *origin, done func(*Conn, error)) {
 	if err == nil && w.drain != nil {
 		err = errors.Join(ErrStopped, conn.Close())
 	}
@@ -64,20 +72,13 @@ func (w *Worker) dialled(conn net.Conn, err error, h Handler, onClose func(*Conn
 		done(nil, fmt.Errorf("dial: %w", err))
 		return
 	}
-	local := conn.LocalAddr()
 	sock := loop.Socket{FD: -1, Conn: conn}
 	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 		p := a.AddrPort()
 		sock.Peer = netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
 	}
-	via := &endpoint{addr: local, unix: local.Network() == "unix", dialled: true, onClose: onClose}
-	c, err := w.attach(via, sock, h, 0)
-	if err != nil {
+	from.setAddr(conn.LocalAddr())
+	if err := w.open(from, sock, dialled, func(c *Conn) { done(c, nil) }); err != nil {
 		done(nil, errors.Join(fmt.Errorf("attach: %w", err), conn.Close()))
-		return
 	}
-	w.enter(c)
-	c.open()
-	done(c, nil)
-	w.leave()
 }

@@ -23,27 +23,26 @@ func (addsOne) Encode(wire, plain []byte) ([]byte, error) {
 }
 
 // named is a protocol with a name.
-type named struct{ swallow }
-
-func (named) Protocol() string { return "named" }
+var named = jay.NewProtocol("named", func(*jay.Conn) jay.Handler { return swallow{} })
 
 // TestDialledIsNotAccepted: what is dialled gets no Filter and takes no place
 // from those that are accepted, has deadlines of its own accord, is listed as
 // what it is, and its end is told to who has dialled.
 func TestDialledIsNotAccepted(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
-		up := serve(t, &jay.Server{Handler: echo{}}, backend)
+		up := serve(t, &jay.Server{Protocol: every(echo{})}, backend)
 		var worker *jay.Worker
 		var filters, connects atomic.Int32
 		ended, opened := make(chan error, 8), make(chan error, 8)
 		addr := serve(t, &jay.Server{
-			Handler: echo{}, MaxConns: 1, IdleTimeout: 400 * time.Millisecond,
+			Protocol: every(echo{}), MaxConns: 1,
 			Filter:    func() jay.Filter { filters.Add(1); return addsOne{} },
 			OnConnect: func(*jay.Conn) { connects.Add(1) },
 			OnWorkerStart: func(w *jay.Worker) error {
 				worker = w
 				for range 4 {
-					jay.Dialer{OnClose: func(_ *jay.Conn, err error) { ended <- err }}.Dial(w, "tcp://"+up, named{}, func(c *jay.Conn, err error) {
+					d := jay.Dialer{Conn: jay.ConnConfig{IdleTimeout: 400 * time.Millisecond}, OnClose: func(_ *jay.Conn, err error) { ended <- err }}
+					d.Dial(w, "tcp://"+up, named, func(c *jay.Conn, err error) {
 						if err == nil {
 							_, err = c.WriteString("x")
 						}
@@ -84,7 +83,7 @@ func TestDialledIsNotAccepted(t *testing.T) {
 // TestDialLeavesNothing: no connection that was dialled, nor any that failed,
 // leaves something that waits for the worker's end.
 func TestDialLeavesNothing(t *testing.T) {
-	up := serve(t, &jay.Server{Handler: echo{}}, "auto")
+	up := serve(t, &jay.Server{Protocol: every(echo{})}, "auto")
 	results := make(chan error, 200)
 	var worker *jay.Worker
 	serve(t, &jay.Server{OnWorkerStart: func(w *jay.Worker) error {
@@ -98,7 +97,7 @@ func TestDialLeavesNothing(t *testing.T) {
 			if i%3 == 0 {
 				d.Timeout = -1
 			}
-			d.Dial(w, address, echo{}, func(c *jay.Conn, err error) {
+			d.Dial(w, address, every(echo{}), func(c *jay.Conn, err error) {
 				if c != nil {
 					c.Abort()
 				}
@@ -106,7 +105,7 @@ func TestDialLeavesNothing(t *testing.T) {
 			})
 		}
 		return nil
-	}, Handler: echo{}}, "auto")
+	}, Protocol: every(echo{})}, "auto")
 	for range cap(results) {
 		receive(t, results, "a result")
 	}
@@ -125,20 +124,22 @@ func TestListenerCallbacks(t *testing.T) {
 		say := func(what string) (func(*jay.Conn), func(*jay.Conn, error)) {
 			return func(*jay.Conn) { events <- what + " opens" }, func(*jay.Conn, error) { events <- what + " closes" }
 		}
-		s := &jay.Server{Handler: echo{}}
+		s := &jay.Server{Protocol: every(echo{})}
 		s.OnConnect, s.OnClose = say("server")
 		var own, half string
 		s.OnWorkerStart = func(w *jay.Worker) error {
-			ln, err := w.Listen("tcp://127.0.0.1:0", nil)
+			e := jay.Endpoint{Addr: "tcp://127.0.0.1:0"}
+			e.OnConnect, e.OnClose = say("own")
+			ln, err := w.Listen(e)
 			if err != nil {
 				return err
 			}
-			ln.OnConnect, ln.OnClose = say("own")
-			other, err := w.Listen("tcp://127.0.0.1:0", nil)
+			e.OnConnect, _ = say("half")
+			e.OnClose = nil
+			other, err := w.Listen(e)
 			if err != nil {
 				return err
 			}
-			other.OnConnect, _ = say("half")
 			own, half = ln.Addr().String(), other.Addr().String()
 			return nil
 		}
@@ -163,11 +164,11 @@ func TestPipeEnd(t *testing.T) {
 	for name, orderly := range map[string]bool{"in order": true, "reset": false} {
 		t.Run(name, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
-				up := serve(t, &jay.Server{Handler: echo{}}, backend)
+				up := serve(t, &jay.Server{Protocol: every(echo{})}, backend)
 				ended := make(chan error, 2)
-				addr := serve(t, &jay.Server{Handler: echo{}, OnConnect: func(c *jay.Conn) {
+				addr := serve(t, &jay.Server{Protocol: every(echo{}), OnConnect: func(c *jay.Conn) {
 					c.PauseRead()
-					jay.Dialer{}.Dial(c.Worker(), "tcp://"+up, echo{}, func(up *jay.Conn, err error) {
+					jay.Dialer{}.Dial(c.Worker(), "tcp://"+up, every(echo{}), func(up *jay.Conn, err error) {
 						if err != nil {
 							c.Abort()
 							return

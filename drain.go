@@ -101,7 +101,7 @@ func (w *Worker) tellDrain() {
 
 func (c *Conn) tellDrain() {
 	reason := c.worker.drain.Reason
-	h, ok := c.handler.(DrainHandler)
+	h, ok := optional[DrainHandler](c.handler)
 	switch {
 	case c.state == stateLingering:
 		c.setStall()

@@ -18,7 +18,7 @@ func TestStopAnswersWhatCame(t *testing.T) {
 		refs := make(chan jay.Ref, 1)
 		stopped := make(chan bool, 1)
 		s := &jay.Server{
-			Handler:      onLine(func(c *jay.Conn, line string) { c.Hold(); refs <- c.Ref() }),
+			Protocol:     onLine(func(c *jay.Conn, line string) { c.Hold(); refs <- c.Ref() }),
 			OnWorkerStop: func(w *jay.Worker) { stopped <- w.Len() == 0 },
 		}
 		addr, stop := serveStop(t, s, backend)
@@ -49,8 +49,8 @@ func TestStopDeadlineAborts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		closed, refs, ended := make(chan error, 1), make(chan jay.Ref, 1), make(chan error)
 		s := &jay.Server{
-			Handler: onLine(func(c *jay.Conn, line string) { c.Hold(); refs <- c.Ref() }),
-			OnClose: func(_ *jay.Conn, err error) { closed <- err },
+			Protocol: onLine(func(c *jay.Conn, line string) { c.Hold(); refs <- c.Ref() }),
+			OnClose:  func(_ *jay.Conn, err error) { closed <- err },
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		p := newPipes()
@@ -75,7 +75,7 @@ func TestStopDeadlineAborts(t *testing.T) {
 // until shortly before the deadline and is closed in order.
 func TestReloadDrainKeepsIdle(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	s := &jay.Server{Handler: echo{}, Addr: "tcp://127.0.0.1:0"}
+	s := &jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0"}
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()
 	c := dial(t, receive(t, ready, "Serve").String())
@@ -99,7 +99,7 @@ func TestReloadDrainKeepsIdle(t *testing.T) {
 // this one, so an idle connection is no reason to stay.
 func TestReplaceDrainClosesIdle(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	s := &jay.Server{Handler: echo{}, Addr: "tcp://127.0.0.1:0"}
+	s := &jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0"}
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()
 	c := dial(t, receive(t, ready, "Serve").String())
@@ -116,11 +116,11 @@ func TestReplaceDrainClosesIdle(t *testing.T) {
 func TestStartErrors(t *testing.T) {
 	boom := errors.New("no database")
 	for name, s := range map[string]*jay.Server{
-		"OnWorkerStart": {Handler: echo{}, OnWorkerStart: func(*jay.Worker) error { return boom }},
-		"panic":         {Handler: echo{}, OnWorkerStart: func(*jay.Worker) error { panic(boom) }},
-		"no handler":    {},
-		"bad loop":      {Handler: echo{}, Loop: "epol"},
-		"bad address":   {Handler: echo{}, Addr: "tcp://nowhere"},
+		"OnWorkerStart": {Protocol: every(echo{}), OnWorkerStart: func(*jay.Worker) error { return boom }},
+		"panic":         {Protocol: every(echo{}), OnWorkerStart: func(*jay.Worker) error { panic(boom) }},
+		"no protocol":   {},
+		"bad loop":      {Protocol: every(echo{}), Loop: "epol"},
+		"bad address":   {Protocol: every(echo{}), Addr: "tcp://nowhere"},
 	} {
 		if s.Addr == "" {
 			s.Addr = "tcp://127.0.0.1:0"
@@ -137,7 +137,7 @@ func TestStartErrors(t *testing.T) {
 // never closes.
 func TestSilentPeerDoesNotHoldUpTheStop(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
-		addr, stop := serveStop(t, &jay.Server{Handler: echo{}}, backend)
+		addr, stop := serveStop(t, &jay.Server{Protocol: every(echo{})}, backend)
 		c := dial(t, addr)
 		send(t, c, "x")
 		expect(t, c, "x")
@@ -156,7 +156,7 @@ func TestStopOvertakesReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		p, ended, drains := newPipes(), make(chan error), make(chan *jay.Drain)
-		go func() { ended <- jay.ServeOvertaken(ctx, &jay.Server{Handler: echo{}}, p, drains) }()
+		go func() { ended <- jay.ServeOvertaken(ctx, &jay.Server{Protocol: every(echo{})}, p, drains) }()
 		c := p.dial()
 		send(t, c, "a")
 		expect(t, c, "a")

@@ -23,9 +23,9 @@ var (
 	ErrClosed = errors.New("the connection is closed")
 	// ErrAborted: Abort was called.
 	ErrAborted = errors.New("the connection was aborted")
-	// ErrIdle: nothing came or went for Server.IdleTimeout.
+	// ErrIdle: nothing came or went for ConnConfig.IdleTimeout.
 	ErrIdle = errors.New("idle timeout")
-	// ErrReadIdle: nothing came for Server.ReadIdleTimeout.
+	// ErrReadIdle: nothing came for ConnConfig.ReadIdleTimeout.
 	ErrReadIdle = errors.New("read idle timeout")
 	// ErrFirstByte: nothing came within Server.FirstByteTimeout.
 	ErrFirstByte = errors.New("first byte timeout")
@@ -33,13 +33,13 @@ var (
 	ErrLifetime = errors.New("lifetime of the connection is over")
 	// ErrDeadline: the time given to Conn.SetDeadline passed.
 	ErrDeadline = errors.New("protocol deadline passed")
-	// ErrWriteStall: the peer acknowledged nothing for Server.WriteTimeout.
+	// ErrWriteStall: the peer acknowledged nothing for ConnConfig.WriteTimeout.
 	ErrWriteStall = errors.New("write stalled: the peer does not read")
-	// ErrCloseTimeout: Close could not finish within Server.CloseTimeout.
+	// ErrCloseTimeout: Close could not finish within ConnConfig.CloseTimeout.
 	ErrCloseTimeout = errors.New("close timed out: the peer does not read or does not close")
-	// ErrOutputLimit: more is unsent than Server.MaxOutput allows.
+	// ErrOutputLimit: more is unsent than ConnConfig.MaxOutput allows.
 	ErrOutputLimit = errors.New("output limit reached")
-	// ErrInputLimit: the handler left more unused than Server.MaxInput allows.
+	// ErrInputLimit: the handler left more unused than ConnConfig.MaxInput allows.
 	ErrInputLimit = errors.New("input limit reached: a message is longer than allowed")
 	// ErrBudget: the worker's connections hold Server.MaxBuffered bytes, and this
 	// one holds more than its part.

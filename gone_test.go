@@ -36,7 +36,7 @@ func newTold() told {
 			return
 		}
 		h.refs <- c.Ref()
-	})
+	}).NewConn(nil)
 	return h
 }
 
@@ -95,7 +95,7 @@ func TestGoneWhilePaused(t *testing.T) {
 
 func testGone(t *testing.T, backend, network, why, leave string) {
 	h := newTold()
-	s := &jay.Server{Handler: h}
+	s := &jay.Server{Protocol: every(h)}
 	if network == "unix" {
 		s.Addr = "unix://" + filepath.Join(t.TempDir(), "s")
 	}
@@ -132,7 +132,7 @@ func testGone(t *testing.T, backend, network, why, leave string) {
 func TestGoneIsNoEnd(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		h := newTold()
-		c := dial(t, serve(t, &jay.Server{Handler: h}, backend))
+		c := dial(t, serve(t, &jay.Server{Protocol: every(h)}, backend))
 		send(t, c, "pause and hold\n")
 		ref := receive(t, h.refs, "the pause")
 		c.CloseWrite()
@@ -153,7 +153,7 @@ func TestResetWhileHeld(t *testing.T) {
 		t.Run(first, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
 				h := newTold()
-				c := dial(t, serve(t, &jay.Server{Handler: h}, backend))
+				c := dial(t, serve(t, &jay.Server{Protocol: every(h)}, backend))
 				send(t, c, first+"\n")
 				receive(t, h.refs, "the request")
 				c.CloseWrite()
@@ -177,7 +177,7 @@ func TestReleaseInADrain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
 				h := newTold()
-				addr, drain := drainable(t, &jay.Server{Handler: h}, backend)
+				addr, drain := drainable(t, &jay.Server{Protocol: every(h)}, backend)
 				c := dial(t, addr)
 				send(t, c, "hold\n")
 				ref := receive(t, h.refs, "the request")

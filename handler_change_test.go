@@ -7,15 +7,29 @@ import (
 	"github.com/jay-go/jay"
 )
 
-// welcoming adds a method to Messages by embedding it.
+// welcoming is a protocol that adds to Messages by embedding it.
 type welcoming struct{ jay.Messages[string] }
 
-func (g *welcoming) Open(c *jay.Conn) { _, _ = c.WriteString("hello ") }
+func (p *welcoming) NewConn(c *jay.Conn) jay.Handler { return greeting{p.Messages.NewConn(c)} }
 
-// byValue cannot be compared: a comparison of two of them panics.
+// greeting is a handler that adds to another by embedding it.
+type greeting struct{ jay.Handler }
+
+func (g greeting) Open(c *jay.Conn)    { _, _ = c.WriteString("hello "); g.Handler.Open(c) }
+func (g greeting) Unwrap() jay.Handler { return g.Handler }
+
+// byValue cannot be compared, neither the protocol nor its handlers: a comparison
+// of two of them panics.
 type byValue struct {
 	*jay.Messages[string]
 	_ []string
+}
+
+func (p byValue) NewConn(c *jay.Conn) jay.Handler {
+	return struct {
+		jay.Handler
+		_ []string
+	}{Handler: p.Messages.NewConn(c)}
 }
 
 // raw is a protocol that answers what it gets in capitals, as it comes.
@@ -41,18 +55,18 @@ func TestHandlersAreNotCompared(t *testing.T) {
 	}
 	plain := messages()
 	for name, test := range map[string]struct {
-		handler jay.Handler
-		hello   string
+		protocol jay.Protocol
+		hello    string
 	}{
-		"itself":                            {handler: &plain},
-		"embedded":                          {handler: &welcoming{messages()}, hello: "hello "},
-		"a value that cannot be compared":   {handler: byValue{Messages: &plain}},
-		"a value set by the one before":     {handler: &setter{next: byValue{Messages: &plain}}},
-		"an embedded one set by one before": {handler: &setter{next: &welcoming{messages()}}, hello: "hello "},
+		"itself":                            {protocol: &plain},
+		"embedded":                          {protocol: &welcoming{messages()}, hello: "hello "},
+		"a value that cannot be compared":   {protocol: byValue{Messages: &plain}},
+		"a value set by the one before":     {protocol: set(byValue{Messages: &plain})},
+		"an embedded one set by one before": {protocol: set(&welcoming{messages()}), hello: "hello "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
-				addr := serve(t, &jay.Server{Handler: test.handler}, backend)
+				addr := serve(t, &jay.Server{Protocol: test.protocol}, backend)
 				c := dial(t, addr)
 				send(t, c, "a\nb\nc\n")
 				expect(t, c, test.hello+"<a><b><c>")
@@ -63,7 +77,12 @@ func TestHandlersAreNotCompared(t *testing.T) {
 	}
 }
 
-// setter gives each connection to another handler.
+// set returns a protocol whose handlers give their connections to those of next.
+func set(next jay.Protocol) jay.Protocol {
+	return jay.NewProtocol("setter", func(c *jay.Conn) jay.Handler { return &setter{next.NewConn(c)} })
+}
+
+// setter gives its connection to another handler.
 type setter struct{ next jay.Handler }
 
 func (s *setter) Open(c *jay.Conn)                  { c.SetHandler(s.next) }
@@ -100,7 +119,7 @@ func TestReplaced(t *testing.T) {
 			}
 		}
 		first.on, second.on = other(&second, "1"), other(&first, "2")
-		c := dial(t, serve(t, &jay.Server{Handler: first}, backend))
+		c := dial(t, serve(t, &jay.Server{Protocol: every(first)}, backend))
 		send(t, c, "a!bc!!d")
 		expect(t, c, "1a1!2b2c2!1!2d")
 	})

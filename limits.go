@@ -1,30 +1,50 @@
 package jay
 
-// limits are those of the server and of its handler, for status. Where both
-// have one of a name the handler's is in force.
+import "maps"
+
+// limits are those of the server and of its endpoints, for status. Those of a
+// further endpoint that differ from the first one's are named with its address.
 func (s *Server) limits() map[string]float64 {
 	all := map[string]float64{
-		"max_conns":            float64(s.maxConns()),
-		"max_input_bytes":      float64(s.maxInput()),
-		"max_output_bytes":     float64(s.maxOutput()),
-		"max_buffered_bytes":   float64(s.maxBuffered()),
-		"first_byte_timeout_s": s.firstByteTimeout().Seconds(),
-		"idle_timeout_s":       s.idleTimeout().Seconds(),
-		"read_idle_timeout_s":  s.readIdleTimeout().Seconds(),
-		"lifetime_s":           s.lifetime().Seconds(),
-		"write_timeout_s":      s.writeTimeout().Seconds(),
-		"close_timeout_s":      s.closeTimeout().Seconds(),
+		"max_conns":          float64(s.maxConns()),
+		"max_buffered_bytes": float64(s.maxBuffered()),
 	}
-	if h, ok := s.Handler.(Limited); ok {
-		for name, value := range h.Limits() {
-			if isLimit(value) {
-				all[name] = value
+	endpoints := s.endpoints()
+	if len(endpoints) == 0 {
+		endpoints = []Endpoint{s.complete(Endpoint{})}
+	}
+	first := endpoints[0].limits()
+	maps.Copy(all, first)
+	for _, e := range endpoints[1:] {
+		for name, value := range e.limits() {
+			if first[name] != value {
+				all[e.Addr+" "+name] = value
 			}
 		}
 	}
-	for name, value := range all {
-		if !isLimit(value) {
-			delete(all, name)
+	maps.DeleteFunc(all, func(_ string, value float64) bool { return !isLimit(value) })
+	return all
+}
+
+// limits are those of an endpoint's connections. Where its protocol has one of
+// the same name that is in force.
+func (e *Endpoint) limits() map[string]float64 {
+	l := e.Conn.or(connDefaults)
+	all := map[string]float64{
+		"max_input_bytes":      float64(limit(l.MaxInput)),
+		"max_output_bytes":     float64(limit(l.MaxOutput)),
+		"first_byte_timeout_s": l.FirstByteTimeout.Seconds(),
+		"idle_timeout_s":       l.IdleTimeout.Seconds(),
+		"read_idle_timeout_s":  l.ReadIdleTimeout.Seconds(),
+		"lifetime_s":           l.Lifetime.Seconds(),
+		"write_timeout_s":      l.WriteTimeout.Seconds(),
+		"close_timeout_s":      l.CloseTimeout.Seconds(),
+	}
+	if p, ok := e.Protocol.(Limited); ok {
+		for name, value := range p.Limits() {
+			if isLimit(value) {
+				all[name] = value
+			}
 		}
 	}
 	return all

@@ -11,49 +11,41 @@ import (
 // Listener is an address that one worker listens on by itself. Its methods
 // belong to the worker's loop.
 type Listener struct {
-	// OnConnect and OnClose, if set, are called for the listener's connections in
-	// the place of the server's. They are set as soon as Listen has returned.
-	OnConnect func(c *Conn)
-	OnClose   func(c *Conn, err error)
-
 	worker *Worker
 	socket supervise.Socket
 	a      *acceptor
 	addr   net.Addr
 }
 
-// Listen accepts connections on a further address, in this worker alone, until
-// [Listener.Close] or the worker's drain. A nil handler is the server's.
+// Listen accepts connections at a further endpoint, in this worker alone, until
+// [Listener.Close] or the worker's drain. What e leaves open is the server's.
 //
 // Other than the server's addresses, which the master keeps, the socket lives
 // and dies with the worker. Where the platform has SO_REUSEPORT the worker's
 // siblings, and its successor in a reload, can listen on the same TCP address;
 // a Unix socket is one worker's.
-func (w *Worker) Listen(address string, h Handler) (*Listener, error) {
+func (w *Worker) Listen(e Endpoint) (*Listener, error) {
 	if w.drain != nil {
-		return nil, fmt.Errorf("listen %s: %w", address, ErrStopped)
+		return nil, fmt.Errorf("listen %s: %w", e.Addr, ErrStopped)
 	}
-	if h == nil {
-		h = w.server.Handler
-	}
-	if h == nil {
-		return nil, fmt.Errorf("listen %s: neither a handler was given nor has the server one", address)
-	}
-	if _, err := streamAddr("listen", address); err != nil {
+	if _, err := streamAddr("listen", e.Addr); err != nil {
 		return nil, err
 	}
-	socket, err := supervise.ListenReusePort(address, w.server.Backlog)
+	e = w.server.complete(e)
+	if err := e.check(); err != nil {
+		return nil, fmt.Errorf("listen %s: %w", e.Addr, err)
+	}
+	socket, err := supervise.ListenReusePort(e.Addr, w.server.Backlog)
 	if err != nil {
 		return nil, err
 	}
 	on := listeningOn([]supervise.Socket{socket})[0]
-	a, err := w.accept(on, h)
+	a, err := w.accept(on, e.origin())
 	if err != nil {
 		_ = socket.Close() // the other error is the telling one
 		return nil, err
 	}
 	ln := &Listener{worker: w, socket: socket, a: a, addr: on.addr}
-	a.via.ln = ln
 	w.own = append(w.own, ln)
 	return ln, nil
 }

@@ -30,7 +30,7 @@ func (greeter) Close(*jay.Conn, error)                  {}
 func listening(t *testing.T, backend string) (w *jay.Worker, addr string) {
 	t.Helper()
 	started := make(chan *jay.Worker, 1)
-	addr = serve(t, &jay.Server{Handler: echo{}, OnWorkerStart: func(w *jay.Worker) error { started <- w; return nil }}, backend)
+	addr = serve(t, &jay.Server{Protocol: every(echo{}), OnWorkerStart: func(w *jay.Worker) error { started <- w; return nil }}, backend)
 	return receive(t, started, "the worker"), addr
 }
 
@@ -42,13 +42,13 @@ func TestListenInARunningWorker(t *testing.T) {
 		var same, other *jay.Listener
 		onLoop(t, w, func() {
 			var err error
-			if same, err = w.Listen("tcp://127.0.0.1:0", nil); err != nil {
+			if same, err = w.Listen(jay.Endpoint{Addr: "tcp://127.0.0.1:0"}); err != nil {
 				t.Error(err)
 			}
-			if other, err = w.Listen("tcp://127.0.0.1:0", greeter{}); err != nil {
+			if other, err = w.Listen(jay.Endpoint{Addr: "tcp://127.0.0.1:0", Protocol: every(greeter{})}); err != nil {
 				t.Error(err)
 			}
-			if _, err := w.Listen("tcp://"+addr, nil); err == nil || !strings.Contains(err.Error(), addr) {
+			if _, err := w.Listen(jay.Endpoint{Addr: "tcp://" + addr}); err == nil || !strings.Contains(err.Error(), addr) {
 				t.Errorf("an address in use gave %v", err)
 			}
 		})
@@ -83,9 +83,9 @@ func TestOwnListenersAtTheDrain(t *testing.T) {
 		t.Run(reason.String(), func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(context.Background())
 			own := make(chan *jay.Listener, 1)
-			s := &jay.Server{Handler: echo{}, Addr: "tcp://127.0.0.1:0"}
+			s := &jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0"}
 			s.OnWorkerStart = func(w *jay.Worker) error {
-				ln, err := w.Listen("tcp://127.0.0.1:0", greeter{})
+				ln, err := w.Listen(jay.Endpoint{Addr: "tcp://127.0.0.1:0", Protocol: every(greeter{})})
 				if err != nil {
 					return err
 				}
@@ -116,8 +116,8 @@ func TestOwnListenersAtTheDrain(t *testing.T) {
 
 func TestListenWhereTheStartFails(t *testing.T) {
 	boom := errors.New("no database")
-	s := &jay.Server{Handler: echo{}, Addr: "tcp://127.0.0.1:0", OnWorkerStart: func(w *jay.Worker) error {
-		if _, err := w.Listen("tcp://127.0.0.1:0", nil); err != nil {
+	s := &jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", OnWorkerStart: func(w *jay.Worker) error {
+		if _, err := w.Listen(jay.Endpoint{Addr: "tcp://127.0.0.1:0"}); err != nil {
 			t.Error(err)
 		}
 		return boom // TestMain sees whether a descriptor is left

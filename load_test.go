@@ -41,7 +41,7 @@ func TestConnectAndReset(t *testing.T) {
 		const resets = 10_000
 		var worker *jay.Worker
 		addr := serve(t, &jay.Server{
-			Handler:       echo{},
+			Protocol:      every(echo{}),
 			OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 		}, backend)
 		var all sync.WaitGroup
@@ -104,8 +104,8 @@ func TestSlowReaders(t *testing.T) {
 		const highWater = 256 << 10
 		var worker *jay.Worker
 		addr := serve(t, &jay.Server{
-			HighWater: highWater,
-			Handler: onLine(func(c *jay.Conn, line string) {
+			Conn: jay.ConnConfig{HighWater: highWater},
+			Protocol: onLine(func(c *jay.Conn, line string) {
 				if line == "stream" {
 					c.SetHandler(stream{})
 					pour(c)
@@ -179,7 +179,7 @@ func testBroadcast(t *testing.T, backend string, drop bool) {
 	var worker *jay.Worker
 	closed := make(chan error, 100)
 	addr := serve(t, &jay.Server{
-		Handler: echo{}, MaxOutput: 1 << 20, DropNewest: drop,
+		Protocol: every(echo{}), Conn: jay.ConnConfig{MaxOutput: 1 << 20, DropNewest: drop},
 		OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 		OnClose:       func(_ *jay.Conn, err error) { closed <- err },
 	}, backend)

@@ -103,8 +103,8 @@ func testPanic(t *testing.T, backend, where string, goexit bool) {
 	}
 	errs, closes := make(chan error, 4), make(chan error, 4)
 	s := &jay.Server{
-		Handler:   h,
-		HighWater: 4096,
+		Protocol: every(h),
+		Conn:     jay.ConnConfig{HighWater: 4096},
 		OnConnect: func(c *jay.Conn) {
 			if h.is(c) {
 				h.explode("OnConnect")
@@ -126,7 +126,7 @@ func testPanic(t *testing.T, backend, where string, goexit bool) {
 	}
 	if where == "Panic" {
 		h.where = "Data"
-		s.Handler = &doubleBomb{h}
+		s.Protocol = every(&doubleBomb{h})
 	}
 	addr := serve(t, s, backend)
 	neighbour := dial(t, addr)
@@ -170,7 +170,7 @@ func TestPanicOutsideConnections(t *testing.T) {
 		errs := make(chan error, 1)
 		var worker *jay.Worker
 		addr := serve(t, &jay.Server{
-			Handler:       echo{},
+			Protocol:      every(echo{}),
 			OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 			OnError: func(c *jay.Conn, err error) {
 				if c != nil {
@@ -204,7 +204,7 @@ func TestPanicThatATimerSetsOff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			closed := make(chan error, 1)
-			addr := serve(t, &jay.Server{Handler: sink{}, MaxOutput: 1 << 20,
+			addr := serve(t, &jay.Server{Protocol: every(sink{}), Conn: jay.ConnConfig{MaxOutput: 1 << 20},
 				OnConnect: func(c *jay.Conn) { c.Loop().AfterFunc(time.Millisecond, func() { does(c) }) },
 				OnError: func(c *jay.Conn, err error) {
 					if c == nil {

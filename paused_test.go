@@ -15,7 +15,7 @@ func TestPaused(t *testing.T) {
 	const pause = 6 * loop.Tick
 	eachBackend(t, func(t *testing.T, backend string) {
 		paused := make(chan time.Duration, 1)
-		addr := serve(t, &jay.Server{HighWater: 1 << 20, Handler: onLine(func(c *jay.Conn, line string) {
+		addr := serve(t, &jay.Server{Conn: jay.ConnConfig{HighWater: 1 << 20}, Protocol: onLine(func(c *jay.Conn, line string) {
 			switch line {
 			case "pause":
 				c.PauseRead()

@@ -134,7 +134,7 @@ func (p *pipeEnd) Data(c *Conn, b []byte) (int, error) {
 		c.Abort()
 		return 0, nil
 	}
-	if p.to.out.size > p.to.worker.pipeMark() {
+	if p.to.out.size > p.to.pipeMark() {
 		c.PauseRead()
 		c.worker.waitFor(p.to, c)
 	}
@@ -144,7 +144,7 @@ func (p *pipeEnd) Data(c *Conn, b []byte) (int, error) {
 // pipeMark is how much of an end's output may be unsent before the other has to
 // wait, until half of it is gone. It is little: who sends to a slow reader should
 // not be stopped for longer than it has patience for.
-func (w *Worker) pipeMark() int { return min(w.highWater, 256<<10) }
+func (c *Conn) pipeMark() int { return min(c.via.highWater, 256<<10) }
 
 // waitFor has from read on once to, whatever its handler is by then, has sent
 // most of its output.
@@ -157,7 +157,7 @@ func (w *Worker) waitFor(to, from *Conn) {
 
 // waitedEnough has who waits for c read on if c has sent enough.
 func (c *Conn) waitedEnough() {
-	if c.out.size > c.worker.pipeMark()/2 {
+	if c.out.size > c.pipeMark()/2 {
 		return
 	}
 	if from := c.worker.waited(c); from != nil {

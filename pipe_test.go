@@ -165,8 +165,8 @@ func piped(t *testing.T, backend string, on func(near, up *jay.Conn)) (c *net.TC
 	}
 	defer ln.Close()
 	joined := make(chan error, 1)
-	addr := serve(t, &jay.Server{Handler: echo{}, OnConnect: func(c *jay.Conn) {
-		jay.Dialer{}.Dial(c.Worker(), ln.Addr().String(), echo{}, func(up *jay.Conn, err error) {
+	addr := serve(t, &jay.Server{Protocol: every(echo{}), OnConnect: func(c *jay.Conn) {
+		jay.Dialer{}.Dial(c.Worker(), ln.Addr().String(), every(echo{}), func(up *jay.Conn, err error) {
 			if err == nil {
 				jay.Pipe(c, up)
 				on(c, up)

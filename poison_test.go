@@ -70,7 +70,7 @@ func TestViewsOutsideTheirCallback(t *testing.T) {
 	}{"plain": {nil, same}, "filtered": {func() jay.Filter { return invert{} }, inverted}} {
 		t.Run(name, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
-				conn := dial(t, serve(t, &jay.Server{Handler: &keeper{t: t, filtered: c.filter != nil}, Filter: c.filter}, backend))
+				conn := dial(t, serve(t, &jay.Server{Protocol: every(&keeper{t: t, filtered: c.filter != nil}), Filter: c.filter}, backend))
 				for range 3 {
 					send(t, conn, c.wire("a message of some length"))
 					expect(t, conn, c.wire("written and appended"))

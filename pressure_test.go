@@ -17,8 +17,8 @@ import (
 	"github.com/jay-go/jay/supervise"
 )
 
-// sorry is a handler with words for whom it cannot serve.
-type sorry struct{ echo }
+// sorry is a protocol with words for whom it cannot serve.
+type sorry struct{ jay.Protocol }
 
 func (sorry) Refuse() []byte { return []byte("full, try later") }
 
@@ -27,7 +27,7 @@ func TestMaxConns(t *testing.T) {
 		var worker *jay.Worker
 		closed := make(chan bool, 8)
 		addr := serve(t, &jay.Server{
-			Handler: sorry{}, MaxConns: 2,
+			Protocol: sorry{every(echo{})}, MaxConns: 2,
 			OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 			OnClose:       func(*jay.Conn, error) { closed <- true },
 		}, backend)
@@ -66,19 +66,19 @@ func TestMoreTimeouts(t *testing.T) {
 		after   time.Duration
 		err     error
 	}{
-		"first byte":              {server: jay.Server{FirstByteTimeout: 5 * time.Second}, after: 5 * time.Second, err: jay.ErrFirstByte},
-		"lifetime":                {server: jay.Server{Lifetime: 20 * time.Second}, after: 20 * time.Second, err: jay.ErrLifetime},
+		"first byte":              {server: jay.Server{Conn: jay.ConnConfig{FirstByteTimeout: 5 * time.Second}}, after: 5 * time.Second, err: jay.ErrFirstByte},
+		"lifetime":                {server: jay.Server{Conn: jay.ConnConfig{Lifetime: 20 * time.Second}}, after: 20 * time.Second, err: jay.ErrLifetime},
 		"first byte of one":       {connect: func(c *jay.Conn) { c.SetFirstByteTimeout(3 * time.Second) }, after: 3 * time.Second, err: jay.ErrFirstByte},
 		"lifetime of one":         {connect: func(c *jay.Conn) { c.SetLifetime(4 * time.Second) }, after: 4 * time.Second, err: jay.ErrLifetime},
 		"idle of one":             {connect: func(c *jay.Conn) { c.SetIdleTimeout(6 * time.Second) }, after: 6 * time.Second, err: jay.ErrIdle},
-		"shorter than the server": {server: jay.Server{IdleTimeout: 5 * time.Minute}, connect: func(c *jay.Conn) { c.SetIdleTimeout(time.Second) }, after: time.Second, err: jay.ErrIdle},
+		"shorter than the server": {server: jay.Server{Conn: jay.ConnConfig{IdleTimeout: 5 * time.Minute}}, connect: func(c *jay.Conn) { c.SetIdleTimeout(time.Second) }, after: time.Second, err: jay.ErrIdle},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(t *testing.T, serve func(*jay.Server) *pipes) {
 				closed := make(chan error, 2)
 				s := test.server
-				s.Handler = echo{}
+				s.Protocol = every(echo{})
 				s.OnClose = func(_ *jay.Conn, err error) { closed <- err }
 				first := true
 				s.OnConnect = func(c *jay.Conn) {
@@ -97,10 +97,10 @@ func TestMoreTimeouts(t *testing.T) {
 					return
 				}
 				other := p.dial() // the change was for one connection alone
-				if test.server.IdleTimeout == 0 {
+				if test.server.Conn.IdleTimeout == 0 {
 					wantBetween(t, "the other closed", endOf(t, other), 75*time.Second)
 				} else {
-					wantBetween(t, "the other closed", endOf(t, other), test.server.IdleTimeout)
+					wantBetween(t, "the other closed", endOf(t, other), test.server.Conn.IdleTimeout)
 				}
 				<-closed
 			})
@@ -114,7 +114,7 @@ func TestBudget(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		closed := make(chan error, 8)
 		addr := serve(t, &jay.Server{
-			Handler: onLine(func(c *jay.Conn, line string) {
+			Protocol: onLine(func(c *jay.Conn, line string) {
 				n, _ := strconv.Atoi(line)
 				for ; n > 0; n -= 1 << 16 {
 					if _, err := c.Write(make([]byte, min(n, 1<<16))); err != nil {
@@ -122,7 +122,7 @@ func TestBudget(t *testing.T) {
 					}
 				}
 			}),
-			HighWater: 256 << 10, MaxBuffered: 8 << 20, MaxOutput: -1,
+			Conn: jay.ConnConfig{HighWater: 256 << 10, MaxOutput: -1}, MaxBuffered: 8 << 20,
 			OnClose: func(_ *jay.Conn, err error) { closed <- err },
 		}, backend)
 		slow := dial(t, addr)
@@ -150,7 +150,7 @@ func TestCloseWrite(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		lines, closed := make(chan string, 4), make(chan error, 1)
 		addr := serve(t, &jay.Server{
-			Handler: onLine(func(c *jay.Conn, line string) {
+			Protocol: onLine(func(c *jay.Conn, line string) {
 				if lines <- line; line == "first" {
 					c.WriteString("bye")
 					c.CloseWrite()
@@ -180,10 +180,10 @@ func TestCloseWrite(t *testing.T) {
 // proxy starts a server that pipes its connections to address.
 func proxy(t *testing.T, address, backend string) string {
 	return serve(t, &jay.Server{
-		Handler: echo{},
+		Protocol: every(echo{}),
 		OnConnect: func(c *jay.Conn) {
 			c.PauseRead()
-			jay.Dialer{}.Dial(c.Worker(), address, echo{}, func(up *jay.Conn, err error) {
+			jay.Dialer{}.Dial(c.Worker(), address, every(echo{}), func(up *jay.Conn, err error) {
 				if err != nil {
 					c.CloseWith([]byte("no upstream"))
 					return
@@ -199,7 +199,7 @@ func TestPipe(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
-				s := &jay.Server{Handler: echo{}, Addr: "tcp://127.0.0.1:0"}
+				s := &jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0"}
 				if network == "unix" {
 					s.Addr = "unix://" + filepath.Join(t.TempDir(), "up")
 				}
@@ -233,7 +233,7 @@ func TestPipeCarriesReset(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		closed, opened := make(chan error, 1), make(chan bool, 1)
 		up := serve(t, &jay.Server{
-			Handler:   echo{},
+			Protocol:  every(echo{}),
 			OnConnect: func(*jay.Conn) { opened <- true },
 			OnClose:   func(_ *jay.Conn, err error) { closed <- err },
 		}, backend)
@@ -322,7 +322,7 @@ func TestPipeToClosed(t *testing.T) {
 		var gone *jay.Conn // loop only
 		left := make(chan bool, 1)
 		addr := serve(t, &jay.Server{
-			Handler: onLine(func(c *jay.Conn, line string) {
+			Protocol: onLine(func(c *jay.Conn, line string) {
 				switch line {
 				case "leave":
 					gone = c
@@ -373,8 +373,8 @@ func TestConnectionsReport(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		var worker *jay.Worker
 		addr := serve(t, &jay.Server{
-			Protocol: "lines", OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
-			Handler: onLine(func(c *jay.Conn, line string) { c.WriteString("ok") }),
+			OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+			Protocol:      onLine(func(c *jay.Conn, line string) { c.WriteString("ok") }),
 		}, backend)
 		for range 7 {
 			c := dial(t, addr)

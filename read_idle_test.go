@@ -29,13 +29,13 @@ func TestReadIdleTimeout(t *testing.T) {
 		err     error
 	}{
 		"silent": {
-			server: jay.Server{ReadIdleTimeout: limit}, connect: pushEvery, after: limit, err: jay.ErrReadIdle,
+			server: jay.Server{Conn: jay.ConnConfig{ReadIdleTimeout: limit}}, connect: pushEvery, after: limit, err: jay.ErrReadIdle,
 		},
 		"of one": {
 			connect: func(c *jay.Conn) { pushEvery(c); c.SetReadIdleTimeout(limit) }, after: limit, err: jay.ErrReadIdle,
 		},
 		"sends at times": {
-			server: jay.Server{ReadIdleTimeout: limit}, connect: pushEvery,
+			server: jay.Server{Conn: jay.ConnConfig{ReadIdleTimeout: limit}}, connect: pushEvery,
 			client: func(c net.Conn) {
 				for range 3 {
 					time.Sleep(8 * time.Second)
@@ -45,7 +45,7 @@ func TestReadIdleTimeout(t *testing.T) {
 			after: 3*8*time.Second + limit, err: jay.ErrReadIdle,
 		},
 		"rests while paused": {
-			server: jay.Server{ReadIdleTimeout: limit},
+			server: jay.Server{Conn: jay.ConnConfig{ReadIdleTimeout: limit}},
 			connect: func(c *jay.Conn) {
 				pushEvery(c)
 				c.PauseRead()
@@ -54,16 +54,16 @@ func TestReadIdleTimeout(t *testing.T) {
 			after: 30*time.Second + limit, err: jay.ErrReadIdle,
 		},
 		"in spite of a deadline and a Hold": {
-			server:  jay.Server{ReadIdleTimeout: limit},
+			server:  jay.Server{Conn: jay.ConnConfig{ReadIdleTimeout: limit}},
 			connect: func(c *jay.Conn) { c.SetDeadline(time.Hour); c.Hold() },
 			after:   limit, err: jay.ErrReadIdle,
 		},
 		"none for one": {
-			server:  jay.Server{ReadIdleTimeout: limit, IdleTimeout: 20 * time.Second},
+			server:  jay.Server{Conn: jay.ConnConfig{ReadIdleTimeout: limit, IdleTimeout: 20 * time.Second}},
 			connect: func(c *jay.Conn) { c.SetReadIdleTimeout(0) }, after: 20 * time.Second, err: jay.ErrIdle,
 		},
 		"negative is none": {
-			server: jay.Server{ReadIdleTimeout: -1, IdleTimeout: 20 * time.Second}, after: 20 * time.Second, err: jay.ErrIdle,
+			server: jay.Server{Conn: jay.ConnConfig{ReadIdleTimeout: -1, IdleTimeout: 20 * time.Second}}, after: 20 * time.Second, err: jay.ErrIdle,
 		},
 	}
 	for name, test := range tests {
@@ -71,7 +71,7 @@ func TestReadIdleTimeout(t *testing.T) {
 			virtual(t, func(t *testing.T, serve func(*jay.Server) *pipes) {
 				closed := make(chan error, 1)
 				s := test.server
-				s.Handler = swallow{}
+				s.Protocol = every(swallow{})
 				s.OnConnect = func(c *jay.Conn) {
 					if test.connect != nil {
 						test.connect(c)
@@ -108,7 +108,7 @@ func (swallow) Close(*jay.Conn, error)                  {}
 func TestSendRef(t *testing.T) {
 	refs := make(chan jay.Ref, 1)
 	h := &jay.Messages[string]{Codec: picky{}, OnMessage: func(*jay.Conn, string) {}}
-	addr := serve(t, &jay.Server{Handler: h, OnConnect: func(c *jay.Conn) { refs <- c.Ref() }}, "auto")
+	addr := serve(t, &jay.Server{Protocol: h, OnConnect: func(c *jay.Conn) { refs <- c.Ref() }}, "auto")
 	c := dial(t, addr)
 	ref := receive(t, refs, "the connection")
 	if err := h.SendRef(ref, "hello"); err != nil {

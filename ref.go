@@ -32,7 +32,7 @@ func (r Ref) Do(fn func(c *Conn)) error {
 }
 
 // Carry is Do with a copy of p, a message to be written, say. It returns
-// ErrOutputLimit when more than Server.MaxOutput would wait for this connection,
+// ErrOutputLimit when more than ConnConfig.MaxOutput would wait for this connection,
 // and ErrBudget when the worker's memory budget is spent and this connection
 // holds much of it already; then p was not copied. Once Close, CloseWrite or Detach
 // was called it returns ErrClosed, unless p is empty; what was accepted before is
@@ -173,7 +173,7 @@ func (c *Conn) reserve(n int) error {
 		switch {
 		case had&^noMail>>40 >= maxMail:
 			err = ErrBusy
-		case n > min(w.maxOutput, mailBytes)-bytes:
+		case n > min(c.via.maxOutput, mailBytes)-bytes:
 			err = ErrOutputLimit
 		case n > 0 && int(w.posted.Load()+w.spent.Load())+n > w.maxBuffered && bytes+n > modestSize:
 			err = ErrBudget

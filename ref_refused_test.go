@@ -28,7 +28,7 @@ func TestRefusedWhileEnding(t *testing.T) {
 				refs := make(chan jay.Ref, 1)
 				var worker *jay.Worker
 				addr := serve(t, &jay.Server{
-					Handler:       echo{},
+					Protocol:      every(echo{}),
 					OnConnect:     func(c *jay.Conn) { refs <- c.Ref() },
 					OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 				}, backend)

@@ -19,7 +19,7 @@ import (
 func TestRefFromManyGoroutines(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		refs := make(chan jay.Ref, 1)
-		addr := serve(t, &jay.Server{Handler: echo{}, OnConnect: func(c *jay.Conn) { refs <- c.Ref() }}, backend)
+		addr := serve(t, &jay.Server{Protocol: every(echo{}), OnConnect: func(c *jay.Conn) { refs <- c.Ref() }}, backend)
 		c := dial(t, addr)
 		ref := receive(t, refs, "the connection")
 		const writers, each = 8, 500
@@ -55,7 +55,7 @@ func TestRefWhileClosing(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		refs := make(chan jay.Ref, 1)
 		addr := serve(t, &jay.Server{
-			Handler: echo{}, MaxOutput: 4096, DropNewest: true,
+			Protocol: every(echo{}), Conn: jay.ConnConfig{MaxOutput: 4096, DropNewest: true},
 			OnConnect: func(c *jay.Conn) { refs <- c.Ref() },
 		}, backend)
 		for _, leave := range []func(c *net.TCPConn, ref jay.Ref){
@@ -96,7 +96,7 @@ func TestRefSendIsLimited(t *testing.T) {
 		refs, busy, goOn := make(chan jay.Ref, 1), make(chan bool), make(chan bool)
 		var worker *jay.Worker
 		addr := serve(t, &jay.Server{
-			Handler: echo{}, MaxOutput: 4096,
+			Protocol: every(echo{}), Conn: jay.ConnConfig{MaxOutput: 4096},
 			OnConnect:     func(c *jay.Conn) { refs <- c.Ref() },
 			OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 		}, backend)
@@ -137,7 +137,7 @@ func TestRefAfterClose(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		refs, closed := make(chan jay.Ref, 1), make(chan error, 1)
 		addr, stop := serveStop(t, &jay.Server{
-			Handler:   echo{},
+			Protocol:  every(echo{}),
 			OnConnect: func(c *jay.Conn) { refs <- c.Ref() },
 			OnClose:   func(_ *jay.Conn, err error) { closed <- err },
 		}, backend)
@@ -174,7 +174,7 @@ func TestRefAfterClose(t *testing.T) {
 // TestOneSendPerTurn writes piecemeal and expects that the pieces travel
 // together: the peer's first read has them all.
 func TestOneSendPerTurn(t *testing.T) {
-	c := dial(t, serve(t, &jay.Server{Handler: onLine(func(c *jay.Conn, _ string) {
+	c := dial(t, serve(t, &jay.Server{Protocol: onLine(func(c *jay.Conn, _ string) {
 		for range 100 {
 			c.WriteString("0123456789")
 			c.Write([]byte("abcdefghij"))

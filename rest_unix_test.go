@@ -67,8 +67,8 @@ func newResting(t *testing.T, backend string) *resting {
 	r := &resting{T: t, accepted: make(chan *jay.Conn, 1), addrs: map[string]string{}, far: map[string]net.Listener{}}
 	dir := t.TempDir()
 	s := &jay.Server{
-		Handler: sink{}, Addr: "tcp://127.0.0.1:0", Addrs: []string{"unix://" + filepath.Join(dir, "near")},
-		IdleTimeout: -1, WriteTimeout: -1, CloseTimeout: -1, MaxBuffered: -1, StopTimeout: time.Second,
+		Protocol: every(sink{}), Addr: "tcp://127.0.0.1:0", Endpoints: []jay.Endpoint{{Addr: "unix://" + filepath.Join(dir, "near")}},
+		Conn: jay.ConnConfig{IdleTimeout: -1, WriteTimeout: -1, CloseTimeout: -1}, MaxBuffered: -1, StopTimeout: time.Second,
 		OnWorkerStart: func(w *jay.Worker) error { r.worker = w; return nil },
 		OnConnect: func(c *jay.Conn) {
 			if c.FD() >= 0 { // or what is stuck takes megabytes of the kernel
@@ -182,7 +182,7 @@ func (r *resting) join(p *placed) {
 	done := make(chan error, 1)
 	ln := r.far[p.network]
 	r.on(func() {
-		jay.Dialer{}.Dial(r.worker, p.network+"://"+ln.Addr().String(), sink{}, func(up *jay.Conn, err error) {
+		jay.Dialer{}.Dial(r.worker, p.network+"://"+ln.Addr().String(), every(sink{}), func(up *jay.Conn, err error) {
 			if p.up = up; err == nil {
 				if p.pipe == "copying" {
 					p.near.SetFilter(identity{})

@@ -1,6 +1,7 @@
 package jay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,7 +101,7 @@ func (s *Server) ServeReady(ctx context.Context, ready func(addrs []net.Addr)) e
 func (s *Server) program() supervise.Program {
 	var worker atomic.Pointer[Worker] // of this process, once it runs
 	p := supervise.Program{
-		Name: s.name(), Protocol: s.protocol(), Listen: s.addrs(),
+		Name: s.name(), Protocol: s.protocols(), Listen: s.addrs(),
 		Count: s.Workers, ReusePort: s.ReusePort, Backlog: s.Backlog,
 		Descriptors: s.descriptors(), StartTimeout: s.StartTimeout, StopTimeout: s.StopTimeout,
 		MaxRequests: s.MaxRequests, MaxAge: s.MaxAge, MaxRSS: s.MaxRSS,
@@ -172,14 +173,9 @@ func (w *Worker) help(fn func()) bool {
 }
 
 func (s *Server) newWorker(h host) (*Worker, error) {
-	if s.Handler == nil && len(h.listen) > 0 {
-		return nil, fmt.Errorf("server %s: %w", s.name(), errNoHandler)
-	}
 	w := &Worker{
 		server: s, host: h, name: s.name(), drained: make(chan struct{}),
-		times: s.timeouts(), maxConns: s.maxConns(),
-		maxInput: s.maxInput(), maxOutput: s.maxOutput(), maxBuffered: s.maxBuffered(),
-		highWater: s.highWater(), lowWater: s.lowWater(),
+		maxConns: s.maxConns(), maxBuffered: s.maxBuffered(),
 	}
 	w.pool.limit = w.maxBuffered
 	w.conns.next, w.conns.prev = &w.conns, &w.conns
@@ -204,8 +200,8 @@ func (w *Worker) start() {
 		}
 	}
 	w.starting = false
-	for _, on := range w.host.listen {
-		if err := w.listen(on); err != nil {
+	for i, on := range w.host.listen {
+		if err := w.listen(i, on); err != nil {
 			w.startFailed(err)
 			return
 		}
@@ -216,8 +212,13 @@ func (w *Worker) start() {
 	}
 }
 
-func (w *Worker) listen(on listening) error {
-	a, err := w.accept(on, w.server.Handler)
+// listen accepts on the server's address number i.
+func (w *Worker) listen(i int, on listening) error {
+	e := w.server.endpointAt(i, on.socket.Configured)
+	if err := e.check(); err != nil {
+		return fmt.Errorf("listen on %s: %w", on.addr, err)
+	}
+	a, err := w.accept(on, e.origin())
 	if err == nil {
 		w.acceptors = append(w.acceptors, a)
 	}
@@ -225,12 +226,10 @@ func (w *Worker) listen(on listening) error {
 }
 
 // accept begins to take the connections of a socket.
-func (w *Worker) accept(on listening, h Handler) (*acceptor, error) {
-	a := &acceptor{worker: w, handler: h, socket: on.socket, fd: on.sock.FD, via: &endpoint{addr: on.addr, unix: on.addr.Network() == "unix"}}
-	if tcp, ok := on.addr.(*net.TCPAddr); ok {
-		a.via.anywhere = tcp.IP.IsUnspecified()
-	}
-	tuneListener(on.sock.FD, a.via)
+func (w *Worker) accept(on listening, from *origin) (*acceptor, error) {
+	from.setAddr(on.addr)
+	a := &acceptor{worker: w, socket: on.socket, fd: on.sock.FD, from: from}
+	tuneListener(on.sock.FD, from)
 	var err error
 	if a.ln, err = w.loop.Listen(on.sock, a); err != nil {
 		return nil, fmt.Errorf("accept on %s: %w", on.addr, err)
@@ -277,11 +276,11 @@ func (w *Worker) setListening(on []listening) {
 		a.ln.Close()
 		return true
 	})
-	for _, l := range on {
+	for i, l := range on {
 		if had(l) {
 			continue
 		}
-		if err := w.listen(l); err != nil {
+		if err := w.listen(i, l); err != nil {
 			w.onError(nil, err)
 		}
 	}
@@ -336,7 +335,7 @@ func drainOf(ctx context.Context, s *Server) *Drain {
 		return d
 	}
 	d := &Drain{Reason: DrainStop}
-	if t := timeout(s.StopTimeout, 10*time.Second); t != none {
+	if t := timeout(cmp.Or(s.StopTimeout, 10*time.Second)); t != none {
 		d.Deadline = time.Now().Add(t)
 	}
 	return d

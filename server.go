@@ -9,10 +9,16 @@
 // use its [Ref].
 package jay
 
-import "time"
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
 
 // Server describes one service: where it listens, what its connections speak
-// and which callbacks see them. Only Handler is required. It must not be
+// and which callbacks see them. Only Protocol is required. It must not be
 // changed once it runs.
 //
 // For durations and sizes zero means the default and negative means none.
@@ -20,26 +26,22 @@ type Server struct {
 	// Name tells the servers of a program apart. Empty means "main".
 	Name string
 
-	// Addr is the address to listen on: "tcp://127.0.0.1:9999",
-	// "127.0.0.1:9999", "[::1]:80", "unix:///run/x.sock",
-	// on Linux "unix://@name". Port 0 picks one.
-	Addr string
+	// Addr, Protocol and Conn are the first endpoint of the server: see
+	// [Endpoint]. Conn and Protocol are those of further ones as well, where
+	// these leave them open.
+	Addr     string
+	Protocol Protocol
+	Conn     ConnConfig
 
-	// Addrs are further addresses.
-	Addrs []string
-
-	// Protocol is the word for status. Empty means what Handler says of
-	// itself by a method Protocol() string, or else "tcp".
-	Protocol string
-
-	// Handler speaks the protocol. It is used by every connection.
-	Handler Handler
+	// Endpoints are further ones. An address that comes from the command line
+	// takes the place of the one that stands where it stands; what comes beyond
+	// the last is like that.
+	Endpoints []Endpoint
 
 	// Filter, if set, makes the byte filter of a connection that was accepted.
 	Filter func() Filter
 
-	// OnConnect is called when a connection has been accepted. [Listener] may
-	// have another for its own.
+	// OnConnect is called when a connection has been accepted.
 	OnConnect func(c *Conn)
 
 	// OnClose is called once, last, for each connection that OnConnect was
@@ -91,61 +93,11 @@ type Server struct {
 	// Backlog is the length of the accept queue. Zero means 1024.
 	Backlog int
 
-	// IdleTimeout closes a connection on which nothing has come or gone for
-	// this long. It rests while the handler's own deadline or a Hold is set, and
-	// while output waits, for which there is WriteTimeout. Zero means 75 seconds.
-	IdleTimeout time.Duration
-
-	// ReadIdleTimeout closes a connection from which nothing has come for this
-	// long, whatever is sent to it: a device that is gone, although the server's
-	// messages to it keep IdleTimeout from passing. It rests while reading is
-	// paused. Zero means none beside IdleTimeout.
-	ReadIdleTimeout time.Duration
-
-	// FirstByteTimeout closes a connection on which nothing has come this long
-	// after it was accepted. Zero means none beside IdleTimeout.
-	FirstByteTimeout time.Duration
-
-	// Lifetime closes a connection this long after it was accepted, whatever
-	// it does; for that it has CloseTimeout at most. Zero means none.
-	Lifetime time.Duration
-
-	// WriteTimeout closes a connection while output waits whose peer has
-	// acknowledged none of it for this long. A slow peer that goes on reading is
-	// not closed, however much the kernel holds. Where the system does not tell,
-	// it is what the kernel takes that counts. Zero means 30 seconds.
-	WriteTimeout time.Duration
-
-	// CloseTimeout is how long Close waits for a peer that makes no progress: that
-	// does not take the output, then does not send FIN. Less than 1 KiB for each
-	// second of it is none. A peer that goes on sending instead of FIN, an upload
-	// that was answered early say, has 60 times as long in all. Zero means 10
-	// seconds.
-	CloseTimeout time.Duration
-
 	// MaxConns is how many accepted connections a worker holds at once. Those beyond it
-	// are refused: they get what the handler's method Refuse() []byte returns,
-	// if it has one, and are closed. Zero means as many as the process may
+	// are refused: they get what the protocol says for it, if it is a Refuser,
+	// and are closed. Zero means as many as the process may
 	// have descriptors, less some for everything else.
 	MaxConns int
-
-	// HighWater and LowWater are the marks of OnBufferFull and OnBufferDrain
-	// in bytes. Zero means 1 MiB and a quarter of HighWater.
-	HighWater, LowWater int
-
-	// MaxOutput is how many unsent bytes a connection may hold. Zero means
-	// 64 MiB.
-	MaxOutput int
-
-	// DropNewest makes a Write that would exceed MaxOutput fail and keep the
-	// connection; otherwise it fails and the connection is closed. Protocols
-	// drop whole messages, never a part of one: a response of HTTP that has no
-	// room ends its connection.
-	DropNewest bool
-
-	// MaxInput is how many bytes Handler.Data may leave unused, and so the
-	// longest message of handlers that take messages whole. Zero means 10 MiB.
-	MaxInput int
 
 	// MaxBuffered is the memory budget of a worker: how many bytes of memory all
 	// its connections may hold together for what is unsent, unused, collected by
@@ -181,27 +133,75 @@ func (s *Server) name() string {
 	return s.Name
 }
 
-func (s *Server) protocol() string {
-	if s.Protocol != "" {
-		return s.Protocol
+// complete returns e with what it leaves open.
+func (s *Server) complete(e Endpoint) Endpoint {
+	if e.Protocol == nil {
+		e.Protocol = s.Protocol
 	}
-	if p, ok := s.Handler.(interface{ Protocol() string }); ok {
-		return p.Protocol()
+	if e.OnConnect == nil {
+		e.OnConnect = s.OnConnect
 	}
-	return "tcp"
+	if e.OnClose == nil {
+		e.OnClose = s.OnClose
+	}
+	e.Conn = e.Conn.or(s.Conn)
+	return e
 }
 
-func (s *Server) addrs() []string {
-	if s.Addr == "" {
-		return s.Addrs
+// endpoints are all endpoints, complete.
+func (s *Server) endpoints() (all []Endpoint) {
+	if s.Addr != "" {
+		all = append(all, s.complete(Endpoint{Addr: s.Addr}))
 	}
-	return append([]string{s.Addr}, s.Addrs...)
+	for _, e := range s.Endpoints {
+		all = append(all, s.complete(e))
+	}
+	return all
 }
 
-func (s *Server) highWater() int   { return limit(s.HighWater, 1<<20) }
-func (s *Server) maxOutput() int   { return limit(s.MaxOutput, 64<<20) }
-func (s *Server) maxInput() int    { return limit(s.MaxInput, 10<<20) }
-func (s *Server) maxBuffered() int { return limit(s.MaxBuffered, 512<<20) }
+// endpointAt is what an address is to the server that stands at place i of those
+// that it listens on.
+func (s *Server) endpointAt(i int, address string) Endpoint {
+	all := s.endpoints()
+	for _, e := range all {
+		if e.Addr == address {
+			return e
+		}
+	}
+	e := s.complete(Endpoint{})
+	if len(all) > 0 {
+		e = all[min(i, len(all)-1)]
+	}
+	e.Addr = address
+	return e
+}
+
+func (s *Server) addrs() (all []string) {
+	for _, e := range s.endpoints() {
+		all = append(all, e.Addr)
+	}
+	return all
+}
+
+// protocols are the words for status.
+func (s *Server) protocols() string {
+	all := s.endpoints()
+	if len(all) == 0 {
+		all = []Endpoint{s.complete(Endpoint{})}
+	}
+	var names []string
+	for _, e := range all {
+		if e.Protocol != nil && !slices.Contains(names, e.Protocol.Name()) {
+			names = append(names, e.Protocol.Name())
+		}
+	}
+	if len(names) == 0 {
+		return "-"
+	}
+	return strings.Join(names, ", ")
+}
+
+func (s *Server) maxBuffered() int { return limit(cmp.Or(s.MaxBuffered, 512<<20)) }
 
 // otherDescriptors is how many a worker needs beside those of its connections:
 // for listeners, logs and files.
@@ -223,54 +223,17 @@ func (s *Server) maxConns() int {
 			return n
 		}
 	}
-	return limit(s.MaxConns, limit(-1, 0))
+	return limit(cmp.Or(s.MaxConns, -1))
 }
 
-func (s *Server) firstByteTimeout() time.Duration { return timeout(s.FirstByteTimeout, none) }
-func (s *Server) idleTimeout() time.Duration      { return timeout(s.IdleTimeout, 75*time.Second) }
-func (s *Server) readIdleTimeout() time.Duration  { return timeout(s.ReadIdleTimeout, none) }
-func (s *Server) lifetime() time.Duration         { return timeout(s.Lifetime, none) }
-func (s *Server) writeTimeout() time.Duration     { return timeout(s.WriteTimeout, 30*time.Second) }
-func (s *Server) closeTimeout() time.Duration     { return timeout(s.CloseTimeout, 10*time.Second) }
+// timeout applies the rule of the package to a duration that is not zero, which
+// would be the default: negative is none.
+func timeout(d time.Duration) time.Duration { return max(d, none) }
 
-// timeouts are the deadlines of a new connection.
-func (s *Server) timeouts() timeouts {
-	return timeouts{
-		first: ticks(s.firstByteTimeout()),
-		idle:  ticks(s.idleTimeout()),
-		life:  ticks(s.lifetime()),
-
-		readIdle: ticks(s.readIdleTimeout()),
-		write:    s.writeTimeout(),
-		close:    s.closeTimeout(),
-	}
-}
-
-func (s *Server) lowWater() int {
-	if s.LowWater > 0 {
-		return s.LowWater
-	}
-	return s.highWater() / 4
-}
-
-// timeout applies the rule of the package: zero is the default, negative none.
-func timeout(d, def time.Duration) time.Duration {
-	switch {
-	case d == 0:
-		return def
-	case d < 0:
-		return none
-	}
-	return d
-}
-
-func limit(n, def int) int {
-	const unlimited = int(^uint(0) >> 1)
-	switch {
-	case n == 0:
-		return def
-	case n < 0:
-		return unlimited
+// limit is timeout for sizes.
+func limit(n int) int {
+	if n < 0 {
+		return math.MaxInt
 	}
 	return n
 }

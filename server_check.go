@@ -13,27 +13,25 @@ import (
 // check says what is wrong with the server where it would listen on these
 // addresses: what would start and then serve nobody, or not as it was asked.
 func (s *Server) check(listen []string) error {
-	for _, text := range listen {
+	for i, text := range listen {
 		if _, err := streamAddr("listen", text); err != nil {
 			return err
+		}
+		e := s.endpointAt(i, text)
+		if err := e.check(); err != nil {
+			return fmt.Errorf("%s: %w", text, err)
 		}
 	}
 	switch _, err := loop.Resolve(s.Loop); {
 	case err != nil:
 		return fmt.Errorf("field Loop: %w", err)
-	case s.Handler == nil && len(listen) > 0:
-		return errNoHandler
 	case len(listen) == 0 && s.OnWorkerStart == nil:
 		return errors.New("it has no address, and no OnWorkerStart that could listen or dial; set Addr to tcp://127.0.0.1:8080, say")
 	case s.Backlog < 0:
 		return fmt.Errorf("field Backlog is %d; write a positive number, or 0 for 1024", s.Backlog)
-	case s.LowWater > s.highWater():
-		return fmt.Errorf("field LowWater is %d, above HighWater, which is %d", s.LowWater, s.highWater())
 	}
-	return nil
+	return s.Conn.check("Conn")
 }
-
-var errNoHandler = errors.New("field Handler is nil; set it to http1.HandlerFunc(…), say")
 
 // streamAddr parses an address that connections are accepted on or dialled to.
 func streamAddr(verb, text string) (addr.Addr, error) {

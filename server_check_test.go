@@ -18,15 +18,15 @@ func TestWhatIsNotThere(t *testing.T) {
 		server jay.Server
 		want   string
 	}{
-		"datagrams":               {jay.Server{Handler: echo{}, Addr: "udp://127.0.0.1:0"}, "write tcp://127.0.0.1:0"},
-		"datagrams beside":        {jay.Server{Handler: echo{}, Addr: "tcp://127.0.0.1:0", Addrs: []string{"udp://127.0.0.1:0"}}, "write tcp://"},
-		"TLS":                     {jay.Server{Handler: echo{}, Addr: "tls://127.0.0.1:0"}, "there is no TLS here"},
-		"no handler":              {jay.Server{Addr: "tcp://127.0.0.1:0"}, "Handler is nil"},
-		"no address":              {jay.Server{Handler: echo{}}, "set Addr"},
+		"datagrams":               {jay.Server{Protocol: every(echo{}), Addr: "udp://127.0.0.1:0"}, "write tcp://127.0.0.1:0"},
+		"datagrams beside":        {jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", Endpoints: []jay.Endpoint{{Addr: "udp://127.0.0.1:0"}}}, "write tcp://"},
+		"TLS":                     {jay.Server{Protocol: every(echo{}), Addr: "tls://127.0.0.1:0"}, "there is no TLS here"},
+		"no protocol":             {jay.Server{Addr: "tcp://127.0.0.1:0"}, "Protocol is nil"},
+		"no address":              {jay.Server{Protocol: every(echo{})}, "set Addr"},
 		"nothing":                 {jay.Server{}, "set Addr"},
-		"an unknown loop":         {jay.Server{Handler: echo{}, Addr: "tcp://127.0.0.1:0", Loop: "kqueue"}, "kqueue"},
-		"a negative backlog":      {jay.Server{Handler: echo{}, Addr: "tcp://127.0.0.1:0", Backlog: -1}, "Backlog"},
-		"marks the other way":     {jay.Server{Handler: echo{}, Addr: "tcp://127.0.0.1:0", HighWater: 10, LowWater: 20}, "LowWater"},
+		"an unknown loop":         {jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", Loop: "kqueue"}, "kqueue"},
+		"a negative backlog":      {jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", Backlog: -1}, "Backlog"},
+		"marks the other way":     {jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", Conn: jay.ConnConfig{HighWater: 10, LowWater: 20}}, "LowWater"},
 		"no address, but a start": {jay.Server{OnWorkerStart: start}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -48,11 +48,11 @@ func TestWhatIsNotThere(t *testing.T) {
 func TestListenAndDialWhatIsNotThere(t *testing.T) {
 	dialled := make(chan error, 4)
 	var listened []error
-	serve(t, &jay.Server{Handler: echo{}, OnWorkerStart: func(w *jay.Worker) error {
+	serve(t, &jay.Server{Protocol: every(echo{}), OnWorkerStart: func(w *jay.Worker) error {
 		for _, address := range []string{"udp://127.0.0.1:1", "tls://127.0.0.1:1"} {
-			_, err := w.Listen(address, nil)
+			_, err := w.Listen(jay.Endpoint{Addr: address})
 			listened = append(listened, err)
-			jay.Dialer{}.Dial(w, address, echo{}, func(_ *jay.Conn, err error) { dialled <- err })
+			jay.Dialer{}.Dial(w, address, every(echo{}), func(_ *jay.Conn, err error) { dialled <- err })
 		}
 		jay.Dialer{}.Dial(w, "tcp://127.0.0.1:1", nil, func(_ *jay.Conn, err error) { dialled <- err })
 		return nil

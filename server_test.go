@@ -132,6 +132,8 @@ func (lines) Parse(b []byte) (string, int, error) {
 	return line, len(line) + 1, nil
 }
 
+func (lines) Name() string { return "lines" }
+
 func (lines) Append(dst []byte, m string) ([]byte, error) {
 	return append(append(dst, m...), '\n'), nil
 }
@@ -142,7 +144,12 @@ func (longError) Error() string { return "line too long" }
 
 var errLong = longError{}
 
-// onLine is a handler that calls fn for each line.
-func onLine(fn func(c *jay.Conn, line string)) jay.Handler {
+// onLine is a protocol that calls fn for each line.
+func onLine(fn func(c *jay.Conn, line string)) jay.Protocol {
 	return &jay.Messages[string]{Codec: lines{}, OnMessage: fn}
+}
+
+// every has one handler for all connections.
+func every(h jay.Handler) jay.Protocol {
+	return jay.NewProtocol("tcp", func(*jay.Conn) jay.Handler { return h })
 }

@@ -8,8 +8,8 @@ import (
 
 // tuneListener switches Nagle's algorithm off and keep-alive probes on, for all
 // connections that will be accepted: they inherit both.
-func tuneListener(fd int, via *endpoint) {
-	if fd >= 0 && !via.unix {
+func tuneListener(fd int, from *origin) {
+	if fd >= 0 && !from.unix {
 		_ = sys.TuneTCP(fd)
 	}
 }

@@ -3,7 +3,7 @@
 package jay
 
 // tuneListener has nothing to do: package net tunes what it accepts.
-func tuneListener(int, *endpoint) {}
+func tuneListener(int, *origin) {}
 
 func closeFD(int) {}
 

@@ -103,14 +103,11 @@ func (c *Conn) info() supervise.ConnectionInfo {
 	}
 }
 
-// protocol is that of the present handler, if it says so, or the server's; of
-// a connection that was dialled the transport, for it is none of the server's.
+// protocol is what the connection speaks: what its handler says, or its
+// endpoint's protocol.
 func (c *Conn) protocol() string {
-	if p, ok := c.handler.(interface{ Protocol() string }); ok {
-		return p.Protocol()
+	if h, ok := optional[ProtocolHandler](c.handler); ok {
+		return h.Protocol().Name()
 	}
-	if c.via.dialled {
-		return c.Transport()
-	}
-	return c.worker.server.protocol()
+	return c.via.protocol.Name()
 }

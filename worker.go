@@ -32,7 +32,6 @@ type Worker struct {
 	due       []*Conn     // connections to settle
 	settled   int         // how many of due were settled
 	nextID    uint64
-	times     timeouts
 	drain     *Drain
 	detached  map[*Conn]func(net.Conn, []byte, error)
 	waiting   map[*Conn]*Conn // by an end of a Pipe that is full: the one that has to wait
@@ -49,10 +48,9 @@ type Worker struct {
 	current atomic.Pointer[Conn] // whose callback is running; the watchdog reads it
 
 	// The server's limits, and what is used of them.
-	maxConns, maxInput, maxOutput, maxBuffered int
-	highWater, lowWater                        int
-	posted                                     atomic.Int64 // bytes that Refs have posted
-	spent                                      atomic.Int64 // pool.held when the last turn ended, for Refs
+	maxConns, maxBuffered int
+	posted                atomic.Int64 // bytes that Refs have posted
+	spent                 atomic.Int64 // pool.held when the last turn ended, for Refs
 
 	pool     chunkPool
 	trimming bool     // a timer will trim the pool
@@ -60,34 +58,6 @@ type Worker struct {
 	bufs     [][]byte // scratch of flush
 	plain    []byte   // scratch of Filter.Decode
 	wire     []byte   // scratch of Filter.Encode
-}
-
-// endpoint is where a connection came in.
-type endpoint struct {
-	addr     net.Addr
-	unix     bool
-	anywhere bool // addr is all addresses: each connection has one of them
-
-	ln      *Listener                // of Worker.Listen
-	dialled bool                     // it is where a connection went out
-	onClose func(c *Conn, err error) // of a Dialer
-}
-
-// callbacks returns who is told of a connection's beginning and end.
-func (e *endpoint) callbacks(s *Server) (onConnect func(*Conn), onClose func(*Conn, error)) {
-	onConnect, onClose = s.OnConnect, s.OnClose
-	switch {
-	case e.dialled:
-		return nil, e.onClose
-	case e.ln != nil:
-		if e.ln.OnConnect != nil {
-			onConnect = e.ln.OnConnect
-		}
-		if e.ln.OnClose != nil {
-			onClose = e.ln.OnClose
-		}
-	}
-	return onConnect, onClose
 }
 
 // Name returns the server's name.
@@ -288,7 +258,7 @@ func (c *Conn) flushed() {
 }
 
 func (c *Conn) tellWritable() {
-	if h, ok := c.handler.(WritableHandler); ok {
+	if h, ok := optional[WritableHandler](c.handler); ok {
 		h.Writable(c)
 	}
 	if on := c.worker.server.OnBufferDrain; on != nil {

@@ -25,8 +25,8 @@ type Delimited struct {
 	NoCopy bool
 }
 
-// Handler returns a handler that calls onMessage for each message.
-func (d Delimited) Handler(onMessage func(c *jay.Conn, m []byte)) *jay.Messages[[]byte] {
+// Protocol returns a protocol that calls onMessage for each message.
+func (d Delimited) Protocol(onMessage func(c *jay.Conn, m []byte)) *jay.Messages[[]byte] {
 	return &jay.Messages[[]byte]{Codec: d, OnMessage: onMessage}
 }
 
@@ -37,6 +37,9 @@ func (d Delimited) Send(c *jay.Conn, m []byte) error { return send(c, d, m) }
 // SendRef is Send from any goroutine: an error says why it cannot be a message, or
 // what jay.Ref.Send said.
 func (d Delimited) SendRef(ref jay.Ref, m []byte) error { return jay.SendRef(ref, d, m) }
+
+// Name is the word for status.
+func (Delimited) Name() string { return "delimited" }
 
 // Limits are for status: by name, with the unit at the end.
 func (d Delimited) Limits() map[string]float64 { return messageLimit(d.max()) }

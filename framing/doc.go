@@ -7,7 +7,7 @@
 // callback and a Send method that writes a message to a connection.
 //
 // A limit that is zero is the default, one that is negative is none. What no
-// limit here stops, Server.MaxInput does.
+// limit here stops, ConnConfig.MaxInput does.
 package framing
 
 import (

@@ -10,8 +10,8 @@ import (
 
 func ExampleLines() {
 	server := &jay.Server{
-		Addr:    "tcp://0.0.0.0:7000",
-		Handler: framing.Lines(func(c *jay.Conn, line string) { c.WriteString(line + "\n") }),
+		Addr:     "tcp://0.0.0.0:7000",
+		Protocol: framing.Lines(func(c *jay.Conn, line string) { c.WriteString(line + "\n") }),
 	}
 	_ = server // jay.Main(server) runs it
 }
@@ -20,8 +20,8 @@ func ExampleLines() {
 func ExampleLengthPrefixed() {
 	frames := framing.LengthPrefixed{Size: 2, Max: 1000}
 	server := &jay.Server{
-		Addr:    "tcp://0.0.0.0:7001",
-		Handler: frames.Handler(func(c *jay.Conn, m []byte) { frames.Send(c, m) }),
+		Addr:     "tcp://0.0.0.0:7001",
+		Protocol: (frames.Protocol(func(c *jay.Conn, m []byte) { frames.Send(c, m) })),
 	}
 	_ = server // jay.Main(server) runs it
 }
@@ -95,7 +95,7 @@ func Example_protocolOfYourOwn() {
 		o.Count++
 		handler.Send(c, o)
 	}
-	server := &jay.Server{Addr: "tcp://0.0.0.0:7002", Handler: handler}
+	server := &jay.Server{Addr: "tcp://0.0.0.0:7002", Protocol: handler}
 	_ = server // jay.Main(server) runs it
 
 	b, _ := codec.Append(nil, order{Item: "tea", Count: 2})
@@ -112,7 +112,7 @@ func ExampleLengthPrefixed_SendRef() {
 	frames := framing.LengthPrefixed{}
 	server := &jay.Server{
 		Addr: "tcp://0.0.0.0:7001",
-		Handler: frames.Handler(func(c *jay.Conn, m []byte) {
+		Protocol: (frames.Protocol(func(c *jay.Conn, m []byte) {
 			ref := c.Ref()
 			go func() {
 				report := []byte("what takes a while, about " + string(m))
@@ -120,7 +120,7 @@ func ExampleLengthPrefixed_SendRef() {
 					fmt.Println("the client has left, or does not read:", err)
 				}
 			}()
-		}),
+		})),
 	}
 	_ = server // jay.Main(server) runs it
 }

@@ -49,7 +49,7 @@ type LengthPrefixed struct {
 	Adjust int
 
 	// Max is the longest frame in bytes, with everything before the rest.
-	// Zero means 10 MiB; Server.MaxInput, which has the same default, has to
+	// Zero means 10 MiB; ConnConfig.MaxInput, which has the same default, has to
 	// be as large.
 	Max int
 
@@ -65,9 +65,9 @@ type LengthPrefixed struct {
 // big-endian, that counts itself.
 func Workerman() LengthPrefixed { return LengthPrefixed{Inclusive: true} }
 
-// Handler returns a handler that calls onMessage for each message. It panics
+// Protocol returns a protocol that calls onMessage for each message. It panics
 // if f's fields contradict each other.
-func (f LengthPrefixed) Handler(onMessage func(c *jay.Conn, m []byte)) *jay.Messages[[]byte] {
+func (f LengthPrefixed) Protocol(onMessage func(c *jay.Conn, m []byte)) *jay.Messages[[]byte] {
 	if err := f.check(); err != nil {
 		panic(err)
 	}
@@ -81,6 +81,9 @@ func (f LengthPrefixed) Send(c *jay.Conn, m []byte) error { return send(c, f, m)
 // SendRef is Send from any goroutine: an error says why it cannot be a message, or
 // what jay.Ref.Send said.
 func (f LengthPrefixed) SendRef(ref jay.Ref, m []byte) error { return jay.SendRef(ref, f, m) }
+
+// Name is the word for status.
+func (LengthPrefixed) Name() string { return "frame" }
 
 // Limits are for status: by name, with the unit at the end.
 func (f LengthPrefixed) Limits() map[string]float64 { return messageLimit(f.max()) }

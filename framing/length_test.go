@@ -142,7 +142,7 @@ func TestContradictions(t *testing.T) {
 
 func handlerPanic(f framing.LengthPrefixed) (err error) {
 	defer func() { err, _ = recover().(error) }()
-	f.Handler(nil)
+	f.Protocol(nil)
 	return nil
 }
 

@@ -25,13 +25,13 @@ type Line struct {
 	Bytes bool
 }
 
-// Lines returns the handler of text lines with the defaults of [Line].
+// Lines returns the protocol of text lines with the defaults of [Line].
 func Lines(onLine func(c *jay.Conn, line string)) *jay.Messages[string] {
-	return Line{}.Handler(onLine)
+	return Line{}.Protocol(onLine)
 }
 
-// Handler returns a handler that calls onLine for each line.
-func (l Line) Handler(onLine func(c *jay.Conn, line string)) *jay.Messages[string] {
+// Protocol returns a protocol that calls onLine for each line.
+func (l Line) Protocol(onLine func(c *jay.Conn, line string)) *jay.Messages[string] {
 	return &jay.Messages[string]{Codec: l, OnMessage: onLine}
 }
 
@@ -42,6 +42,9 @@ func (l Line) Send(c *jay.Conn, line string) error { return send(c, l, line) }
 // SendRef is Send from any goroutine: an error says why it cannot be a line, or
 // what jay.Ref.Send said.
 func (l Line) SendRef(ref jay.Ref, line string) error { return jay.SendRef(ref, l, line) }
+
+// Name is the word for status.
+func (Line) Name() string { return "text" }
 
 // Limits are for status: by name, with the unit at the end.
 func (l Line) Limits() map[string]float64 { return messageLimit(l.max()) }

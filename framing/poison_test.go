@@ -32,16 +32,16 @@ func TestMessagesOutsideTheirCallback(t *testing.T) {
 	var last string
 	type L = framing.LengthPrefixed
 	for name, c := range map[string]struct {
-		handler jay.Handler
+		handler jay.Protocol
 		codec   interface {
 			Append(dst, m []byte) ([]byte, error)
 		}
 	}{
-		"Delimited":              {framing.Delimited{}.Handler(keepBytes(false)), framing.Delimited{}},
-		"Delimited, NoCopy":      {framing.Delimited{NoCopy: true}.Handler(keepBytes(true)), framing.Delimited{}},
-		"LengthPrefixed":         {L{}.Handler(keepBytes(false)), L{}},
-		"LengthPrefixed, NoCopy": {L{NoCopy: true}.Handler(keepBytes(true)), L{}},
-		"LengthPrefixed, Offset": {L{Offset: 2, NoCopy: true}.Handler(keepBytes(false)), L{Offset: 2}},
+		"Delimited":              {framing.Delimited{}.Protocol(keepBytes(false)), framing.Delimited{}},
+		"Delimited, NoCopy":      {framing.Delimited{NoCopy: true}.Protocol(keepBytes(true)), framing.Delimited{}},
+		"LengthPrefixed":         {L{}.Protocol(keepBytes(false)), L{}},
+		"LengthPrefixed, NoCopy": {L{NoCopy: true}.Protocol(keepBytes(true)), L{}},
+		"LengthPrefixed, Offset": {L{Offset: 2, NoCopy: true}.Protocol(keepBytes(false)), L{Offset: 2}},
 		"Line": {framing.Lines(func(c *jay.Conn, line string) {
 			if last != "" && last != payload {
 				t.Errorf("a line has become %q", last)
@@ -52,7 +52,7 @@ func TestMessagesOutsideTheirCallback(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
-				conn := dial(t, serve(t, &jay.Server{Handler: c.handler}, backend))
+				conn := dial(t, serve(t, &jay.Server{Protocol: c.handler}, backend))
 				frame, err := c.codec.Append(nil, []byte(payload))
 				if err != nil {
 					t.Fatal(err)

@@ -16,24 +16,24 @@ import (
 // An echoCase is a framing whose server sends every message back.
 type echoCase struct {
 	name    string
-	handler jay.Handler
+	handler jay.Protocol
 	append  func(dst []byte, m string) ([]byte, error)
 }
 
 func echoOf(name string, codec interface {
 	jay.Codec[[]byte]
-	Handler(func(*jay.Conn, []byte)) *jay.Messages[[]byte]
+	Protocol(func(*jay.Conn, []byte)) *jay.Messages[[]byte]
 	Send(*jay.Conn, []byte) error
 }) echoCase {
 	return echoCase{
 		name:    name,
-		handler: codec.Handler(func(c *jay.Conn, m []byte) { codec.Send(c, m) }),
+		handler: codec.Protocol(func(c *jay.Conn, m []byte) { codec.Send(c, m) }),
 		append:  func(dst []byte, m string) ([]byte, error) { return codec.Append(dst, []byte(m)) },
 	}
 }
 
 func echoLines(name string, l framing.Line) echoCase {
-	return echoCase{name, l.Handler(func(c *jay.Conn, line string) { l.Send(c, line) }), l.Append}
+	return echoCase{name, l.Protocol(func(c *jay.Conn, line string) { l.Send(c, line) }), l.Append}
 }
 
 func echoes() []echoCase {
@@ -60,7 +60,7 @@ func TestEcho(t *testing.T) {
 	for _, e := range echoes() {
 		t.Run(e.name, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
-				addr := serve(t, &jay.Server{Handler: e.handler}, backend)
+				addr := serve(t, &jay.Server{Protocol: e.handler}, backend)
 				checkEcho(t, dial(t, addr), e, short, 1<<20)
 				checkEcho(t, dial(t, addr), e, []string{"0", "one"}, 1)
 				checkEcho(t, dial(t, addr), e, []string{"one", strings.Repeat("long ", 200_000), "two"}, 64<<10)
@@ -103,25 +103,25 @@ func TestRefusedByServer(t *testing.T) {
 	lines := framing.Line{Max: 100}
 	for _, tt := range []struct {
 		name    string
-		handler jay.Handler
+		handler jay.Protocol
 		send    string
 		answer  string
 		err     error
 		says    string
 	}{
-		{"length 0", frames.Handler(func(c *jay.Conn, m []byte) { frames.Send(c, m) }),
+		{"length 0", frames.Protocol(func(c *jay.Conn, m []byte) { frames.Send(c, m) }),
 			"\x00\x00\x00\x05x\x00\x00\x00\x00", "\x00\x00\x00\x05x", framing.ErrLength, "0 is announced"},
-		{"4 GiB", frames.Handler(func(c *jay.Conn, m []byte) { frames.Send(c, m) }),
+		{"4 GiB", frames.Protocol(func(c *jay.Conn, m []byte) { frames.Send(c, m) }),
 			"\x00\x00\x00\x05x\xff\xff\xff\xff", "\x00\x00\x00\x05x", framing.ErrTooLong, "4294967295 bytes is announced, at most 10485760"},
-		{"long line", lines.Handler(func(c *jay.Conn, line string) { lines.Send(c, line) }),
+		{"long line", lines.Protocol(func(c *jay.Conn, line string) { lines.Send(c, line) }),
 			"x\n" + strings.Repeat("x", 101), "x\n", framing.ErrTooLong, "more than 100 bytes"},
-		{"not UTF-8", lines.Handler(func(c *jay.Conn, line string) { lines.Send(c, line) }),
+		{"not UTF-8", lines.Protocol(func(c *jay.Conn, line string) { lines.Send(c, line) }),
 			"x\n\xff\n", "x\n", framing.ErrText, `"\xff"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
 				errs := make(chan error, 8)
-				s := &jay.Server{Handler: tt.handler, OnError: func(_ *jay.Conn, err error) { errs <- err }}
+				s := &jay.Server{Protocol: tt.handler, OnError: func(_ *jay.Conn, err error) { errs <- err }}
 				conn := dial(t, serve(t, s, backend))
 				if _, err := conn.Write([]byte(tt.send)); err != nil {
 					t.Fatal(err)
@@ -153,7 +153,7 @@ func (c countingCodec) Parse(b []byte) ([]byte, int, error) {
 func TestLongMessageParsedOnce(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		calls, received := 0, make(chan int, 1)
-		addr := serve(t, &jay.Server{Handler: &jay.Messages[[]byte]{
+		addr := serve(t, &jay.Server{Protocol: &jay.Messages[[]byte]{
 			Codec:     countingCodec{framing.LengthPrefixed{}, &calls},
 			OnMessage: func(*jay.Conn, []byte) { received <- calls },
 		}}, backend)
@@ -181,7 +181,7 @@ func TestLongMessageParsedOnce(t *testing.T) {
 func TestSendReports(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		errs := make(chan error, 2)
-		addr := serve(t, &jay.Server{Handler: framing.Lines(func(c *jay.Conn, line string) {
+		addr := serve(t, &jay.Server{Protocol: framing.Lines(func(c *jay.Conn, line string) {
 			errs <- framing.Line{}.Send(c, "two\nlines")
 			c.Close()
 			errs <- framing.Line{}.Send(c, line)
@@ -208,7 +208,7 @@ func TestDropNewest(t *testing.T) {
 	for _, e := range echoes() {
 		t.Run(e.name, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
-				addr := serve(t, &jay.Server{Handler: e.handler, MaxOutput: 4096, DropNewest: true}, backend)
+				addr := serve(t, &jay.Server{Protocol: e.handler, Conn: jay.ConnConfig{MaxOutput: 4096, DropNewest: true}}, backend)
 				conn := dial(t, addr)
 				var sent, want []byte
 				for _, m := range []string{"one", strings.Repeat("x", 5000), "two"} {

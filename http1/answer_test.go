@@ -160,7 +160,7 @@ func TestAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			quiet := func(*jay.Conn, error) {}
-			addr := serveWith(t, &jay.Server{Handler: c.handler, OnError: quiet})
+			addr := serveWith(t, &jay.Server{Protocol: c.handler, OnError: quiet})
 			if got := ask(t, addr, c.send); got != c.want {
 				t.Errorf("got  %q\nwant %q", got, c.want)
 			}
@@ -172,7 +172,7 @@ func TestAnswers(t *testing.T) {
 func TestMistakesAreReported(t *testing.T) {
 	errs := make(chan error, 10)
 	addr := serveWith(t, &jay.Server{OnError: func(_ *jay.Conn, err error) { errs <- err },
-		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 			switch r.Path() {
 			case "/field":
 				if err := w.SetHeader("X", "a\nb"); err == nil {
@@ -250,7 +250,7 @@ func TestTenMebibytesAreEchoed(t *testing.T) {
 // A client that sends more than is allowed reads the answer all the same: no
 // reset destroys it.
 func TestTooLargeABodyIsAnsweredBeforeTheClose(t *testing.T) {
-	addr := serveWith(t, &jay.Server{Handler: &http1.Protocol{Handler: echoBody, MaxBody: 1000}, OnError: func(*jay.Conn, error) {}})
+	addr := serveWith(t, &jay.Server{Protocol: &http1.Protocol{Handler: echoBody, MaxBody: 1000}, OnError: func(*jay.Conn, error) {}})
 	for name, start := range map[string]string{
 		"length":  "Content-Length: 10000000\r\n\r\n",
 		"chunked": "Transfer-Encoding: chunked\r\n\r\n989680\r\n",
@@ -278,7 +278,7 @@ func TestRawRequest(t *testing.T) {
 		_, _ = w.Write(r.BodyView())
 		w.WriteString(r.Trailer("x"))
 	}
-	addr := serveWith(t, &jay.Server{Handler: &http1.Protocol{Handler: reflect, RawBody: true, MaxBody: 100}, OnError: func(*jay.Conn, error) {}})
+	addr := serveWith(t, &jay.Server{Protocol: &http1.Protocol{Handler: reflect, RawBody: true, MaxBody: 100}, OnError: func(*jay.Conn, error) {}})
 	request := "POST /a?b HTTP/1.1\r\nhost:a\r\nTRANSFER-encoding:   chunked\t\r\n\r\n5;x\r\nhello\r\n00\r\nX: y\r\n\r\n"
 	for i := range len(request) {
 		c := dial(t, addr)
@@ -295,7 +295,7 @@ func TestRawRequest(t *testing.T) {
 }
 
 func TestClientLearnsThatAStreamWasCutShort(t *testing.T) {
-	addr := serveWith(t, &jay.Server{OnError: func(*jay.Conn, error) {}, Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+	addr := serveWith(t, &jay.Server{OnError: func(*jay.Conn, error) {}, Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 		w.WriteString("half")
 		_ = w.Flush()
 		panic("x")

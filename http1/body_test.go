@@ -23,7 +23,7 @@ func TestEarlyAnswers(t *testing.T) {
 		}
 		return true
 	}}
-	addr := serveWith(t, &jay.Server{Handler: p, OnError: quiet})
+	addr := serveWith(t, &jay.Server{Protocol: p, OnError: quiet})
 	no := "HTTP/1.1 403 Forbidden|Content-Length: 0|Date: D|"
 	ok := "HTTP/1.1 200 OK|Content-Length: 0|Date: D||"
 	const put = "PUT /no HTTP/1.1\r\nHost: a\r\n"
@@ -90,7 +90,7 @@ func TestAnswerThatBeginsBeforeTheBody(t *testing.T) {
 }
 
 func TestExpect100(t *testing.T) {
-	addr := serveWith(t, &jay.Server{Handler: &http1.Protocol{Handler: echoBody, MaxBody: 10}, OnError: quiet})
+	addr := serveWith(t, &jay.Server{Protocol: &http1.Protocol{Handler: echoBody, MaxBody: 10}, OnError: quiet})
 	head := func(fields string) string {
 		return "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n" + fields + "\r\n"
 	}
@@ -203,7 +203,7 @@ func TestPauseOutlivesTheClient(t *testing.T) {
 		})
 		return true
 	}}
-	addr := serveWith(t, &jay.Server{Handler: p, OnError: func(_ *jay.Conn, err error) { t.Errorf("OnError: %v", err) }})
+	addr := serveWith(t, &jay.Server{Protocol: p, OnError: func(_ *jay.Conn, err error) { t.Errorf("OnError: %v", err) }})
 	_, _ = io.WriteString(dial(t, addr), "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel")
 	if err := soon(t, resumed, "the end of the pause"); !errors.Is(err, jay.ErrClosed) {
 		t.Errorf("Resume: %v", err)
@@ -211,7 +211,7 @@ func TestPauseOutlivesTheClient(t *testing.T) {
 }
 
 func TestIncompleteRequestOfAClientThatIsDone(t *testing.T) {
-	addr := serveWith(t, &jay.Server{Handler: http1.HandlerFunc(echoBody), OnError: quiet})
+	addr := serveWith(t, &jay.Server{Protocol: http1.HandlerFunc(echoBody), OnError: quiet})
 	for _, send := range []string{get[:len(get)-1], "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell"} {
 		if got := ask(t, addr, send); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
 			t.Errorf("%q: %q", send, got)
@@ -232,7 +232,7 @@ func TestBodyCallbackRefuses(t *testing.T) {
 			r.OnBody(func(*http1.ResponseWriter, *http1.Request, []byte) error { return c.err })
 			return true
 		}}
-		addr := serveWith(t, &jay.Server{Handler: p, OnError: func(_ *jay.Conn, err error) { reported <- err }})
+		addr := serveWith(t, &jay.Server{Protocol: p, OnError: func(_ *jay.Conn, err error) { reported <- err }})
 		if got := ask(t, addr, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"+get); !strings.HasPrefix(got, c.want) || strings.Count(got, "HTTP/1.1") != 1 {
 			t.Errorf("%s: %q", name, got)
 		}
@@ -249,7 +249,7 @@ func TestLimitOfOneRequestsBody(t *testing.T) {
 		}
 		return true
 	}}
-	addr := serveWith(t, &jay.Server{Handler: p, OnError: quiet})
+	addr := serveWith(t, &jay.Server{Protocol: p, OnError: quiet})
 	for path, want := range map[string]string{"/upload": "HTTP/1.1 200 ", "/": "HTTP/1.1 413 "} {
 		for _, framing := range []string{"Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"} {
 			if got := ask(t, addr, "PUT "+path+" HTTP/1.1\r\nHost: a\r\n"+framing); !strings.HasPrefix(got, want) {
@@ -267,7 +267,7 @@ func TestLimitIsOfOneRequest(t *testing.T) {
 		}
 		return true
 	}}
-	addr := serveWith(t, &jay.Server{Handler: p, OnError: quiet})
+	addr := serveWith(t, &jay.Server{Protocol: p, OnError: quiet})
 	request := "PUT /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
 	got := ask(t, addr, request+strings.Replace(request, "/upload", "/", 1))
 	if !strings.HasPrefix(got, "HTTP/1.1 200 ") || !strings.Contains(got, "HTTP/1.1 413 ") {

@@ -21,7 +21,7 @@ func TestResponseOfMostOfTheBudget(t *testing.T) {
 		"twice":          {budget * 2, 503},
 	} {
 		t.Run(name, func(t *testing.T) {
-			addr := serveWith(t, &jay.Server{MaxBuffered: budget, Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, _ *http1.Request) {
+			addr := serveWith(t, &jay.Server{MaxBuffered: budget, Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, _ *http1.Request) {
 				for range c.size / piece {
 					_, _ = w.Write(make([]byte, piece))
 				}

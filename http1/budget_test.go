@@ -45,7 +45,7 @@ func TestBudget(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			errs := make(chan error, 10)
-			addr := serveWith(t, &jay.Server{Handler: p, MaxBuffered: budget, OnError: func(_ *jay.Conn, err error) { errs <- err }})
+			addr := serveWith(t, &jay.Server{Protocol: p, MaxBuffered: budget, OnError: func(_ *jay.Conn, err error) { errs <- err }})
 			c := dial(t, addr)
 			go func() { _, _ = io.WriteString(c, request) }()
 			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -66,7 +66,7 @@ func TestBudget(t *testing.T) {
 // fit the budget one by one are all served.
 func TestBudgetOfOneAfterTheOther(t *testing.T) {
 	const each = 3 << 20
-	addr := serveWith(t, &jay.Server{MaxBuffered: 10 << 20, Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+	addr := serveWith(t, &jay.Server{MaxBuffered: 10 << 20, Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 		_, _ = fmt.Fprint(w, len(r.BodyView()))
 	})})
 	body := strings.Repeat("x", each)

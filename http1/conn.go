@@ -46,8 +46,8 @@ const (
 // Open begins the wait for the first request.
 func (s *serverConn) Open(c *jay.Conn) { c.SetDeadline(s.p.idleTimeout()) }
 
-// Protocol is the word for connections, until an upgrade.
-func (*serverConn) Protocol() string { return "http" }
+// Protocol is what is spoken until an upgrade, whatever has made the connection.
+func (s *serverConn) Protocol() jay.Protocol { return s.p }
 
 // Data reads requests and answers them for as long as there are any and the
 // connection takes more.

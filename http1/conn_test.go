@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 
 // serve runs a server with handler in this process until the test ends and
 // returns its address.
-func serve(t testing.TB, handler jay.Handler) string {
-	return serveWith(t, &jay.Server{Handler: handler})
+func serve(t testing.TB, handler jay.Protocol) string {
+	return serveWith(t, &jay.Server{Protocol: handler})
 }
 
 func serveWith(t testing.TB, s *jay.Server) string {

@@ -111,7 +111,7 @@ func (s *serverConn) progress(c *jay.Conn) int64 {
 
 // lookAtProgram gives a program up that has made no progress for the whole
 // ResponseTimeout. While the client has something to take it is waited for, by
-// Server.WriteTimeout.
+// ConnConfig.WriteTimeout.
 func (s *serverConn) lookAtProgram(c *jay.Conn) {
 	x := s.x
 	mark := s.progress(c)

@@ -27,7 +27,7 @@ func TestConnectionAtRestIsSmall(t *testing.T) {
 // connection does once a turn hardly counts.
 func TestRequestsDoNotAllocate(t *testing.T) {
 	const pipelined, rounds = 16, 500
-	addr := serveWith(t, &jay.Server{Loop: "auto", Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+	addr := serveWith(t, &jay.Server{Loop: "auto", Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 		if len(r.HeaderView("Cookie")) == 0 || r.Method() != "GET" || r.Path() != "/a/b" {
 			t.Error("not what was sent")
 		}

@@ -199,7 +199,7 @@ func TestEndsBeforeTheBody(t *testing.T) {
 	for _, raw := range []bool{false, true} {
 		e := &endings{seen: map[string][]string{}}
 		addr := serveWith(t, &jay.Server{OnError: quiet,
-			Handler: &http1.Protocol{Handler: e.handle, OnHead: e.onHead, RawBody: raw}})
+			Protocol: &http1.Protocol{Handler: e.handle, OnHead: e.onHead, RawBody: raw}})
 		for _, body := range bodiesSent {
 			for _, out := range headGoesOut {
 				for _, ends := range exchangeEnds {

@@ -14,7 +14,7 @@ import (
 func ExampleHandlerFunc() {
 	server := &jay.Server{
 		Addr: "tcp://127.0.0.1:8080",
-		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 			_ = w.SetHeader("Content-Type", "text/plain; charset=utf-8")
 			fmt.Fprintf(w, "Hello, %s!\n", r.Query("name"))
 		}),
@@ -26,7 +26,7 @@ func ExampleHandlerFunc() {
 func ExampleProtocol() {
 	server := &jay.Server{
 		Addr: "tcp://127.0.0.1:8080",
-		Handler: &http1.Protocol{
+		Protocol: &http1.Protocol{
 			Handler:     func(w *http1.ResponseWriter, r *http1.Request) { _, _ = w.Write(r.BodyView()) },
 			MaxBody:     1 << 20,
 			BodyTimeout: 30 * time.Second,

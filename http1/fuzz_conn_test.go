@@ -46,7 +46,7 @@ func FuzzConn(f *testing.F) {
 	}}
 	// Not TCP: a client that is the first to be done leaves a TIME_WAIT.
 	socket := filepath.Join(f.TempDir(), "s")
-	serveWith(f, &jay.Server{Addr: "unix://" + socket, Handler: p, OnError: quiet})
+	serveWith(f, &jay.Server{Addr: "unix://" + socket, Protocol: p, OnError: quiet})
 	f.Fuzz(func(t *testing.T, raw []byte, step uint8) {
 		whole := converse(t, socket, [][]byte{raw})
 		if cut := converse(t, socket, slices.Collect(slices.Chunk(raw, max(int(step), len(raw)/50+1)))); cut != whole {

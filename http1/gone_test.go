@@ -27,7 +27,7 @@ func TestLaterIsToldThatTheClientLeaves(t *testing.T) {
 					t.Parallel()
 					gone, remotes := make(chan told, 4), make(chan http1.Remote, 4)
 					ask := func(l http1.Later) { l.OnGone(func() { gone <- told{l.Gone()} }) }
-					s := &jay.Server{Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+					s := &jay.Server{Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 						l := w.Later()
 						if when != "after" {
 							ask(l)
@@ -38,7 +38,7 @@ func TestLaterIsToldThatTheClientLeaves(t *testing.T) {
 					})}
 					path := filepath.Join(t.TempDir(), "s")
 					if network == "unix" {
-						s.Addrs = []string{"unix://" + path}
+						s.Endpoints = []jay.Endpoint{{Addr: "unix://" + path}}
 					}
 					addr := serveWith(t, s)
 					if network == "unix" {

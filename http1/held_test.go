@@ -82,7 +82,7 @@ func TestTimeGoesOnAfterAPause(t *testing.T) {
 		})
 		return true
 	}}
-	c := dial(t, serveWith(t, &jay.Server{Handler: p, OnError: quiet}))
+	c := dial(t, serveWith(t, &jay.Server{Protocol: p, OnError: quiet}))
 	_, _ = io.WriteString(c, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n12345")
 	if got := closedWithin(t, c, 1400*time.Millisecond, 15*time.Second); !strings.HasPrefix(got, "HTTP/1.1 408 ") {
 		t.Errorf("got %q", got)

@@ -190,7 +190,7 @@ func TestStreamWithBackpressure(t *testing.T) {
 
 func TestPanicInALaterCallback(t *testing.T) {
 	waiting := make(chan http1.Remote, 1)
-	addr := serveWith(t, &jay.Server{OnError: func(*jay.Conn, error) {}, Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+	addr := serveWith(t, &jay.Server{OnError: func(*jay.Conn, error) {}, Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 		waiting <- w.Later().Remote()
 	})})
 	go func() {

@@ -61,7 +61,7 @@ func TestDeadlines(t *testing.T) {
 					r.Conn().Loop().AfterFunc(2*short, func() { _ = l.Finish() })
 				}
 			}
-			addr := serveWith(t, &jay.Server{Handler: c.limits, OnError: quiet})
+			addr := serveWith(t, &jay.Server{Protocol: c.limits, OnError: quiet})
 			conn := dial(t, addr)
 			_, _ = io.WriteString(conn, c.send)
 			if c.drip != "" {
@@ -96,7 +96,7 @@ func TestMinBodyRate(t *testing.T) {
 		t.Skip("waits for the grace of 5 s")
 	}
 	t.Parallel()
-	addr := serveWith(t, &jay.Server{Handler: &http1.Protocol{Handler: echoBody, MinBodyRate: 1000}, OnError: quiet})
+	addr := serveWith(t, &jay.Server{Protocol: &http1.Protocol{Handler: echoBody, MinBodyRate: 1000}, OnError: quiet})
 	c := dial(t, addr)
 	_, _ = io.WriteString(c, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n"+strings.Repeat("x", 500))
 	if got := closedWithin(t, c, 5*time.Second, 15*time.Second); !strings.HasPrefix(got, "HTTP/1.1 408 ") {
@@ -129,7 +129,7 @@ const (
 func TestStop(t *testing.T) {
 	waiting := make(chan http1.Remote, 1)
 	opened := make(chan bool, 10)
-	addr, drain := drainable(t, &jay.Server{OnConnect: func(*jay.Conn) { opened <- true }, Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+	addr, drain := drainable(t, &jay.Server{OnConnect: func(*jay.Conn) { opened <- true }, Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 		if r.Path() == "/later" {
 			waiting <- w.Later().Remote()
 			return
@@ -180,7 +180,7 @@ func TestStop(t *testing.T) {
 func TestStopWaitsForAPendingAnswer(t *testing.T) {
 	t.Parallel()
 	waiting := make(chan http1.Remote, 1)
-	addr, drain := drainable(t, &jay.Server{Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+	addr, drain := drainable(t, &jay.Server{Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 		waiting <- w.Later().Remote()
 	})})
 	c := dial(t, addr)
@@ -220,7 +220,7 @@ func TestDrainDuringAPausedBody(t *testing.T) {
 				})
 				return true
 			}}
-			addr, drain := drainable(t, &jay.Server{Handler: p})
+			addr, drain := drainable(t, &jay.Server{Protocol: p})
 			c := dial(t, addr)
 			_, _ = io.WriteString(c, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel")
 			soon(t, paused, "the pause")
@@ -240,7 +240,7 @@ func TestDrainDuringAPausedBody(t *testing.T) {
 // stay, their next answer says close.
 func TestReload(t *testing.T) {
 	waiting := make(chan http1.Remote, 1)
-	addr, drain := drainable(t, &jay.Server{Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+	addr, drain := drainable(t, &jay.Server{Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 		if r.Path() == "/stream" {
 			_ = w.Flush() // the head says nothing of a close
 			waiting <- w.Later().Remote()
@@ -277,7 +277,7 @@ func (s *shout) Data(c *jay.Conn, b []byte) (int, error) {
 func (s *shout) Close(*jay.Conn, error) {}
 
 func TestSwitch(t *testing.T) {
-	addr := serveWith(t, &jay.Server{OnError: quiet, Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+	addr := serveWith(t, &jay.Server{OnError: quiet, Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 		switch {
 		case r.Method() == "CONNECT":
 			_ = w.SetHeader("Content-Length", "0") // a tunnel has none
@@ -345,7 +345,7 @@ func TestSwitch(t *testing.T) {
 }
 
 func TestTooManyConnections(t *testing.T) {
-	addr := serveWith(t, &jay.Server{Handler: http1.HandlerFunc(echoBody), MaxConns: 1})
+	addr := serveWith(t, &jay.Server{Protocol: http1.HandlerFunc(echoBody), MaxConns: 1})
 	first := dial(t, addr)
 	_, _ = io.WriteString(first, get)
 	until(t, first, "HTTP/1.1 200 OK|Content-Length: 0|Date: D||")

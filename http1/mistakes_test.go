@@ -165,7 +165,7 @@ func TestWhatIsLoggedByDefault(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := captureLog(t)
-			addr, stop := start(t, &jay.Server{Handler: p})
+			addr, stop := start(t, &jay.Server{Protocol: p})
 			ask(t, addr, c.send)
 			stop()
 			if text := log.String(); c.want == "" && text != "" || c.want != "" && strings.Count(text, c.want) != 1 {

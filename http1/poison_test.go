@@ -99,7 +99,7 @@ func TestViewsOutsideTheirCallback(t *testing.T) {
 				}
 				return true
 			}
-			addr := serveWith(t, &jay.Server{Handler: p})
+			addr := serveWith(t, &jay.Server{Protocol: p})
 			c := dial(t, addr)
 			head := "PUT /p%20q?a=b HTTP/1.1\r\nHost: a.test\r\nX: value\r\nCookie: c=d\r\nTransfer-Encoding: chunked\r\n\r\n"
 			body := "2\r\nhe\r\n3\r\nllo\r\n0\r\nSum: 42\r\n\r\n"

@@ -11,10 +11,10 @@ import (
 // not block; an answer that takes time is given later (see
 // [ResponseWriter.Later]). w and r are valid until it returns.
 //
-// A HandlerFunc is a jay.Handler: HTTP/1.1 with the defaults of [Protocol].
+// A HandlerFunc is a jay.Protocol: HTTP/1.1 with the defaults of [Protocol].
 type HandlerFunc func(w *ResponseWriter, r *Request)
 
-// Protocol is HTTP/1.1 as a jay.Handler, with its limits. Handler is
+// Protocol is HTTP/1.1 as a jay.Protocol, with its limits. Handler is
 // required. It must not be changed once it serves.
 //
 // For durations and sizes zero means the default and negative means none.
@@ -44,7 +44,7 @@ type Protocol struct {
 
 	// IdleTimeout closes a connection that has been silent for this long
 	// between two requests; a body in which nothing moves for this long is
-	// answered 408. With a negative value Server.IdleTimeout remains. Zero
+	// answered 408. With a negative value ConnConfig.IdleTimeout remains. Zero
 	// means 75 seconds.
 	IdleTimeout time.Duration
 
@@ -100,8 +100,11 @@ func timeout(d, zero time.Duration) time.Duration {
 	return max(d, 0)
 }
 
-// Protocol is the word for status.
-func (p *Protocol) Protocol() string { return "http" }
+// Name is the word for status.
+func (p *Protocol) Name() string { return "http" }
+
+// NewConn gives the connection its state.
+func (p *Protocol) NewConn(*jay.Conn) jay.Handler { return &serverConn{p: p, handler: p.Handler} }
 
 // Limits are for status: by name, with the unit at the end.
 func (p *Protocol) Limits() map[string]float64 {
@@ -117,17 +120,14 @@ func (p *Protocol) Limits() map[string]float64 {
 	}
 }
 
+// Name is the word for status.
+func (f HandlerFunc) Name() string { return "http" }
+
+// NewConn gives the connection its state.
+func (f HandlerFunc) NewConn(*jay.Conn) jay.Handler { return &serverConn{p: &defaults, handler: f} }
+
 // Limits: see [Protocol.Limits].
 func (f HandlerFunc) Limits() map[string]float64 { return defaults.Limits() }
-
-// Open gives the connection its state.
-func (p *Protocol) Open(c *jay.Conn) { c.SetHandler(&serverConn{p: p, handler: p.Handler}) }
-
-// Data is never called: Open has given the connection to another handler.
-func (p *Protocol) Data(*jay.Conn, []byte) (int, error) { panic("http1: Data of a shared handler") }
-
-// Close is never called; see Data.
-func (p *Protocol) Close(*jay.Conn, error) {}
 
 // Refuse is what a client is told when the worker holds Server.MaxConns
 // connections.
@@ -143,15 +143,3 @@ const refusal = "HTTP/1.1 503 Service Unavailable\r\n" +
 	"Connection: close\r\n" +
 	"\r\n" +
 	"Service Unavailable: too many connections\n"
-
-// Protocol is the word for status.
-func (f HandlerFunc) Protocol() string { return "http" }
-
-// Open gives the connection its state.
-func (f HandlerFunc) Open(c *jay.Conn) { c.SetHandler(&serverConn{p: &defaults, handler: f}) }
-
-// Data is never called: Open has given the connection to another handler.
-func (f HandlerFunc) Data(*jay.Conn, []byte) (int, error) { panic("http1: Data of a shared handler") }
-
-// Close is never called; see Data.
-func (f HandlerFunc) Close(*jay.Conn, error) {}

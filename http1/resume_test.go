@@ -39,7 +39,7 @@ func TestPanicThatATimerSetsOff(t *testing.T) {
 	} {
 		t.Run(path, func(t *testing.T) {
 			whose := make(chan *jay.Conn, 1)
-			addr := serveWith(t, &jay.Server{Handler: p, OnError: func(c *jay.Conn, err error) { whose <- c }})
+			addr := serveWith(t, &jay.Server{Protocol: p, OnError: func(c *jay.Conn, err error) { whose <- c }})
 			c := dial(t, addr)
 			_, _ = io.WriteString(c, "PUT "+path+" HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\nContent-Length: 5\r\n\r\nhello")
 			got, err := io.ReadAll(c)

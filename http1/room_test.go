@@ -75,9 +75,9 @@ func TestResponseWithoutRoom(t *testing.T) {
 			for _, version := range []string{"1.1", "1.0"} {
 				t.Run(name+", "+version+map[bool]string{true: ", drop newest"}[drop], func(t *testing.T) {
 					told, reported := make(chan error, 1), make(chan error, 10)
-					addr := serveWith(t, &jay.Server{MaxOutput: 4096, DropNewest: drop,
+					addr := serveWith(t, &jay.Server{Conn: jay.ConnConfig{MaxOutput: 4096, DropNewest: drop},
 						OnError: func(_ *jay.Conn, err error) { reported <- err },
-						Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+						Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 							if r.Path() == "/long" {
 								told <- c.write(w)
 								return

@@ -114,7 +114,7 @@ func TestSlowClients(t *testing.T) {
 		w.WriteString("ok")
 	}}
 	var live atomic.Int64
-	addr := serveWith(t, &jay.Server{Loop: "auto", Handler: p, HighWater: highWater, WriteTimeout: deadline, CloseTimeout: time.Second, OnError: quiet,
+	addr := serveWith(t, &jay.Server{Loop: "auto", Protocol: p, Conn: jay.ConnConfig{HighWater: highWater, WriteTimeout: deadline, CloseTimeout: time.Second}, OnError: quiet,
 		OnConnect: func(*jay.Conn) { live.Add(1) }, OnClose: func(*jay.Conn, error) { live.Add(-1) }})
 	before := inUse()
 	stop := make(chan bool)

@@ -108,7 +108,7 @@ func TestHeldInADrain(t *testing.T) {
 			h := &websocket.Handler{OnOpen: func(c *websocket.Conn) { c.Conn().Hold(); opened <- c }}
 			ctx, cancel := context.WithCancelCause(context.Background())
 			addrs, ended := make(chan string, 1), make(chan error, 1)
-			s := &jay.Server{Addr: "tcp://127.0.0.1:0", Loop: os.Getenv("JAY_LOOP"), Handler: h}
+			s := &jay.Server{Addr: "tcp://127.0.0.1:0", Loop: os.Getenv("JAY_LOOP"), Protocol: h}
 			go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { addrs <- a[0].String() }) }()
 			p := dial(t, within(t, addrs, "the server"))
 			c := within(t, opened, "OnOpen")

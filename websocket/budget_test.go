@@ -57,7 +57,7 @@ func TestRefSendIsBounded(t *testing.T) {
 			results <- n
 		}()
 		<-done
-	}}, func(s *jay.Server) { s.MaxOutput = maxOutput })
+	}}, func(s *jay.Server) { s.Conn.MaxOutput = maxOutput })
 	p := dial(t, addr)
 	p.send(text("go"))
 	n := within(t, results, "the end of the sending")

@@ -19,8 +19,8 @@ func (e *events) Open(jc *jay.Conn) {
 	}
 }
 
-// Protocol is the word for connections.
-func (*events) Protocol() string { return "websocket" }
+// Protocol is what is spoken since the upgrade.
+func (e *events) Protocol() jay.Protocol { return e.h }
 
 // Data reads frames for as long as there are any and the connection takes
 // more.

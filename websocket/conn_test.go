@@ -176,7 +176,7 @@ func TestSendPart(t *testing.T) {
 		OnUpgrade:  func(*http1.ResponseWriter, *http1.Request) (any, bool) { return io.LimitReader(zeros{}, size), true },
 		OnOpen:     sendSome,
 		OnWritable: sendSome,
-	}, func(s *jay.Server) { s.MaxOutput = 4 << 20 }))
+	}, func(s *jay.Server) { s.Conn.MaxOutput = 4 << 20 }))
 	for got, first := 0, byte(opBinary); ; first = opContinuation {
 		f, err := p.next()
 		if err != nil || f.first&^fin != first {
@@ -203,7 +203,7 @@ func TestServerLimit(t *testing.T) {
 		},
 		OnError: func(_ *websocket.Conn, err error) { errs <- err },
 		OnClose: func(_ *websocket.Conn, code websocket.Code, _ string) { codes <- code },
-	}, func(s *jay.Server) { s.MaxOutput = 1 << 20 })
+	}, func(s *jay.Server) { s.Conn.MaxOutput = 1 << 20 })
 	dial(t, addr).send(text("more than allowed"))
 	if err := within(t, errs, "OnError"); !errors.Is(err, jay.ErrOutputLimit) {
 		t.Errorf("OnError got %v", err)

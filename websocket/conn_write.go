@@ -12,7 +12,7 @@ import (
 // loop's turn. It never blocks and never sends a part: it returns nil, or why
 // nothing was queued: jay.ErrClosed (also once Close was called),
 // jay.ErrOutputLimit, jay.ErrBudget, ErrInvalidText, ErrUnfinished. With
-// jay.Server.DropNewest the connection goes on without the message.
+// jay.ConnConfig.DropNewest the connection goes on without the message.
 func (c *Conn) Send(m Message) error {
 	if err := m.check(); err != nil {
 		return err
@@ -50,7 +50,7 @@ func (c *Conn) SendJSON(v any) error {
 // one with last ends it; in between no other message can be sent. Parts of
 // text must be cut between characters, and are not compressed. See OnWritable
 // for when to go on. A part behind the first that finds no room fails the
-// connection, jay.Server.DropNewest or not.
+// connection, jay.ConnConfig.DropNewest or not.
 func (c *Conn) SendPart(m Message, last bool) error {
 	if c.state != stateOpen {
 		return jay.ErrClosed

@@ -22,7 +22,7 @@ func TestDropNewestAtTheBudget(t *testing.T) {
 			go func() { done <- c.Ref().Send(websocket.Binary(make([]byte, size))) }()
 			<-done
 			_ = c.Ref().Do(func(*websocket.Conn) { queued <- written() - before })
-		}}, func(s *jay.Server) { s.MaxBuffered, s.DropNewest = 1<<20, true })
+		}}, func(s *jay.Server) { s.MaxBuffered, s.Conn.DropNewest = 1<<20, true })
 		p := dial(t, addr)
 		p.send(text("go"))
 		switch n := within(t, queued, "the message"); n {

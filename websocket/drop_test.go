@@ -12,7 +12,7 @@ import (
 // left out, as the middle of a message or a Close frame, ends the connection.
 func TestDropNewest(t *testing.T) {
 	closed := make(chan websocket.Code, 1)
-	drop := func(s *jay.Server) { s.MaxOutput, s.DropNewest = 4096, true }
+	drop := func(s *jay.Server) { s.Conn.MaxOutput, s.Conn.DropNewest = 4096, true }
 	told := func(err error) {
 		if !errors.Is(err, jay.ErrOutputLimit) {
 			t.Errorf("the program was told %v", err)

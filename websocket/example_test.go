@@ -14,7 +14,7 @@ import (
 func ExampleHandler() {
 	server := &jay.Server{
 		Addr: "tcp://0.0.0.0:8080",
-		Handler: &websocket.Handler{
+		Protocol: &websocket.Handler{
 			OnOpen:    func(c *websocket.Conn) { c.SendText("welcome") },
 			OnMessage: func(c *websocket.Conn, m websocket.Message) { c.Send(m) },
 			OnClose: func(c *websocket.Conn, code websocket.Code, reason string) {
@@ -45,7 +45,7 @@ func ExampleHandler_Serve() {
 	}
 	server := &jay.Server{
 		Addr: "tcp://0.0.0.0:8080",
-		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 			if r.Path() == "/orders" {
 				ws.Serve(w, r)
 				return

@@ -8,7 +8,7 @@ import "slices"
 type Group struct {
 	// MaxUnsent is how many bytes may be unsent to a member before it counts
 	// as slow. Zero means 1 MiB; negative means no limit but
-	// jay.Server.MaxOutput.
+	// jay.ConnConfig.MaxOutput.
 	MaxUnsent int
 
 	// OnSlow decides about a member that is slow, in place of sending it the
@@ -27,7 +27,7 @@ type SlowPolicy uint8
 const (
 	CloseMember SlowPolicy = iota // close the connection with CloseTryAgain
 	SkipMessage                   // the member misses this message
-	SendAnyway                    // until jay.Server.MaxOutput
+	SendAnyway                    // until jay.ConnConfig.MaxOutput
 )
 
 // membership is one connection in one group. Those of a connection are a list.

@@ -138,7 +138,7 @@ func TestSlowMember(t *testing.T) {
 					}
 				},
 				OnClose: func(_ *websocket.Conn, code websocket.Code, _ string) { closed <- code },
-			}, func(s *jay.Server) { s.CloseTimeout = 100 * time.Millisecond })
+			}, func(s *jay.Server) { s.Conn.CloseTimeout = 100 * time.Millisecond })
 			slow, fast := dial(t, addr), dial(t, addr)
 			slow.expect(fin|opText, "joined")
 			fast.expect(fin|opText, "joined")

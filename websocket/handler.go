@@ -32,8 +32,8 @@ type Handler struct {
 	// answered by then. payload is valid until they return.
 	OnPing, OnPong func(c *Conn, payload []byte)
 
-	// OnWritable is called when, after more than Server.HighWater of the
-	// output was unsent, less than Server.LowWater is.
+	// OnWritable is called when, after more than ConnConfig.HighWater of the
+	// output was unsent, less than ConnConfig.LowWater is.
 	OnWritable func(c *Conn)
 
 	// OnClose is called once, last, for each connection that OnOpen was
@@ -79,7 +79,7 @@ type Handler struct {
 
 	// PingInterval is after how long a silence a ping is sent; it may take
 	// twice as long. With a negative value there are no pings and
-	// Server.IdleTimeout is in force. Zero means 30 seconds.
+	// ConnConfig.IdleTimeout is in force. Zero means 30 seconds.
 	PingInterval time.Duration
 
 	// PongTimeout is how long after a ping something must come, or the
@@ -203,8 +203,12 @@ func (no *refusal) answer(w *http1.ResponseWriter) {
 	_, _ = w.WriteString(no.reason + "\n")
 }
 
-// Protocol is the word for status.
-func (h *Handler) Protocol() string { return "websocket" }
+// Name is the word for status.
+func (h *Handler) Name() string { return "websocket" }
+
+// NewConn serves HTTP until the upgrade, with the defaults of http1.Protocol: a
+// Handler is a jay.Protocol, for a service that is nothing but WebSocket.
+func (h *Handler) NewConn(c *jay.Conn) jay.Handler { return http1.HandlerFunc(h.Serve).NewConn(c) }
 
 // Limits are for status: by name, with the unit at the end. Until the upgrade
 // those of http1.Protocol are in force.
@@ -220,16 +224,3 @@ func (h *Handler) Limits() map[string]float64 {
 	all["close_frame_timeout_s"] = h.closeTimeout().Seconds()
 	return all
 }
-
-// Open serves HTTP until the upgrade, with the defaults of http1.Protocol.
-// With Data and Close it makes a Handler a jay.Handler, for a service that is
-// nothing but WebSocket.
-func (h *Handler) Open(c *jay.Conn) { http1.HandlerFunc(h.Serve).Open(c) }
-
-// Data is never called: Open has given the connection to another handler.
-func (h *Handler) Data(*jay.Conn, []byte) (int, error) {
-	panic("websocket: Data of a shared handler")
-}
-
-// Close is never called; see Data.
-func (h *Handler) Close(*jay.Conn, error) {}

@@ -25,9 +25,9 @@ import (
 const patience = 20 * time.Second
 
 // serve runs a server with h until the test ends and returns its address.
-func serve(t testing.TB, h jay.Handler, change ...func(*jay.Server)) string {
+func serve(t testing.TB, h jay.Protocol, change ...func(*jay.Server)) string {
 	t.Helper()
-	s := &jay.Server{Addr: "tcp://127.0.0.1:0", Loop: os.Getenv("JAY_LOOP"), Handler: h, StopTimeout: time.Second, OnError: func(*jay.Conn, error) {}}
+	s := &jay.Server{Addr: "tcp://127.0.0.1:0", Loop: os.Getenv("JAY_LOOP"), Protocol: h, StopTimeout: time.Second, OnError: func(*jay.Conn, error) {}}
 	for _, fn := range change {
 		fn(s)
 	}

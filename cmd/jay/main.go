@@ -14,8 +14,8 @@ import (
 
 func main() {
 	jay.Main(&jay.Server{
-		Name:    "http",
-		Addr:    "tcp://127.0.0.1:9999",
-		Handler: &http1.Protocol{Handler: reflect, RawBody: true},
+		Name:     "http",
+		Addr:     "tcp://127.0.0.1:9999",
+		Protocol: &http1.Protocol{Handler: reflect, RawBody: true},
 	})
 }

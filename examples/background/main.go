@@ -28,9 +28,8 @@ func main() {
 		Servers: []*jay.Server{{
 			Name:     "background",
 			Addr:     "tcp://127.0.0.1:7005",
-			Protocol: "text",
 			Workers:  1,
-			Handler:  framing.Lines(s.answer),
+			Protocol: framing.Lines(s.answer),
 		}},
 		Tasks: []jay.Task{{Name: "sampler", Run: s.sample}},
 	}

@@ -18,9 +18,9 @@ func main() {
 	flag.DurationVar(&protocol.HeaderTimeout, "header-timeout", 0, "how long a request's head may take (0: 10s)")
 	flag.DurationVar(&protocol.IdleTimeout, "idle-timeout", 0, "how long a connection may be silent (0: 75s)")
 	jay.Main(&jay.Server{
-		Name:    "bodyecho",
-		Addr:    "tcp://127.0.0.1:9998",
-		Handler: protocol,
+		Name:     "bodyecho",
+		Addr:     "tcp://127.0.0.1:9998",
+		Protocol: protocol,
 	})
 }
 

@@ -57,7 +57,7 @@ func main() {
 		Name:     "chat",
 		Addr:     "tcp://127.0.0.1:9995",
 		Workers:  1,
-		Handler:  http1.HandlerFunc(c.serve),
+		Protocol: http1.HandlerFunc(c.serve),
 		OnReload: func(*jay.Worker) { c.move() },
 	})
 }

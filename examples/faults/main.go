@@ -17,8 +17,8 @@ import (
 
 func main() {
 	jay.Main(&jay.Server{
-		Name:    "faults",
-		Addr:    "tcp://127.0.0.1:9999",
-		Handler: http1.HandlerFunc(answer),
+		Name:     "faults",
+		Addr:     "tcp://127.0.0.1:9999",
+		Protocol: http1.HandlerFunc(answer),
 	})
 }

@@ -16,8 +16,7 @@ func main() {
 	jay.Main(&jay.Server{
 		Name:     "frame",
 		Addr:     "tcp://127.0.0.1:7001",
-		Protocol: "frame",
-		Handler:  frames().Handler(answer),
+		Protocol: frames().Protocol(answer),
 	})
 }
 

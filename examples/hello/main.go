@@ -13,7 +13,7 @@ func main() {
 	jay.Main(&jay.Server{
 		Name: "hello",
 		Addr: "tcp://127.0.0.1:9999",
-		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 			w.SetContentType("text/plain")
 			w.WriteString("Hello, World!")
 		}),

@@ -18,14 +18,13 @@ var text = framing.Line{Max: 1000, CRLF: true}
 func main() {
 	lobby := &room{members: map[string]*jay.Conn{}}
 	jay.Main(&jay.Server{
-		Name:        "line",
-		Addr:        "tcp://127.0.0.1:7000",
-		Protocol:    "text",
-		Workers:     1, // who is online is known to one process
-		IdleTimeout: -1,
-		Handler:     text.Handler(lobby.said),
-		OnConnect:   func(c *jay.Conn) { text.Send(c, "Welcome. What is your name?") },
-		OnClose:     func(c *jay.Conn, err error) { lobby.leave(c) },
-		OnError:     lobby.failed,
+		Name:      "line",
+		Addr:      "tcp://127.0.0.1:7000",
+		Workers:   1, // who is online is known to one process
+		Conn:      jay.ConnConfig{IdleTimeout: -1},
+		Protocol:  text.Protocol(lobby.said),
+		OnConnect: func(c *jay.Conn) { text.Send(c, "Welcome. What is your name?") },
+		OnClose:   func(c *jay.Conn, err error) { lobby.leave(c) },
+		OnError:   lobby.failed,
 	})
 }

@@ -47,6 +47,9 @@ func (e protocolError) Error() string { return "protocol error: " + string(e) }
 // words as people type it.
 type codec struct{}
 
+// Name is the word for status.
+func (codec) Name() string { return "resp" }
+
 // Parse returns the request at the start of b.
 func (codec) Parse(b []byte) (q request, n int, err error) {
 	n, _, err = q.parse(b)

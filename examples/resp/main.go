@@ -23,10 +23,9 @@ func main() {
 	jay.Main(&jay.Server{
 		Name:          "resp",
 		Addr:          "tcp://127.0.0.1:6380",
-		Protocol:      "resp",
 		Workers:       1, // the keys are those of one process
-		IdleTimeout:   -1,
-		Handler:       &jay.Messages[request]{Codec: codec{}, OnMessage: s.answer},
+		Conn:          jay.ConnConfig{IdleTimeout: -1},
+		Protocol:      &jay.Messages[request]{Codec: codec{}, OnMessage: s.answer},
 		OnWorkerStart: s.start,
 		OnError:       s.failed,
 	})

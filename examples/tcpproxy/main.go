@@ -20,13 +20,14 @@ func main() {
 	jay.Main(&jay.Server{
 		Name:          "tcpproxy",
 		Addr:          "tcp://127.0.0.1:7004",
-		Handler:       p,
+		Protocol:      p,
 		OnWorkerStart: p.check,
 		OnError:       p.failed,
 	})
 }
 
-// proxy is the Handler of clients that are not connected through yet.
+// proxy is the Protocol of clients, and their Handler until they are connected
+// through.
 type proxy struct {
 	to string
 	unjoined
@@ -39,10 +40,16 @@ func (p *proxy) check(*jay.Worker) error {
 	return nil
 }
 
+// Name is the word for status.
+func (p *proxy) Name() string { return "proxy" }
+
+// NewConn has every client handled here.
+func (p *proxy) NewConn(*jay.Conn) jay.Handler { return p }
+
 // Open dials. Until the other end is there nothing is read.
 func (p *proxy) Open(client *jay.Conn) {
 	client.PauseRead()
-	jay.Dialer{}.Dial(client.Worker(), p.to, unjoined{}, func(server *jay.Conn, err error) {
+	jay.Dialer{}.Dial(client.Worker(), p.to, backend, func(server *jay.Conn, err error) {
 		switch {
 		case err != nil:
 			client.Fail(err)
@@ -60,6 +67,9 @@ func (p *proxy) failed(c *jay.Conn, err error) {
 		c.Worker().Logger().Warn("connection failed", "client", c.RemoteAddr(), "to", p.to, "error", err)
 	}
 }
+
+// backend is the protocol of the other end.
+var backend = jay.NewProtocol("proxy", func(*jay.Conn) jay.Handler { return unjoined{} })
 
 // unjoined is the Handler of a connection until Pipe gives it another.
 type unjoined struct{}

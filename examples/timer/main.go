@@ -24,13 +24,13 @@ func main() {
 	jay.Main(&jay.Server{
 		Name:          "timer",
 		Addr:          "tcp://127.0.0.1:7003",
-		Protocol:      "text",
-		Handler:       c,
+		Protocol:      c,
 		OnWorkerStart: c.start,
 	})
 }
 
-// clock is the Handler. Its state is that of one worker.
+// clock is the Protocol, and the Handler of every connection. Its state is that of
+// one worker.
 type clock struct {
 	every, stay time.Duration // positive
 	seconds     int           // that the worker has lived
@@ -38,6 +38,12 @@ type clock struct {
 
 // visit is what a client has running.
 type visit struct{ count, leave *loop.Timer }
+
+// Name is the word for status.
+func (k *clock) Name() string { return "text" }
+
+// NewConn has every connection handled here.
+func (k *clock) NewConn(*jay.Conn) jay.Handler { return k }
 
 // start sets a timer of the worker's own.
 func (k *clock) start(w *jay.Worker) error {

@@ -29,10 +29,9 @@ func main() {
 		return nil
 	})
 	jay.Main(&jay.Server{
-		Name:     "wsecho",
-		Addr:     "tcp://127.0.0.1:9997",
-		Protocol: "websocket",
-		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Name: "wsecho",
+		Addr: "tcp://127.0.0.1:9997",
+		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 			switch r.Path() {
 			case "/", "/ws":
 				echo.Serve(w, r)

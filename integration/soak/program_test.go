@@ -27,7 +27,7 @@ func program() {
 		Name:    "soak",
 		Addr:    "tcp://127.0.0.1:0",
 		Workers: 4,
-		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 			switch r.Path() {
 			case "/ws":
 				echo.Serve(w, r)

@@ -33,7 +33,7 @@ func text(n int) []byte {
 func serve(t *testing.T, d websocket.Deflate) string {
 	t.Helper()
 	d.MinSize = -1
-	s := &jay.Server{Addr: "tcp://127.0.0.1:0", StopTimeout: time.Second, Handler: &websocket.Handler{
+	s := &jay.Server{Addr: "tcp://127.0.0.1:0", StopTimeout: time.Second, Protocol: &websocket.Handler{
 		Deflate:   &d,
 		OnMessage: func(c *websocket.Conn, m websocket.Message) { _ = c.Send(m) },
 	}}

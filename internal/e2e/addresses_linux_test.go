@@ -30,8 +30,8 @@ func addressed() {
 	}
 	text := string(b)
 	s := &jay.Server{
-		Name: "addressed", Addrs: strings.Fields(text), Workers: 2, ReusePort: os.Getenv("JAY_E2E_REUSE") != "", StopTimeout: time.Minute,
-		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Name: "addressed", Workers: 2, ReusePort: os.Getenv("JAY_E2E_REUSE") != "", StopTimeout: time.Minute,
+		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 			if r.Path() != "/slow" {
 				io.WriteString(w, "ok")
 				return
@@ -48,6 +48,9 @@ func addressed() {
 			}
 			look()
 		}),
+	}
+	for _, addr := range strings.Fields(text) {
+		s.Endpoints = append(s.Endpoints, jay.Endpoint{Addr: addr})
 	}
 	(&jay.Options{Servers: []*jay.Server{s}, Options: supervise.Options{}}).Main()
 }

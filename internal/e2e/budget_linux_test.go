@@ -32,10 +32,10 @@ const (
 // holding has servers of every protocol that collects something, for requests
 // and messages of up to 10 MiB, and the budget for a few of them.
 func holding() {
-	server := func(name string, h jay.Handler) *jay.Server {
+	server := func(name string, h jay.Protocol) *jay.Server {
 		return &jay.Server{
-			Name: name, Addr: "tcp://127.0.0.1:0", Workers: 1, MaxBuffered: heldBudget, MaxOutput: -1, Backlog: 2 * heldClients,
-			Handler: h, OnError: func(*jay.Conn, error) {}, // those that the budget refuses
+			Name: name, Addr: "tcp://127.0.0.1:0", Workers: 1, MaxBuffered: heldBudget, Conn: jay.ConnConfig{MaxOutput: -1}, Backlog: 2 * heldClients,
+			Protocol: h, OnError: func(*jay.Conn, error) {}, // those that the budget refuses
 		}
 	}
 	block := bytes.Repeat([]byte("0123456789abcdef"), 1<<12)
@@ -79,7 +79,7 @@ func holding() {
 				_, _ = w.WriteString("ok")
 			}
 		}}),
-		server("frames", framing.LengthPrefixed{}.Handler(func(c *jay.Conn, m []byte) { _ = framing.LengthPrefixed{}.Send(c, m) })),
+		server("frames", framing.LengthPrefixed{}.Protocol(func(c *jay.Conn, m []byte) { _ = framing.LengthPrefixed{}.Send(c, m) })),
 	)
 }
 

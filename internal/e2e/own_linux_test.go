@@ -27,7 +27,7 @@ func counting() {
 		Name:    "counting",
 		Addr:    "tcp://127.0.0.1:0",
 		Workers: 2,
-		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 			handled++
 			w.WriteString("ok")
 		}),
@@ -85,10 +85,10 @@ func serveBothKinds(ctx context.Context, w *supervise.Worker) error {
 func large() {
 	jay.Main(&jay.Server{
 		Addr: "tcp://127.0.0.1:0",
-		Handler: &http1.Protocol{MaxBody: -1, Handler: func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: &http1.Protocol{MaxBody: -1, Handler: func(w *http1.ResponseWriter, r *http1.Request) {
 			w.Write(r.Body())
 		}},
-		MaxOutput: -1,
+		Conn: jay.ConnConfig{MaxOutput: -1},
 	})
 }
 
@@ -99,18 +99,18 @@ func mortal() {
 		Addr:        "tcp://127.0.0.1:0",
 		Workers:     2,
 		MaxRequests: 500,
-		Handler:     http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { w.WriteString("ok") }),
+		Protocol:    http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { w.WriteString("ok") }),
 	})
 }
 
 // narrow has room for eight connections that wait.
 func narrow() {
 	jay.Main(&jay.Server{
-		Name:    "narrow",
-		Addr:    "tcp://127.0.0.1:0",
-		Workers: 2,
-		Backlog: 8,
-		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { w.WriteString("ok") }),
+		Name:     "narrow",
+		Addr:     "tcp://127.0.0.1:0",
+		Workers:  2,
+		Backlog:  8,
+		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { w.WriteString("ok") }),
 	})
 }
 
@@ -145,17 +145,17 @@ func logging() {
 	jay.Main(&jay.Server{
 		Name: "logging", Addr: "tcp://127.0.0.1:0", Workers: 1,
 		OnWorkerStart: func(w *jay.Worker) error { logger = w.Logger(); return nil },
-		Handler:       http1.HandlerFunc(handle),
+		Protocol:      http1.HandlerFunc(handle),
 	})
 }
 
 // dumping has workers that leave core files.
 func dumping() {
 	(&jay.Options{Options: supervise.Options{CoreDumps: true}, Servers: []*jay.Server{{
-		Name:    "dumping",
-		Addr:    "tcp://127.0.0.1:0",
-		Workers: 1,
-		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { go panic("for a core file") }),
+		Name:     "dumping",
+		Addr:     "tcp://127.0.0.1:0",
+		Workers:  1,
+		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { go panic("for a core file") }),
 	}}}).Main()
 }
 
@@ -170,7 +170,7 @@ func leaking() {
 		Addr:    "tcp://127.0.0.1:0",
 		Workers: 1,
 		MaxRSS:  leakingRSS,
-		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 			leak := make([]byte, 64<<10)
 			for i := 0; i < len(leak); i += 4096 {
 				leak[i] = 1
@@ -189,7 +189,7 @@ func crowded() {
 		Workers:  1,
 		MaxConns: 1_000_000_000,
 		Backlog:  2_000_000,
-		Handler:  http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { w.WriteString("ok") }),
+		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { w.WriteString("ok") }),
 	})
 }
 
@@ -203,7 +203,7 @@ func reloading() {
 			Addr:     "tcp://127.0.0.1:0",
 			Workers:  1,
 			OnReload: func(*jay.Worker) { reloads++ },
-			Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+			Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 				fmt.Fprintf(w, "%d %d", os.Getpid(), reloads)
 			}),
 		}
@@ -211,7 +211,7 @@ func reloading() {
 	kept := server("kept")
 	kept.NotReloadable = true
 	kept.OnWorkerStart = func(w *jay.Worker) error {
-		_, err := w.Listen("unix://"+filepath.Join(os.Getenv("JAY_E2E_COUNTS"), "own.sock"), nil)
+		_, err := w.Listen(jay.Endpoint{Addr: "unix://" + filepath.Join(os.Getenv("JAY_E2E_COUNTS"), "own.sock")})
 		return err
 	}
 	jay.Main(server("fresh"), kept)
@@ -225,7 +225,7 @@ func measured() {
 	var held [][]byte // belongs to the loop
 	jay.Main(&jay.Server{
 		Name: "measured", Addr: "tcp://127.0.0.1:0", Workers: 1,
-		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 			switch r.Path() {
 			case "/hold":
 				b := make([]byte, heldBytes)

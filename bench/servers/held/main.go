@@ -14,7 +14,7 @@ func main() {
 		Name:        "held",
 		Addr:        "tcp://127.0.0.1:9994",
 		MaxBuffered: 32 << 20,
-		Handler: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 			if r.Path() == "/ws" {
 				ws.Serve(w, r)
 			}

@@ -11,10 +11,10 @@ import (
 
 func main() {
 	s := &jay.Server{
-		Name:    "idle",
-		Addr:    "tcp://127.0.0.1:9995",
-		Handler: framing.Lines(func(c *jay.Conn, line string) { c.WriteString(line + "\n") }),
+		Name:     "idle",
+		Addr:     "tcp://127.0.0.1:9995",
+		Protocol: framing.Lines(func(c *jay.Conn, line string) { c.WriteString(line + "\n") }),
 	}
-	flag.DurationVar(&s.IdleTimeout, "idle", time.Minute, "how long a connection may be silent")
+	flag.DurationVar(&s.Conn.IdleTimeout, "idle", time.Minute, "how long a connection may be silent")
 	jay.Main(s)
 }

@@ -9,9 +9,9 @@ import (
 
 func main() {
 	jay.Main(&jay.Server{
-		Name:    "hello",
-		Addr:    "tcp://127.0.0.1:9999",
-		Handler: http1.HandlerFunc(answer),
+		Name:     "hello",
+		Addr:     "tcp://127.0.0.1:9999",
+		Protocol: http1.HandlerFunc(answer),
 	})
 }
 

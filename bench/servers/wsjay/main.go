@@ -20,7 +20,7 @@ func main() {
 	jay.Main(&jay.Server{
 		Name: "wsjay",
 		Addr: "tcp://127.0.0.1:9996",
-		Handler: &websocket.Handler{
+		Protocol: &websocket.Handler{
 			Deflate:      &websocket.Deflate{},
 			PingInterval: 10 * time.Minute, // the load answers no pings
 			OnOpen:       func(c *websocket.Conn) { all.Add(c) },

@@ -1,12 +1,61 @@
 package jay
 
-// Handler turns the bytes of connections into whatever their protocol is made
-// of. One value serves many connections; Open may call [Conn.SetHandler] to
-// give each its own state. All methods run on the connection's loop, one at a
-// time, and must not block.
+// Protocol makes the handlers of connections. One value serves all connections
+// of an endpoint, on every loop, and must not be changed once it does.
+type Protocol interface {
+	// Name is the word for status: "http", "websocket", "text".
+	Name() string
+
+	// NewConn returns the handler of a new connection, on whose loop it is
+	// called. Nothing has been read from c yet; what it needs of c later it is
+	// given again.
+	NewConn(c *Conn) Handler
+}
+
+// NewProtocol returns a Protocol of the name that has newConn make its handlers.
+// One without a state of its own may serve every connection:
+//
+//	jay.NewProtocol("echo", func(*jay.Conn) jay.Handler { return echo{} })
+func NewProtocol(name string, newConn func(c *Conn) Handler) Protocol {
+	return &protocolFunc{name, newConn}
+}
+
+type protocolFunc struct {
+	name    string
+	newConn func(c *Conn) Handler
+}
+
+func (p *protocolFunc) Name() string            { return p.name }
+func (p *protocolFunc) NewConn(c *Conn) Handler { return p.newConn(c) }
+
+// The interfaces below are optional for a [Protocol].
+
+// Limited says for status what connections are held to, by name with the unit
+// at the end: "max_message_bytes", "header_timeout_s". A value that is not
+// positive, or from 2^53 on, stands for no limit. A [Codec] may have this
+// method, too.
+type Limited interface{ Limits() map[string]float64 }
+
+// Refuser says in the words of the protocol what a client is told that is refused
+// because the worker holds Server.MaxConns connections.
+type Refuser interface{ Refuse() []byte }
+
+// Adopter goes on with a connection that a Freezer of another process has let go.
+// Adopt is called in the place of NewConn, and Open is not called. An error
+// refuses the connection.
+type Adopter interface {
+	Adopt(c *Conn, state []byte) (Handler, error)
+}
+
+// Handler turns the bytes of one connection into whatever its protocol is made
+// of. One without a state of its own may serve many. All methods run on the
+// connection's loop, one at a time, and must not block.
+//
+// A Handler that wraps another to add to it, and embeds it, has a method Unwrap()
+// Handler that returns it: the optional methods of the inner one are found then.
 type Handler interface {
-	// Open is called once, when the connection has been accepted or has been
-	// given this handler by SetHandler.
+	// Open is called once, when the connection has been given this handler:
+	// when it begins, or by [Conn.SetHandler].
 	Open(c *Conn)
 
 	// Data gets the bytes that have arrived and not been used yet, and
@@ -60,12 +109,6 @@ type PanicHandler interface {
 // connection is below its low-water mark again.
 type WritableHandler interface{ Writable(c *Conn) }
 
-// Limited says for status what connections are held to, by name with the unit
-// at the end: "max_message_bytes", "header_timeout_s". A value that is not
-// positive, or from 2^53 on, stands for no limit. A [Codec] may have this
-// method, too.
-type Limited interface{ Limits() map[string]float64 }
-
 // Freezer hands a live connection over to another process: Freeze is called
 // between two messages and returns what Adopt needs to go on. An error means
 // that the connection cannot move now and drains here instead.
@@ -73,10 +116,22 @@ type Freezer interface {
 	Freeze(c *Conn) (state []byte, err error)
 }
 
-// Adopter goes on with a connection that a Freezer of another process let go.
-// It is called in the place of Open.
-type Adopter interface {
-	Adopt(c *Conn, state []byte) error
+// ProtocolHandler is asked what it speaks when it was given by [Conn.SetHandler], so
+// that a connection is known by what it has been upgraded to.
+type ProtocolHandler interface{ Protocol() Protocol }
+
+// optional returns the optional method of a handler, or of one that it wraps.
+func optional[T any](h Handler) (t T, ok bool) {
+	for {
+		if t, ok = h.(T); ok {
+			return t, true
+		}
+		wrapper, wraps := h.(interface{ Unwrap() Handler })
+		if !wraps {
+			return t, false
+		}
+		h = wrapper.Unwrap()
+	}
 }
 
 // Filter transforms the byte stream below a [Handler]: TLS, compression, a
