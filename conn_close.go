@@ -39,6 +39,12 @@ func (c *Conn) Fail(err error) {
 	c.worker.logFailure(c, err)
 }
 
+// Report tells of err as Fail does; the connection goes on.
+func (c *Conn) Report(err error) {
+	c.worker.onError(c, err)
+	c.worker.logFailure(c, err)
+}
+
 func (c *Conn) abort(err error) {
 	if c.state != stateClosed {
 		c.flags |= flagAbort

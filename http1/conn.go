@@ -126,7 +126,7 @@ func (s *serverConn) readHead(c *jay.Conn, b []byte) int {
 func (s *serverConn) askOnHead(c *jay.Conn) bool {
 	x := s.x
 	s.state = handling
-	if s.p.OnHead(&x.w, &x.req) {
+	if s.p.OnHead(&x.w, &x.req) && !x.w.finished {
 		s.state = inBody
 		return true
 	}
@@ -160,7 +160,8 @@ func (s *serverConn) returned(c *jay.Conn) {
 	s.finish(c)
 }
 
-// finishLater finishes an answer outside of Data.
+// finishLater finishes an answer that was waited for, or did not wait for its
+// body.
 func (s *serverConn) finishLater(c *jay.Conn) {
 	s.unhold(c)
 	s.finish(c)
@@ -173,6 +174,10 @@ func (s *serverConn) finishLater(c *jay.Conn) {
 func (s *serverConn) finish(c *jay.Conn) {
 	x := s.x
 	reuse, err := x.w.end(c)
+	if err != nil && x.w.whole() {
+		c.Report(err)
+		reuse, err = true, nil
+	}
 	switch {
 	case err != nil:
 		s.fail(c, err)

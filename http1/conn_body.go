@@ -59,13 +59,16 @@ func (s *serverConn) readBody(c *jay.Conn, b []byte) int {
 		x.left -= int64(n)
 		done = x.left == 0
 	}
-	if err := s.takeBody(piece); err != nil {
+	switch err := s.takeBody(piece); {
+	case err != nil && !x.w.whole():
 		s.fail(c, err)
 		return len(b)
-	}
-	if done && x.paused {
+	case err != nil, x.w.finished:
+		_ = x.w.fail(err)
+		s.finishLater(c)
+	case done && x.paused:
 		x.bodyDone = true
-	} else if done {
+	case done:
 		s.bodyComplete(c)
 	}
 	return n
@@ -79,7 +82,9 @@ func (s *serverConn) takeBody(piece []byte) error {
 	}
 	x.received += int64(len(piece))
 	if x.req.sink != nil {
+		x.passing = true
 		err := x.req.sink(&x.w, &x.req, piece)
+		x.passing = false
 		if !x.chunks.Done() { // the trailer section is part of a raw piece
 			poison.Fill(piece)
 		}

@@ -28,6 +28,7 @@ type exchange struct {
 	tailKept bool          // and its trailer section
 	paused   bool          // by PauseBody
 	bodyDone bool          // the body was complete while it was paused
+	passing  bool          // a piece of the body is being passed on
 	since    time.Time     // when the client began with what it is sending
 	rested   time.Duration // jay.Conn.Paused at that time
 	heard    time.Duration // elapsed when something came last
@@ -65,7 +66,7 @@ func (x *exchange) reset() {
 		x.req.lines.list = nil
 	}
 	x.received, x.left = 0, 0
-	x.kept, x.tailKept, x.paused, x.bodyDone = false, false, false, false
+	x.kept, x.tailKept, x.paused, x.bodyDone, x.passing = false, false, false, false, false
 	x.since, x.rested, x.heard = time.Time{}, 0, 0
 	x.mark, x.quiet = 0, 0
 	x.next = nil

@@ -47,7 +47,8 @@ func (l Later) Request() *Request {
 }
 
 // Finish sends the answer as it has been written so far and goes on with the
-// connection. It returns jay.ErrClosed when the client has left.
+// connection. Before the body has arrived it ends the request early: the handler
+// is not called. It returns jay.ErrClosed when the client has left.
 func (l Later) Finish() error {
 	if l.Gone() {
 		return jay.ErrClosed
@@ -57,7 +58,7 @@ func (l Later) Finish() error {
 		return nil
 	}
 	x.w.finished = true
-	if l.s.state == answering {
+	if l.s.state == answering || l.s.state == inBody && !x.passing {
 		x.conn.Call(func() { l.s.finishLater(x.conn) })
 	}
 	return nil

@@ -35,6 +35,12 @@ func (w *ResponseWriter) end(c *jay.Conn) (reuse bool, err error) {
 	return err == nil && !w.closing, w.failed
 }
 
+// whole reports whether the client has all of the answer, which does not say
+// close: what goes wrong from here on does not concern it.
+func (w *ResponseWriter) whole() bool {
+	return w.started && !w.closing && (w.mode == bodyNone || w.mode == bodyLength && w.sent == w.head.length)
+}
+
 // sendWhole sends an answer of which nothing was sent yet.
 func (w *ResponseWriter) sendWhole(c *jay.Conn) error {
 	f := Framing{Length: int64(w.body.Len())}
