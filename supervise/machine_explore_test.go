@@ -1,13 +1,15 @@
 package supervise
 
 import (
+	"bytes"
 	"cmp"
-	"encoding/json"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,7 +84,10 @@ func TestExplore(t *testing.T) {
 			}
 			s.World.Slow = tt.budget.losses > 0
 			drops := len(tt.next[0].Listen) < len(tt.first[0].Listen)
-			e := &explorer{t: t, next: tt.next, drops: drops, seen: map[string]bool{}, limit: min(exploreStates(), cmp.Or(tt.budget.states, exploreStates()))}
+			e := &explorer{
+				t: t, next: tt.next, drops: drops, seen: map[[sha256.Size]byte]bool{},
+				limit: min(exploreStates(), cmp.Or(tt.budget.states, exploreStates())),
+			}
 			if n, err := strconv.Atoi(os.Getenv("EXPLORE_STATES")); err == nil {
 				e.limit = n
 			}
@@ -112,7 +117,7 @@ type situation struct {
 }
 
 func (s *situation) copy() *situation {
-	return &situation{fakeService: s.clone(), budget: s.budget, path: slices.Clone(s.path)}
+	return &situation{fakeService: s.fakeService.copy(), budget: s.budget, path: slices.Clone(s.path)}
 }
 
 // choice is an event that may come next.
@@ -127,17 +132,24 @@ type explorer struct {
 	t     *testing.T
 	next  []programSpec
 	drops bool // next drops an address
-	seen  map[string]bool
+	seen  map[[sha256.Size]byte]bool
 	limit int
 }
 
-// visit explores breadth first, so that what it reports is shortest.
+// visit explores breadth first, so that what it reports is shortest. Each state
+// goes through the encoding of an upgrade, which loses nothing.
 func (e *explorer) visit(first *situation) {
 	queue := []*situation{first}
 	e.seen[first.key()] = true
 	for len(queue) > 0 && !e.t.Failed() && len(e.seen) < e.limit {
 		s := queue[0]
+		queue[0] = nil // the memory of it
 		queue = queue[1:]
+		before := encodingOf(&s.Machine.state)
+		s.fakeService = s.clone()
+		if !bytes.Equal(before, encodingOf(&s.Machine.state)) {
+			e.t.Fatalf("an upgrade would not carry all of the state after: %s\n%+v", strings.Join(s.path, "\n       "), s.Machine.state)
+		}
 		e.checkEnds(s)
 		for _, c := range e.choices(s) {
 			after := s.copy()
@@ -269,10 +281,10 @@ func commandEvents(m *machine) []evCommand {
 	return list
 }
 
-// key is the state with everything taken out that does not matter for what
+// key stands for the state with everything taken out that does not matter for what
 // comes: absolute times, and the numbers of processes, builds and operations.
-func (s *situation) key() string {
-	c := s.clone()
+func (s *situation) key() [sha256.Size]byte {
+	c := s.fakeService.copy()
 	m, w := c.Machine, c.World
 	names := map[string]map[int]int{"worker": {}, "build": {}, "fd": {}}
 	name := func(kind string, n int) int {
@@ -348,12 +360,8 @@ func (s *situation) key() string {
 		w.Describes[i].Token = 0
 	}
 	w.Clock, w.NextPID, w.NextFD = 0, 0, 0
-	b, err := json.Marshal([]any{m.state, w, s.budget.commands, s.budget.crashes, s.budget.fails, s.budget.waits,
-		s.budget.hangs, s.budget.recycles, s.budget.losses})
-	if err != nil {
-		panic(err)
-	}
-	return string(b)
+	b := append(encodingOf(&m.state), encodingOf(w)...)
+	return sha256.Sum256(fmt.Append(b, s.budget))
 }
 
 // exploreStates are visited in each case of TestExplore. The machine is one

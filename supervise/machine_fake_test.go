@@ -281,6 +281,13 @@ func (s *fakeService) clone() *fakeService {
 	return &fakeService{w, m}
 }
 
+// copy is clone by memory.
+func (s *fakeService) copy() *fakeService {
+	w := deepCopy(s.World)
+	w.machine = &machine{world: w, state: *deepCopy(&s.Machine.state)}
+	return &fakeService{w, w.machine}
+}
+
 // command registers an operation as the control API does, and steps.
 func (s *fakeService) command(ev evCommand) *operation {
 	op := s.Machine.newOperation(ev.Kind)

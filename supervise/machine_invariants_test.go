@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -42,10 +43,10 @@ func (e *explorer) check(s *situation, before map[string]int, c choice) {
 	}
 	e.checkProcesses(s, fail)
 	e.checkSockets(s, fail)
-	b, _ := json.Marshal(m.state)
+	b := deepCopy(&m.state)
 	m.advance()
-	if again, _ := json.Marshal(m.state); string(again) != string(b) {
-		fail("advance is not idempotent:\n%s\n%s", b, again)
+	if !bytes.Equal(encodingOf(b), encodingOf(&m.state)) {
+		fail("advance is not idempotent: before it\n%+v\nand after it", *b)
 	}
 }
 
