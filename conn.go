@@ -103,6 +103,7 @@ const (
 	flagSpliced                     // the kernel carries what comes from the Pipe's other end to here
 	flagMail                        // what a Ref has accepted is being written
 	flagStopped                     // reading is stopped, and Paused counts
+	flagBlocked                     // the kernel takes nothing from here: the Pipe's other end has no room
 
 	// flagsSettle are those that ask for more at the turn's end than to send.
 	flagsSettle = flagFullDue | flagDetach | flagDrainTell | flagDrainDue | flagDataDue | flagEOFDue | flagPiped

@@ -38,13 +38,13 @@ func (c *Conn) own() *timeouts {
 // SetIdleTimeout, SetReadIdleTimeout, SetFirstByteTimeout, SetLifetime, SetWriteTimeout and
 // SetCloseTimeout change for this connection what ConnConfig set for
 // all: zero or less means none.
-func (c *Conn) SetIdleTimeout(d time.Duration) { c.own().idle = ticks(max(d, none)); c.arm() }
+func (c *Conn) SetIdleTimeout(d time.Duration) { c.own().idle = ticks(max(d, none)); c.armAnew() }
 
 // SetReadIdleTimeout: see SetIdleTimeout. It counts from now.
 func (c *Conn) SetReadIdleTimeout(d time.Duration) {
 	c.own().readIdle = ticks(max(d, none))
 	c.hear()
-	c.arm()
+	c.armAnew()
 }
 
 // SetFirstByteTimeout: see SetIdleTimeout. It counts from the accepting.
@@ -87,7 +87,7 @@ func (c *Conn) hear() {
 // readIdleAt returns the tick at which nothing has come for too long, 0 for
 // never: while nothing is read nothing can come.
 func (c *Conn) readIdleAt() uint32 {
-	if c.times.readIdle == 0 || c.has(flagEOF) || !c.Reading() {
+	if c.times.readIdle == 0 || c.has(flagEOF|flagBlocked) || !c.Reading() {
 		return 0
 	}
 	return c.times.heard + c.times.readIdle
@@ -97,14 +97,40 @@ func (c *Conn) readIdleAt() uint32 {
 // may fire earlier: expire then arms it again, which is cheaper than moving
 // the entry with every message.
 func (c *Conn) arm() {
+	if c.state == stateClosed {
+		return
+	}
 	next := c.nextDeadline()
-	if next == 0 || c.state == stateClosed {
+	switch at, set := c.wheel.At(); {
+	case set && (next == 0 || at <= next):
 		return
+	case !set:
+		next = c.lookAgain(next)
 	}
-	if at, set := c.wheel.At(); set && at <= next {
-		return
+	if next != 0 {
+		c.worker.loop.SetDeadline(&c.wheel, next, (*events)(c))
 	}
-	c.worker.loop.SetDeadline(&c.wheel, next, (*events)(c))
+}
+
+// armAnew is arm where a timeout has changed.
+func (c *Conn) armAnew() {
+	c.worker.loop.StopDeadline(&c.wheel)
+	c.arm()
+}
+
+// lookAgain returns the tick at which the connection is looked at although
+// nothing is due before next: a timeout that rests now may go on meanwhile, and
+// nobody arms the wheel for it then. It is not over before it would be from now.
+func (c *Conn) lookAgain(next uint32) uint32 {
+	if c.state != stateOpen {
+		return next
+	}
+	for _, timeout := range [...]uint32{c.times.idle, c.times.readIdle} {
+		if at := c.worker.loop.TickNow() + timeout; timeout != 0 && (next == 0 || at < next) {
+			next = at
+		}
+	}
+	return next
 }
 
 func (c *Conn) nextDeadline() (next uint32) {

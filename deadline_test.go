@@ -280,3 +280,61 @@ func TestShareRule(t *testing.T) {
 		}
 	})
 }
+
+// TestTimeoutsGoOn: a timeout that has rested counts from the time at which
+// nothing stands against it any more, also where it is the only one.
+func TestTimeoutsGoOn(t *testing.T) {
+	const limit, rest = 10 * time.Second, 35 * time.Second
+	tests := map[string]struct {
+		conn    jay.ConnConfig
+		connect func(c *jay.Conn) (goOn func())
+		err     error
+	}{
+		"idle, after a Hold": {
+			jay.ConnConfig{IdleTimeout: limit}, func(c *jay.Conn) func() { c.Hold(); return c.Release }, jay.ErrIdle,
+		},
+		"idle, after a deadline": {
+			jay.ConnConfig{IdleTimeout: limit}, func(c *jay.Conn) func() {
+				c.SetDeadline(time.Hour)
+				return func() { c.SetDeadline(0) }
+			}, jay.ErrIdle,
+		},
+		"idle, made shorter in a Hold": {
+			jay.ConnConfig{}, func(c *jay.Conn) func() {
+				c.Hold()
+				c.SetIdleTimeout(limit)
+				return c.Release
+			}, jay.ErrIdle,
+		},
+		"read idle, after a pause": {
+			jay.ConnConfig{IdleTimeout: -1, ReadIdleTimeout: limit}, func(c *jay.Conn) func() {
+				c.PauseRead()
+				return c.ResumeRead
+			}, jay.ErrReadIdle,
+		},
+		"read idle, set in a pause": {
+			jay.ConnConfig{IdleTimeout: time.Hour}, func(c *jay.Conn) func() {
+				c.PauseRead()
+				c.SetReadIdleTimeout(limit)
+				return c.ResumeRead
+			}, jay.ErrReadIdle,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, serve func(*jay.Server) *pipes) {
+				closed := make(chan error, 1)
+				c := serve(&jay.Server{
+					Protocol: every(swallow{}), Conn: test.conn,
+					OnConnect: func(c *jay.Conn) { c.Loop().AfterFunc(rest, test.connect(c)) },
+					OnClose:   func(_ *jay.Conn, err error) { closed <- err },
+				}).dial()
+				time.AfterFunc(10*limit, func() { _ = c.Close() })
+				wantBetween(t, "closed", endOf(t, c), rest+limit)
+				if err := <-closed; !errors.Is(err, test.err) {
+					t.Errorf("OnClose got %v, want %v", err, test.err)
+				}
+			})
+		})
+	}
+}

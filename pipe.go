@@ -83,7 +83,9 @@ func (c *Conn) unspliceTo() {
 	if !c.take(flagSpliced) {
 		return
 	}
-	held, err := c.handler.(*pipeEnd).to.stream.Unsplice()
+	from := c.handler.(*pipeEnd).to
+	from.unblocked()
+	held, err := from.stream.Unsplice()
 	if err != nil {
 		c.abort(err)
 		return
@@ -113,11 +115,23 @@ func (e *events) Spliced(in, out int, blocked bool) {
 	w.stats.bytesOut += uint64(out)
 	c.touch()
 	to.touch()
+	if blocked {
+		c.flags |= flagBlocked
+	} else {
+		c.unblocked()
+	}
 	switch {
 	case !blocked:
 		to.stalled = 0
 	case out > 0 || to.stalled == 0:
 		to.setStall()
+	}
+}
+
+// unblocked notes that what comes to c is taken again.
+func (c *Conn) unblocked() {
+	if c.take(flagBlocked) {
+		c.hear()
 	}
 }
 

@@ -139,3 +139,38 @@ func (p picky) Append(dst []byte, m string) ([]byte, error) {
 	}
 	return p.lines.Append(dst, m)
 }
+
+// An end of a Pipe from which nothing is taken because the other end has no room
+// is not silent.
+func TestReadIdleOfAPipe(t *testing.T) {
+	t.Parallel()
+	eachBackend(t, func(t *testing.T, backend string) {
+		var up *jay.Conn // loop only
+		c, far := piped(t, backend, func(_, b *jay.Conn) { up = b })
+		data := numbered(16 << 20)
+		go func() {
+			_, _ = far.Write(data)
+			_ = far.(*net.TCPConn).CloseWrite()
+		}()
+		worker := up.Worker()
+		on := func(fn func()) {
+			done := make(chan bool, 1)
+			_ = worker.Post(func() { fn(); done <- true })
+			receive(t, done, "a turn")
+		}
+		last := uint64(0)
+		eventually(t, "the pipe is full", func() bool {
+			time.Sleep(20 * time.Millisecond)
+			was := last
+			on(func() { last = up.BytesIn() })
+			return last > 0 && last == was
+		})
+		const limit = 200 * time.Millisecond
+		on(func() { up.SetReadIdleTimeout(limit) })
+		time.Sleep(4 * limit)
+		on(func() { up.SetReadIdleTimeout(0) })
+		if got, err := io.ReadAll(c); len(got) != len(data) || err != nil {
+			t.Errorf("%d of %d bytes arrived, %v", len(got), len(data), err)
+		}
+	})
+}
