@@ -35,12 +35,8 @@ const (
 // does not, how many the system has taken. It may be some bytes less. It costs a
 // system call.
 func (c *Conn) Acknowledged() uint64 {
-	if n, known := c.stream.Unacked(); known && uint64(n) <= c.bytesOut {
-		return c.bytesOut - uint64(n)
-	} else if known {
-		return 0
-	}
-	return c.bytesOut
+	n, _ := c.stream.Unacked() // 0 if that is not known
+	return uint64(max(int64(c.bytesOut)-int64(n), 0))
 }
 
 // progress is a measure of what the peer has done, of which differences count.
@@ -127,7 +123,7 @@ func (c *Conn) takesStill() bool {
 }
 
 func (c *Conn) takes() bool {
-	if n, known := c.stream.Unacked(); !known || n == 0 {
+	if n, known := c.stream.Unacked(); !known || n <= 0 {
 		return false
 	}
 	was := c.acked

@@ -232,10 +232,10 @@ func (e *events) Sent(n int, err error) {
 		return
 	}
 	c.worker.enter(c)
-	if n > 0 {
+	c.sent(n)
+	if n > 0 && c.out.size > 0 {
 		c.setStall()
 	}
-	c.sent(n)
 	if err != nil {
 		c.fail(fmt.Errorf("send: %w", err))
 	} else {

@@ -1,7 +1,7 @@
-//go:build !race && !jaypoison
+//go:build !race && !jaypoison && !jaylate
 
 // The race detector makes pools forget and so allocates, as does a build in which
-// they keep nothing.
+// they keep nothing, and one in which completions wait.
 
 package http1_test
 

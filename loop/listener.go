@@ -5,8 +5,8 @@ type AcceptHandler interface {
 	// Accepted hands over a new connection, which now belongs to the
 	// handler. Any number that are under way may follow Pause and Close.
 	Accepted(s Socket)
-	// AcceptFailed reports an error of accepting. The listener goes on;
-	// a handler that wants it to rest pauses it.
+	// AcceptFailed reports an error of accepting. The listener goes on when
+	// it returns; a handler that wants it to rest pauses it.
 	AcceptFailed(err error)
 	// Closed says, once and last, that after Close nothing more comes. It may be
 	// called inside Close, and is not when the loop ends.

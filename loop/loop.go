@@ -117,9 +117,11 @@ func New(cfg Config) (*Loop, error) {
 		return nil, err
 	}
 	l := newLoop(cfg)
-	if l.be, err = kind.open(l); err != nil {
+	be, err := kind.open(l)
+	if err != nil {
 		return nil, fmt.Errorf("open loop backend %s: %w", kind.name, err)
 	}
+	l.be = late(l, be)
 	return l, nil
 }
 

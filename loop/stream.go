@@ -128,8 +128,9 @@ func (s *Stream) Send(bufs [][]byte) (int, error) {
 // Sending tells whether a Sent is still to come.
 func (s *Stream) Sending() bool { return s.send }
 
-// Unacked returns how many bytes of those that Send has sent the peer has not
-// acknowledged (over a Unix socket: has not read), as far as the system knows.
+// Unacked returns how many bytes of those that Send and Sent have reported the peer
+// has not acknowledged (over a Unix socket: has not read), as far as the system knows;
+// negative while it has acknowledged more, of which Sent is still under way.
 // That the kernel takes more says little of a peer: it is asked to when a third
 // of a buffer of megabytes is free. It costs a system call.
 func (s *Stream) Unacked() (n int, known bool) {

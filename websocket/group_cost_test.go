@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/internal/late"
 	"github.com/jay-go/jay/websocket"
 )
 
@@ -31,8 +32,14 @@ func TestGroupCost(t *testing.T) {
 	trigger, buf := text("go"), make([]byte, burst*(4+size))
 	send := func() {
 		peers[0].write(trigger)
-		if n, err := peers[1].conn.Read(buf); n != len(buf) {
+		n, err := peers[1].conn.Read(buf)
+		if late.On {
+			_, err = io.ReadFull(peers[1].conn, buf[n:])
+		} else if n != len(buf) {
 			t.Fatalf("the first read got %d of %d bytes, %v", n, len(buf), err)
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 		for i, p := range peers {
 			if i == 1 {
@@ -48,7 +55,7 @@ func TestGroupCost(t *testing.T) {
 	for range rounds {
 		send()
 	}
-	if n := mallocs() - before; n > rounds*members/2 {
+	if n := mallocs() - before; n > rounds*members/2 && !late.On {
 		t.Errorf("%d allocations for %d messages to %d members", n, rounds*burst, members)
 	}
 }

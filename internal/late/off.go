@@ -1,0 +1,6 @@
+//go:build !jaylate
+
+package late
+
+// On reports whether backends complete late.
+const On = false
