@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 )
@@ -59,6 +60,8 @@ type backend interface {
 	// s.send, and the backend calls Stream.sent, or Sent itself with s.send
 	// cleared, once.
 	send(s *Stream, bufs [][]byte) (int, error)
+	// sendFile: see Stream.SendFile; otherwise as send.
+	sendFile(s *Stream, bufs [][]byte, f *os.File, off int64, n int) (int, error)
 	closeWrite(s *Stream) error
 	// localAddr and remoteAddr: see Stream.LocalAddr.
 	localAddr(s *Stream) net.Addr

@@ -26,6 +26,8 @@ type epollBackend struct {
 	pipes  []*sys.SplicePipe // empty, for Splice
 	hot    bool              //  the last poll found something: the next one asks before it blocks
 	scarce map[*Stream]*scarcity
+	file   []byte // what readFile reads into
+	copied int64  // how much it has read
 }
 
 // wakerSlot tags the waker's events; it is never a slot of the table.

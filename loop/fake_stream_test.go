@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"os"
 	"slices"
 	"time"
 )
@@ -12,6 +13,7 @@ import (
 type fakeSend struct {
 	bufs [][]byte // the owner's
 	were []byte   // what they held
+	file *os.File // nil: none
 }
 
 func (f *fake) send(s *Stream, bufs [][]byte) (int, error) {
@@ -19,8 +21,14 @@ func (f *fake) send(s *Stream, bufs [][]byte) (int, error) {
 		f.t.Error("Send while a Send is pending")
 	}
 	s.send = true
-	f.sends[s] = &fakeSend{slices.Clone(bufs), slices.Concat(bufs...)}
+	f.sends[s] = &fakeSend{slices.Clone(bufs), slices.Concat(bufs...), nil}
 	return 0, nil
+}
+
+func (f *fake) sendFile(s *Stream, bufs [][]byte, file *os.File, _ int64, _ int) (int, error) {
+	n, err := f.send(s, bufs)
+	f.sends[s].file = file
+	return n, err
 }
 
 // completeSend scripts the end of the pending Send of s.
@@ -30,6 +38,11 @@ func (f *fake) completeSend(d time.Duration, s *Stream, n int, err error) {
 		delete(f.sends, s)
 		if got := slices.Concat(p.bufs...); string(got) != string(p.were) {
 			f.t.Errorf("bytes of a pending Send became %q, were %q", got, p.were)
+		}
+		if p.file != nil {
+			if _, err := p.file.Stat(); err != nil {
+				f.t.Errorf("the file of a pending SendFile: %v", err)
+			}
 		}
 		s.sent(n, err)
 	})

@@ -1,10 +1,12 @@
 package loop
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -274,17 +276,44 @@ const mostSent = 64 << 10
 
 // send writes on a goroutine of its own; the loop hears of it through Sent.
 func (b *goroutineBackend) send(s *Stream, bufs [][]byte) (int, error) {
-	s.send = true
-	g, slot, gen := s.impl.(*goStream), s.slot, s.gen
-	var rest net.Buffers
-	for room := mostSent; room > 0 && len(bufs) > 0; bufs = bufs[1:] {
+	rest, _ := firstOf(bufs)
+	b.sending(s, func(g *goStream) (int64, error) { return g.write(&rest) })
+	return 0, nil
+}
+
+// firstOf returns what one Write is given of bufs, and what could be added.
+func firstOf(bufs [][]byte) (first net.Buffers, room int) {
+	for room = mostSent; room > 0 && len(bufs) > 0; bufs = bufs[1:] {
 		p := bufs[0][:min(room, len(bufs[0]))]
-		rest = append(rest, p)
+		first = append(first, p)
 		room -= len(p)
 	}
+	return first, room
+}
+
+// sending has write run on a goroutine of its own and reports what came of it.
+func (b *goroutineBackend) sending(s *Stream, write func(g *goStream) (int64, error)) {
+	s.send = true
+	g, slot, gen := s.impl.(*goStream), s.slot, s.gen
 	b.wg.Go(func() {
-		n, err := g.write(&rest)
+		n, err := write(g)
 		b.arrive(arrival{slot, gen, func() { s.sent(int(n), err) }})
+	})
+}
+
+// sendFile reads a piece of the file beside the loop.
+func (b *goroutineBackend) sendFile(s *Stream, bufs [][]byte, f *os.File, off int64, n int) (int, error) {
+	rest, room := firstOf(bufs)
+	b.sending(s, func(g *goStream) (int64, error) {
+		var failure error
+		if n = min(n, room); n > 0 {
+			piece := make([]byte, n)
+			var k int
+			k, failure = ReadFileAt(f, piece, off)
+			rest = append(rest, piece[:k])
+		}
+		sent, err := g.write(&rest)
+		return sent, cmp.Or(err, failure)
 	})
 	return 0, nil
 }

@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"io"
 	"net"
+	"os"
 	"slices"
 
 	"github.com/jay-go/jay/internal/poison"
@@ -29,11 +30,13 @@ type lateReceived struct {
 	err error
 }
 
-// lateSend is a pending Send.
+// lateSend is a pending Send or SendFile.
 type lateSend struct {
 	bufs [][]byte
 	sum  uint64
-	size int
+	f    *os.File // nil: none
+	off  int64
+	size int // of all
 	n    int // gone so far
 }
 
@@ -123,19 +126,27 @@ func (b *lateBackend) send(s *Stream, bufs [][]byte) (int, error) {
 	if ls == nil {
 		return b.backend.send(s, bufs)
 	}
+	ls.begin(&lateSend{bufs: slices.Clone(bufs), sum: b.sum(bufs), size: sizeOf(bufs)})
+	return 0, nil
+}
+
+func (b *lateBackend) sendFile(s *Stream, bufs [][]byte, f *os.File, off int64, n int) (int, error) {
+	ls := lateOf(s)
+	if ls == nil {
+		return b.backend.sendFile(s, bufs, f, off, n)
+	}
+	ls.begin(&lateSend{bufs: slices.Clone(bufs), sum: b.sum(bufs), f: f, off: off, size: sizeOf(bufs) + n})
+	return 0, nil
+}
+
+func (ls *lateStream) begin(out *lateSend) {
 	if ls.out != nil {
 		lateFault("late: Send while a Send is pending")
 	}
-	out := &lateSend{bufs: slices.Clone(bufs), sum: b.sum(bufs)}
-	for _, p := range bufs {
-		out.size += len(p)
+	if out.size > 0 {
+		ls.outer.send, ls.out = true, out
+		ls.later(ls.sendPart)
 	}
-	if out.size == 0 {
-		return 0, nil
-	}
-	s.send, ls.out = true, out
-	ls.later(ls.sendPart)
-	return 0, nil
 }
 
 func (b *lateBackend) sum(bufs [][]byte) uint64 {
@@ -153,15 +164,21 @@ func (ls *lateStream) sendPart() {
 		ls.complete(net.ErrClosed)
 		return
 	}
-	k, part := ls.part(ls.out.size), [][]byte{}
-	for _, p := range ls.out.bufs {
+	out, part := ls.out, [][]byte{}
+	k := ls.part(out.size)
+	for _, p := range out.bufs {
 		if p = p[:min(k, len(p))]; len(p) > 0 {
 			part = append(part, p)
 		}
 		k -= len(p)
 	}
-	n, err := ls.Send(part)
-	ls.out.n = n
+	n, err := 0, error(nil)
+	if k > 0 {
+		n, err = ls.SendFile(part, out.f, out.off, k)
+	} else {
+		n, err = ls.Send(part)
+	}
+	out.n = n
 	if err != nil || !ls.Sending() {
 		ls.completeLater(err)
 	}
@@ -198,6 +215,11 @@ func (ls *lateStream) complete(err error) {
 	ls.out = nil
 	if ls.b.sum(out.bufs) != out.sum {
 		lateFault("late: the bytes of a pending Send have changed")
+	}
+	if out.f != nil {
+		if _, stat := out.f.Stat(); errors.Is(stat, os.ErrClosed) {
+			lateFault("late: the file of a pending SendFile was closed")
+		}
 	}
 	ls.outer.sent(out.n, err)
 }
