@@ -26,7 +26,8 @@ func (r Ref) Closed() bool { return r.c == nil || r.c.gone.Load()&refGone != 0 }
 // Do runs fn on the connection's loop, soon. It returns ErrClosed, and fn is
 // never called, when the connection has closed; if it closes before fn's turn
 // comes, fn is not called either. It returns ErrBusy when 65,536 funcs of this
-// connection wait for the loop, or as many in all as [loop.Config] allows.
+// connection wait for the loop, as many in all as [loop.Config] allows, or many
+// while the worker's memory budget is spent.
 func (r Ref) Do(fn func(c *Conn)) error {
 	return r.Carry(nil, func(c *Conn, _ []byte) { fn(c) })
 }
@@ -96,7 +97,7 @@ func (r Ref) once(what uint32, fn func(c *Conn)) error {
 func (c *Conn) carry(p []byte, fn func(c *Conn, p []byte)) error {
 	err := c.worker.loop.Post(func() {
 		c.unreserve(len(p))
-		c.worker.pool.dropped += len(p)
+		c.worker.pool.dropped += len(p) + mailCost
 		if len(p) > 0 {
 			c.deliverMail(p, fn)
 		} else {
@@ -150,6 +151,7 @@ const (
 	mailBytes = 1<<40 - 1
 	mailOne   = 1 << 40
 	maxMail   = 1 << 16 // funcs
+	mailCost  = 256     // bytes that a func takes beside those that it carries
 	noMail    = -1 << 63
 )
 
@@ -165,25 +167,27 @@ func (c *Conn) reserve(n int) error {
 	w := c.worker
 	for {
 		had := c.posted.Load()
-		bytes := int(had & mailBytes)
+		bytes, funcs := int(had&mailBytes), int(had&^noMail>>40)
 		if had < 0 && n > 0 {
 			return ErrClosed
 		}
 		var err error
 		switch {
-		case had&^noMail>>40 >= maxMail:
+		case funcs >= maxMail:
 			err = ErrBusy
 		case n > min(c.via.maxOutput, mailBytes)-bytes:
 			err = ErrOutputLimit
-		case n > 0 && int(w.posted.Load()+w.spent.Load())+n > w.maxBuffered && bytes+n > modestSize:
-			err = ErrBudget
+		case int(w.posted.Load()+w.spent.Load())+n+mailCost > w.maxBuffered && bytes+n+funcs*mailCost > modestSize:
+			if err = ErrBudget; n == 0 {
+				err = ErrBusy
+			}
 		}
 		if err != nil {
 			w.stats.refusedSends.Add(1)
 			return err
 		}
 		if c.posted.CompareAndSwap(had, had+mailOne+int64(n)) {
-			w.posted.Add(int64(n))
+			w.posted.Add(int64(n) + mailCost)
 			return nil
 		}
 	}
@@ -191,7 +195,7 @@ func (c *Conn) reserve(n int) error {
 
 func (c *Conn) unreserve(n int) {
 	c.posted.Add(-mailOne - int64(n))
-	c.worker.posted.Add(-int64(n))
+	c.worker.posted.Add(-int64(n) - mailCost)
 }
 
 func (c *Conn) do(fn func(*Conn)) {

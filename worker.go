@@ -49,7 +49,7 @@ type Worker struct {
 
 	// The server's limits, and what is used of them.
 	maxConns, maxBuffered int
-	posted                atomic.Int64 // bytes that Refs have posted
+	posted                atomic.Int64 // memory of what Refs have posted
 	spent                 atomic.Int64 // pool.held when the last turn ended, for Refs
 
 	pool     chunkPool
@@ -183,7 +183,7 @@ func (w *Worker) trim() {
 }
 
 // collectFrom is how much memory is given back before it is collected.
-func (w *Worker) collectFrom() int { return max(4<<20, w.maxBuffered/8) }
+func (w *Worker) collectFrom() int { return max(min(4<<20, w.maxBuffered/2), w.maxBuffered/8) }
 
 // collect has the memory that connections have given back collected before the
 // heap has doubled: the budget is for what the process takes, and what nobody

@@ -83,8 +83,12 @@ func (s *serverConn) settle(c *jay.Conn) {
 	case atRest:
 		s.drop()
 		c.SetDeadline(s.p.idleTimeout())
+	case inHead:
+		if err := s.x.charge(); err != nil {
+			s.fail(c, err)
+		}
 	case inBody:
-		if err := cmp.Or(s.x.keepHead(), s.x.keepTrailer()); err != nil {
+		if err := cmp.Or(s.x.keepHead(), s.x.keepTrailer(), s.x.charge()); err != nil {
 			s.fail(c, err)
 			return
 		}

@@ -24,6 +24,7 @@ type exchange struct {
 	left     int64         // bytes of the body still to come; -1 with chunks
 	head     jay.Buffer    // copy of the head, when it outlives the bytes it came in
 	trailer  jay.Buffer    // and of the trailer section
+	tables   jay.Charge    // memory of the fields: see charge
 	kept     bool          // the request's head is that copy
 	tailKept bool          // and its trailer section
 	paused   bool          // by PauseBody
@@ -39,8 +40,19 @@ type exchange struct {
 	next     jay.Handler   // takes the connection over after the answer
 }
 
-// keepFields is of how many fields an exchange in the pool keeps the memory.
-const keepFields = 1000
+// keepFields is of how many fields an exchange in the pool keeps the memory, and
+// keepLines for how many bytes of a response's.
+const (
+	keepFields = 1000
+	keepLines  = 16 << 10
+)
+
+// charge has the budget know what the fields of request and response take beside
+// their bytes. The error says that it is spent.
+func (x *exchange) charge() error {
+	n := (cap(x.req.lines.list)+cap(x.chunks.trailer.list))*fieldSize + cap(x.w.head.lines)
+	return x.tables.Set(x.conn, n)
+}
 
 func (p *Protocol) newExchange(s *serverConn, c *jay.Conn) *exchange {
 	x, _ := p.exchanges.Get().(*exchange)
@@ -62,8 +74,14 @@ func (x *exchange) reset() {
 	x.body.Free()
 	x.head.Free()
 	x.trailer.Free()
-	if cap(x.req.lines.list) > keepFields {
-		x.req.lines.list = nil
+	x.tables.Free()
+	for _, fields := range [...]*fieldLines{&x.req.lines, &x.chunks.trailer} {
+		if cap(fields.list) > keepFields {
+			fields.list = nil
+		}
+	}
+	if cap(x.w.head.lines) > keepLines {
+		x.w.head.lines = nil
 	}
 	x.received, x.left = 0, 0
 	x.kept, x.tailKept, x.paused, x.bodyDone, x.passing = false, false, false, false, false
@@ -128,6 +146,9 @@ func (x *exchange) keep() error {
 	}
 	if err == nil {
 		err = x.keepTrailer()
+	}
+	if err == nil {
+		err = x.charge()
 	}
 	return err
 }

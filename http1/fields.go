@@ -16,6 +16,7 @@ type field struct {
 }
 
 const (
+	fieldSize    = 16 // bytes of a field
 	maxFieldName = 1<<16 - 1
 	maxOffset    = 1<<31 - 1
 )

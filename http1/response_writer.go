@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -143,7 +144,15 @@ func (w *ResponseWriter) SetHeader(name, value string) error {
 	if err := w.beforeHead("set field"); err != nil {
 		return err
 	}
-	return w.set(name, w.head.Set(name, value))
+	return w.set(name, cmp.Or(w.head.Set(name, value), w.afford()))
+}
+
+// afford returns why there is no memory for the fields: those of a long head count.
+func (w *ResponseWriter) afford() error {
+	if cap(w.head.lines) < keepLines {
+		return nil
+	}
+	return w.x.charge()
 }
 
 // SetContentType is SetHeader for the Content-Type, at half its cost.
@@ -159,7 +168,7 @@ func (w *ResponseWriter) AddHeader(name, value string) error {
 	if err := w.beforeHead("add field"); err != nil {
 		return err
 	}
-	return w.set(name, w.head.Add(name, value))
+	return w.set(name, cmp.Or(w.head.Add(name, value), w.afford()))
 }
 
 // DelHeader removes every field called name.

@@ -54,6 +54,14 @@ func holding() {
 					close(done)
 				}()
 				<-done
+			case "small": // which take more memory than their bytes
+				done := make(chan bool)
+				go func() {
+					for ref := c.Ref(); ref.Send(websocket.Binary(block[:10])) == nil; {
+					}
+					close(done)
+				}()
+				<-done
 			case "group":
 				for range heldEach >> 16 {
 					_, _ = all.Send(websocket.Binary(block))
@@ -62,10 +70,17 @@ func holding() {
 		},
 	}
 	jay.Main(
-		server("web", &http1.Protocol{MaxHeader: heldWhole, Handler: func(w *http1.ResponseWriter, r *http1.Request) {
+		server("web", &http1.Protocol{MaxHeader: heldWhole, MaxFields: -1, Handler: func(w *http1.ResponseWriter, r *http1.Request) {
 			switch r.Path() {
 			case "/ws":
 				ws.Serve(w, r)
+			case "/fields":
+				_ = w.Later()
+				for i := range heldEach >> 16 {
+					if w.SetHeader("X-"+strconv.Itoa(i), string(block[:1<<15])+string(block[:1<<15])) != nil {
+						break
+					}
+				}
 			case "/later":
 				_ = w.Later()
 				fallthrough
@@ -99,6 +114,7 @@ func holders() []holder {
 	chunk := fmt.Appendf(nil, "%x\r\n%s\r\n", len(block), block)
 	open := "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+	fields := bytes.Repeat([]byte("a:\r\n"), 64<<10/4)
 	whole := string(wsHead(0x82, heldWhole))
 	var stored []byte // a deflate block that is not compressed
 	stored = append(stored, 0, 0xff, 0xff, 0, 0)
@@ -108,6 +124,9 @@ func holders() []holder {
 		{"chunks", 0, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", false, func(int) []byte { return chunk }, 144},
 		{"head", 0, "GET / HTTP/1.1\r\nHost: a\r\nX-Long: ", false, blocks, 144},
 		{"trailer section", 0, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Long: ", false, blocks, 144},
+		{"fields", 0, "GET / HTTP/1.1\r\nHost: a\r\n", false, func(int) []byte { return fields }, 144},
+		{"trailer fields", 0, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", false, func(int) []byte { return fields }, 144},
+		{"fields of a response", 0, "GET /fields HTTP/1.1\r\nHost: a\r\n\r\n", false, nil, 0},
 		{"response", 0, "GET /now HTTP/1.1\r\nHost: a\r\n\r\n", false, nil, 0},
 		{"response that is not finished", 0, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n", false, nil, 0},
 		{"message", 0, open + whole, true, blocks, 144},
@@ -120,6 +139,7 @@ func holders() []holder {
 			return append(wsHead(first, len(block)), block...)
 		}, 144},
 		{"posted", 0, open + string(wsHead(0x81, 4)) + "post", true, nil, 0},
+		{"small ones posted", 0, open + string(wsHead(0x81, 5)) + "small", true, nil, 0},
 		{"group", 0, open + string(wsHead(0x81, 5)) + "group", true, nil, 0},
 		{"frame", 1, string(bits.BigEndian.AppendUint32(nil, heldWhole-4)), false, blocks, 144},
 	}
