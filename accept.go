@@ -121,7 +121,7 @@ func (a *acceptor) resume() {
 // overShare reports whether the worker, with so many connections more, holds so
 // many more than its peers do that it should leave new ones to them.
 func (w *Worker) overShare(more int) bool {
-	total, workers := w.host.peers()
+	total, workers := w.report.PeerLoad()
 	taken := w.taken + more
 	total += more
 	return workers > 1 && taken*workers > total+total/8+2*workers

@@ -52,7 +52,7 @@ func (w *Worker) startDrain(d *Drain) {
 		w.emptyQueue(w.stats.accepted, grace)
 		return
 	}
-	w.host.unlisten()
+	w.report.Unlisten()
 	w.tellDrain()
 }
 
@@ -73,7 +73,7 @@ func (w *Worker) emptyQueue(before uint64, grace time.Duration) {
 			return
 		}
 		w.closeListeners()
-		w.host.unlisten()
+		w.report.Unlisten()
 		w.loop.AfterFunc(0, func() {
 			w.emptying = false
 			w.tellDrain()

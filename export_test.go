@@ -30,20 +30,26 @@ func ServeOvertaken(ctx context.Context, s *Server, ln net.Listener, drains <-ch
 func testHost(ln net.Listener, peers func() (int, int), drains <-chan *Drain) host {
 	return host{
 		began:       func(*Worker) {},
-		overtaken:   drains,
 		incarnation: 7,
 		backend:     "goroutine",
 		logger:      slog.New(slog.DiscardHandler),
 		listen:      []listening{{ln.Addr(), loop.ListenSocket{FD: -1, Listener: func() (net.Listener, error) { return ln, nil }}, supervise.Socket{}}},
-		setLoad:     func(int) {},
-		peers:       peers,
 		ready:       func() error { return nil },
-		report:      func(func() supervise.Stats) {},
-		connections: func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo) {},
-		unlisten:    func() {},
-		onListen:    func(func([]listening)) {},
+		report: func(supervise.Loop) (reporting, error) {
+			return testReport{alone{func() {}}, peers, drains}, nil
+		},
 	}
 }
+
+// testReport is that of a worker whose peers, and whose later drains, are made up.
+type testReport struct {
+	alone
+	peers  func() (int, int)
+	drains <-chan *Drain
+}
+
+func (r testReport) PeerLoad() (int, int)     { return r.peers() }
+func (r testReport) Overtaken() <-chan *Drain { return r.drains }
 
 // FD returns the connection's descriptor, -1 where the backend has none.
 func (c *Conn) FD() int { return c.stream.FD() }
@@ -55,7 +61,7 @@ type Figures struct {
 }
 
 func (w *Worker) Report() Figures {
-	s := w.report()
+	s := w.supervised()
 	return Figures{
 		*s.Connections, *s.Accepted, *s.Refused, *s.Requests, *s.BytesIn, *s.BytesOut, *s.SendFailures, *s.AcceptErrors, *s.Panics, *s.Timers,
 	}

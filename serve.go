@@ -26,17 +26,39 @@ type host struct {
 	backend     string
 	logger      *slog.Logger
 	listen      []listening
-	setLoad     func(connections int)
-	peers       func() (connections, workers int)
 	ready       func() error
-	unlisten    func() // nobody will accept any more
-	onListen    func(fn func([]listening))
-	began       func(w *Worker) // called before anything runs on the loop
-	overtaken   <-chan *Drain   // a drain more urgent than the first
-	report      func(func() supervise.Stats)
-	guard       guard
-	connections func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo)
+	began       func(w *Worker)                         // called before anything runs on the loop
+	report      func(supervise.Loop) (reporting, error) // the loop, before it runs
+	watchdog    watchLimits
+	listening   func() []listening // as it is now; nil: it does not change
 }
+
+// reporting is what a loop tells the host of itself, and asks it: a
+// [supervise.Report].
+type reporting interface {
+	Beat()
+	Hung(why string)
+	Recovered()
+	SetLoad(connections int)
+	PeerLoad() (connections, loops int)
+	OnSockets(fn func())
+	Unlisten()                // nobody will accept any more
+	Overtaken() <-chan *Drain // a drain more urgent than the first
+	End()
+}
+
+// alone is the reporting of a server without a master.
+type alone struct{ unlisten func() }
+
+func (alone) Beat()                          {}
+func (alone) Hung(string)                    {}
+func (alone) Recovered()                     {}
+func (alone) SetLoad(int)                    {}
+func (alone) PeerLoad() (connections, n int) { return 0, 1 }
+func (alone) OnSockets(func())               {}
+func (a alone) Unlisten()                    { a.unlisten() }
+func (alone) Overtaken() <-chan *Drain       { return nil }
+func (alone) End()                           {}
 
 // listening is one open address.
 type listening struct {
@@ -75,14 +97,11 @@ func (s *Server) ServeReady(ctx context.Context, ready func(addrs []net.Addr)) e
 		backend:     s.Loop,
 		logger:      slog.Default(),
 		listen:      listeningOn(sockets),
-		setLoad:     func(int) {},
-		peers:       func() (int, int) { return 0, 1 },
-		report:      func(func() supervise.Stats) {},
-		connections: func(func(supervise.ConnectionQuery) []supervise.ConnectionInfo) {},
-		unlisten:    func() { _ = closeAll() }, // its error is returned below
-		onListen:    func(func([]listening)) {},
-		began:       func(*Worker) {},
-		guard:       guard{warn: time.Second, limit: -1, beat: func() {}},
+		report: func(supervise.Loop) (reporting, error) {
+			return alone{unlisten: func() { _ = closeAll() }}, nil // its error is returned below
+		},
+		began:    func(*Worker) {},
+		watchdog: watchLimits{warn: time.Second, limit: -1},
 		ready: func() error {
 			if ready != nil {
 				var addrs []net.Addr
@@ -119,17 +138,14 @@ func (s *Server) program() supervise.Program {
 }
 
 func (s *Server) runWorker(ctx context.Context, w *supervise.Worker, began func(*Worker)) error {
+	settings := w.Settings()
 	return s.run(ctx, host{
 		began: began,
-		slot:  w.Slot(), incarnation: w.Incarnation(), backend: s.backend(w.Loop()), logger: w.Logger(),
-		listen: listeningOn(w.Sockets()), setLoad: w.SetLoad, peers: w.PeerLoad, ready: w.Ready, report: w.ReportStats,
-		connections: w.ReportConnections,
-		overtaken:   w.Overtaken(),
-		guard:       guard{warn: w.BlockWarning(), limit: w.Watchdog(), beat: w.Beat, hung: w.Hung, recovered: w.Recovered},
-		unlisten:    w.Unlisten,
-		onListen: func(fn func([]listening)) {
-			w.OnSockets(func() { fn(listeningOn(w.Sockets())) })
-		},
+		slot:  w.Slot(), incarnation: settings.Incarnation, backend: s.backend(settings.Backend), logger: w.Logger(),
+		listen: listeningOn(w.Sockets()), ready: w.Ready,
+		report:    func(l supervise.Loop) (reporting, error) { return w.Report(l) },
+		watchdog:  watchLimits{warn: settings.BlockWarning, limit: settings.Watchdog},
+		listening: func() []listening { return listeningOn(w.Sockets()) },
 	})
 }
 
@@ -144,7 +160,8 @@ func (s *Server) run(ctx context.Context, h host) error {
 	w.life = life
 	h.began(w)
 	_ = w.loop.PostAnyway(w.start)
-	defer w.watch(h.guard)()
+	defer w.report.End()
+	defer w.watch(h.watchdog)()
 	ended := make(chan error, 1)
 	go func() { ended <- w.loop.Run() }()
 	select {
@@ -185,8 +202,10 @@ func (s *Server) newWorker(h host) (*Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server %s: %w", s.name(), err)
 	}
-	h.report(w.report)
-	h.connections(w.connections)
+	if w.report, err = h.report(supervise.Loop{Stats: w.supervised, Connections: w.connections}); err != nil {
+		return nil, fmt.Errorf("server %s: %w", s.name(), err)
+	}
+	w.report.SetLoad(0)
 	return w, nil
 }
 
@@ -206,7 +225,9 @@ func (w *Worker) start() {
 			return
 		}
 	}
-	w.host.onListen(w.relisten)
+	if now := w.host.listening; now != nil {
+		w.report.OnSockets(func() { w.relisten(now()) })
+	}
 	if err := w.host.ready(); err != nil {
 		w.startFailed(err)
 	}
@@ -311,7 +332,7 @@ func (w *Worker) awaitDrain(d *Drain) {
 			return
 		case <-w.loop.Done():
 			return
-		case d := <-w.host.overtaken:
+		case d := <-w.report.Overtaken():
 			w.awaitDrain(d)
 			return
 		case <-last:

@@ -7,7 +7,7 @@ import (
 	"github.com/jay-go/jay/supervise"
 )
 
-// counters belong to the loop; report has copies made there.
+// counters belong to the loop; supervised has copies made there.
 type counters struct {
 	accepted, refused    uint64
 	requests             uint64
@@ -18,13 +18,13 @@ type counters struct {
 	last                 atomic.Pointer[supervise.Stats] // the latest copy, for when the loop does not answer
 }
 
-// reportPatience is how long report waits for a loop that is busy.
+// reportPatience is how long supervised waits for a loop that is busy.
 const reportPatience = 50 * time.Millisecond
 
-// report returns the figures of the worker. Any goroutine may call it; when
+// supervised returns the figures of the worker. Any goroutine may call it; when
 // the loop is blocked it returns those of last time, and for how long the loop
 // has been blocked in what.
-func (w *Worker) report() supervise.Stats {
+func (w *Worker) supervised() supervise.Stats {
 	answer := make(chan supervise.Stats, 1)
 	var st supervise.Stats
 	if last := w.stats.last.Load(); last != nil {

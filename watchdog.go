@@ -13,7 +13,7 @@ import (
 // but it goes by what the loop itself has noted.
 type watchdog struct {
 	w *Worker
-	guard
+	watchLimits
 
 	looked time.Time     // when, last
 	since  time.Duration // when the callback under observation began
@@ -25,19 +25,14 @@ type watchdog struct {
 	beaten time.Time   // when the last was posted
 }
 
-// guard is what surrounds the loop makes of its silence.
-type guard struct {
-	warn, limit time.Duration // how long a callback may block; negative: for ever
-	beat        func()        // the loop goes round
-	hung        func(why string)
-	recovered   func()
-}
+// watchLimits are how long a callback may block; negative is for ever.
+type watchLimits struct{ warn, limit time.Duration }
 
 // watch starts the watchdog. The func that it returns ends it.
-func (w *Worker) watch(g guard) (end func()) {
+func (w *Worker) watch(limits watchLimits) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var dog sync.WaitGroup
-	dog.Go(func() { (&watchdog{w: w, guard: g}).run(ctx) })
+	dog.Go(func() { (&watchdog{w: w, watchLimits: limits}).run(ctx) })
 	return func() {
 		cancel()
 		dog.Wait()
@@ -83,7 +78,7 @@ func (d *watchdog) askForBeat(every time.Duration) {
 	d.beaten = time.Now()
 	_ = d.w.loop.PostAnyway(func() {
 		d.posted.Store(false)
-		d.beat()
+		d.w.report.Beat()
 	})
 }
 
@@ -97,7 +92,7 @@ func (d *watchdog) look(most time.Duration) {
 	if st.Busy == 0 || st.BusySince != d.since {
 		if d.barked {
 			d.w.host.logger.Warn("the loop goes on", "after", d.seen)
-			d.recovered()
+			d.w.report.Recovered()
 		}
 		d.since, d.seen, d.warned, d.barked = st.BusySince, min(st.Busy, passed), false, false
 		return
@@ -106,7 +101,7 @@ func (d *watchdog) look(most time.Duration) {
 	switch {
 	case d.limit >= 0 && d.seen >= d.limit && !d.barked:
 		d.barked = true
-		d.hung(d.describe())
+		d.w.report.Hung(d.describe())
 	case d.warn >= 0 && d.seen >= d.warn && !d.warned:
 		d.warned = true
 		d.warning()

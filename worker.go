@@ -18,6 +18,7 @@ import (
 type Worker struct {
 	server *Server
 	host   host
+	report reporting
 	loop   *loop.Loop
 	name   string
 
@@ -109,7 +110,7 @@ func (w *Worker) add(c *Conn) {
 		w.refusing++
 	case !c.via.dialled:
 		w.taken++
-		w.host.setLoad(w.taken)
+		w.report.SetLoad(w.taken)
 	}
 }
 
@@ -122,7 +123,7 @@ func (w *Worker) remove(c *Conn) {
 		w.refusing--
 	case !c.via.dialled:
 		w.taken--
-		w.host.setLoad(w.taken)
+		w.report.SetLoad(w.taken)
 	}
 }
 

@@ -18,11 +18,13 @@ type board struct {
 const (
 	boardCells     = 2 * maxWorkers * maxGenerations // room for what drains
 	directoryWords = 1 + boardCells
-	cellWords      = 3
+	cellWords      = 2 + 2*maxLoops
 
 	cellReady = 0
-	cellLoad  = 1
-	cellBeat  = 2 // changes with each turn of the worker's loop; 0: it has none
+	cellLoops = 1 // how many there are room for behind it
+	cellLoad  = 2 // and further: connections of each loop, and one more; 0: it is nobody's peer
+	cellBeat  = 3 // and further: changes with each turn of the loop; 0: it has none
+	loopWords = 2 // from those of one loop to those of the next
 
 	// maxLoad is what a worker is believed. Sums of it do not overflow.
 	maxLoad = 1 << 30
@@ -35,10 +37,10 @@ func cellOffset(n int) int {
 	return ((8*directoryWords+page-1)/page + n) * page
 }
 
-// newBoard is a board that no other process sees.
-func newBoard() *board {
-	directory := make([]atomic.Int64, directoryWords)
-	cells := make([]atomic.Int64, boardCells*cellWords)
+// newBoard is a board of n cells that no other process sees.
+func newBoard(n int) *board {
+	directory := make([]atomic.Int64, 1+n)
+	cells := make([]atomic.Int64, n*cellWords)
 	return &board{
 		directory: func(i int) *atomic.Int64 { return &directory[i] },
 		words:     func(cell, i int) *atomic.Int64 { return &cells[cell*cellWords+i] },
@@ -62,8 +64,11 @@ func (b *board) clear(n int) {
 	}
 }
 
-// beat is the number of signs of life of the worker of cell n.
-func (b *board) beat(n int) int64 { return b.words(n, cellBeat).Load() }
+// loops is how many loops the worker of cell n has at most, as it says.
+func (b *board) loops(n int) int { return int(min(max(b.words(n, cellLoops).Load(), 0), maxLoops)) }
+
+// beat is the number of signs of life of a loop of the worker of cell n.
+func (b *board) beat(n, loop int) int64 { return b.words(n, cellBeat+loop*loopWords).Load() }
 
 // cell is one worker's view of the board.
 type cell struct {
@@ -77,10 +82,18 @@ func (b *board) cell(n int, program string) *cell { return &cell{b: b, n: n, key
 
 func (c *cell) word(i int) *atomic.Int64 { return c.b.words(c.n, i) }
 
-func (c *cell) setLoad(n int64) { c.word(cellLoad).Store(n) }
+func (c *cell) setLoops(n int) { c.word(cellLoops).Store(int64(n)) }
 
-// beat counts one sign of life.
-func (c *cell) beat() { c.word(cellBeat).Add(1) }
+func (c *cell) setLoad(loop int, n int64) { c.word(cellLoad + loop*loopWords).Store(max(n, 0) + 1) }
+
+// beat counts one sign of life of a loop.
+func (c *cell) beat(loop int) { c.word(cellBeat + loop*loopWords).Add(1) }
+
+// endLoop forgets a loop.
+func (c *cell) endLoop(loop int) {
+	c.word(cellLoad + loop*loopWords).Store(0)
+	c.word(cellBeat + loop*loopWords).Store(0)
+}
 
 func (c *cell) setReady(ready bool) {
 	var v int64
@@ -90,16 +103,22 @@ func (c *cell) setReady(ready bool) {
 	c.word(cellReady).Store(v)
 }
 
-// peers sums the loads of the ready workers of the cell's program and counts them.
-func (c *cell) peers() (total, workers int) {
+// peers sums the loads of the loops of the ready workers of the cell's program
+// and counts them.
+func (c *cell) peers() (total, loops int) {
 	used := c.b.directory(0).Load()
 	for n := range int(min(max(used, 0), boardCells)) {
-		if c.b.directory(1+n).Load() == c.key && c.b.words(n, cellReady).Load() == 1 {
-			total += int(min(max(c.b.words(n, cellLoad).Load(), 0), maxLoad))
-			workers++
+		if c.b.directory(1+n).Load() != c.key || c.b.words(n, cellReady).Load() != 1 {
+			continue
+		}
+		for i := range c.b.loops(n) {
+			if load := c.b.words(n, cellLoad+i*loopWords).Load(); load != 0 {
+				total += int(min(max(load, 1)-1, maxLoad))
+				loops++
+			}
 		}
 	}
-	return total, workers
+	return total, loops
 }
 
 // programKey is FNV-1a of the name; zero stays free for "nobody".

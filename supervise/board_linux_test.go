@@ -37,14 +37,15 @@ func TestBoardIsReadByAllAndWrittenByOne(t *testing.T) {
 		}
 		c := b.cell(n, program)
 		c.setReady(true)
-		c.setLoad(int64(10 * (n + 1)))
-		c.beat()
+		c.setLoops(1)
+		c.setLoad(0, int64(10*(n+1)))
+		c.beat(0)
 		cells = append(cells, c)
 	}
 	if total, workers := cells[0].peers(); total != 10+20+40 || workers != 3 {
 		t.Errorf("the peers of a have %d connections in %d workers, want 70 in 3", total, workers)
 	}
-	if n := master.beat(3); n != 1 {
+	if n := master.beat(3, 0); n != 1 {
 		t.Errorf("the master sees %d beats, want 1", n)
 	}
 	// The kernel says whether it may write there: a store that faults cannot be
@@ -82,11 +83,24 @@ func TestBoardIsReadByAllAndWrittenByOne(t *testing.T) {
 		t.Error("the board can be cut short below those who have mapped it")
 	}
 	for _, lie := range []int64{math.MinInt64, -1, math.MaxInt64} {
-		cells[1].setLoad(lie)
+		cells[1].word(cellLoad).Store(lie)
 		if total, workers := cells[0].peers(); total < 50 || total > 50+maxLoad || workers != 3 {
 			t.Errorf("with a load of %d the peers of a have %d connections in %d workers", lie, total, workers)
 		}
 	}
+	cells[1].setLoad(0, 20)
+	for _, lie := range []int64{math.MinInt64, 0, math.MaxInt64} {
+		cells[1].word(cellLoops).Store(lie)
+		if total, loops := cells[0].peers(); total != 10+20+40 && total != 10+40 || loops > 3 {
+			t.Errorf("with %d loops of one the peers of a have %d connections in %d loops", lie, total, loops)
+		}
+	}
+	cells[1].setLoops(3)
+	cells[1].setLoad(2, 5)
+	if total, loops := cells[0].peers(); total != 10+20+5+40 || loops != 4 {
+		t.Errorf("with two loops of one the peers of a have %d connections in %d loops, want 75 in 4", total, loops)
+	}
+	cells[1].endLoop(2)
 	cells[1].word(cellReady).Store(7)
 	if _, workers := cells[0].peers(); workers != 2 {
 		t.Errorf("%d workers are ready, want 2", workers)

@@ -52,10 +52,7 @@ func printStatus(w *screen, s Status, runDir string) {
 	fmt.Fprintln(w)
 	rows = nil
 	for _, r := range s.Workers {
-		busy := ""
-		if r.BusySeconds != nil && *r.BusySeconds > 0 {
-			busy = fmt.Sprintf("%.1fs %s", *r.BusySeconds, figure("%s", r.BusyIn))
-		}
+		busy := busyText(r.Stats)
 		rows = append(rows, []string{
 			fmt.Sprintf("%s/%d", r.Program, r.Slot), number0(int64(r.PID)), strconv.Itoa(r.Generation), r.State,
 			age(time.Duration(r.AgeSeconds * float64(time.Second))), size(r.RSSBytes), size(r.HeapBytes), fmt.Sprintf("%.1f", r.CPUPercent),
@@ -63,10 +60,33 @@ func printStatus(w *screen, s Status, runDir string) {
 			figure("%d", r.SendFailures), figure("%d", r.AcceptErrors), figure("%d", r.Panics),
 			figure("%d", r.Timers), figure("%.2f", r.LoopSaturation), callbackTime(r.CallbackP99), busy,
 		})
+		rows = append(rows, loopRows(r.Loops)...)
 	}
 	w.table([]string{"WORKER", "PID", "GEN", "STATE", "AGE", "RSS", "HEAP", "CPU%", "CONNS", "REFUSED", "REQUESTS", "REQ/S", "SENDFAIL", "ACCERR",
 		"PANICS", "TIMERS", "LOOP", "P99", "BUSY"}, rows)
 	w.rest("status --json has all of it")
+}
+
+// busyText is the present callback of a loop that is busy.
+func busyText(s Stats) string {
+	if s.BusySeconds == nil || *s.BusySeconds <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.1fs %s", *s.BusySeconds, figure("%s", s.BusyIn))
+}
+
+// loopRows are the rows of a worker's loops, where it has several, below its own.
+func loopRows(loops []LoopStats) (rows [][]string) {
+	for _, l := range loops {
+		row := []string{"  loop " + l.Name}
+		for range 7 {
+			row = append(row, " ")
+		}
+		rows = append(rows, append(row, figure("%d", l.Connections), figure("%d", l.Refused), figure("%d", l.Requests), " ",
+			figure("%d", l.SendFailures), figure("%d", l.AcceptErrors), figure("%d", l.Panics),
+			figure("%d", l.Timers), figure("%.2f", l.LoopSaturation), callbackTime(l.CallbackP99), busyText(l.Stats)))
+	}
+	return rows
 }
 
 // addressRows are the rows of a program: the first with all of it, and one more for

@@ -46,7 +46,7 @@ type Drain struct {
 // Ends reports whether nobody accepts from a socket when this worker has
 // stopped to: the service ends, or a reload has dropped the address. Who waits
 // in its queue is this worker's to serve; a second after the drain has begun, or
-// when [Worker.Unlisten] is called, the socket refuses clients.
+// when [Report.Unlisten] is called, the socket refuses clients.
 func (d *Drain) Ends(s Socket) bool {
 	return d.Reason == Stop || d.Reason == MasterGone || slices.Contains(d.ending, s.h)
 }

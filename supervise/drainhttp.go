@@ -34,7 +34,11 @@ const drainMargin = 200 * time.Millisecond
 // reach it, apart from RegisterOnShutdown and Shutdown, which ends it.
 func DrainHTTP(ctx context.Context, w *Worker, srv *http.Server, listeners ...net.Listener) error {
 	d := newHTTPDrain(srv)
-	defer w.count(d.tally)()
+	report, err := w.Report(Loop{Stats: d.stats})
+	if err != nil {
+		return err
+	}
+	defer report.End()
 	l := newHTTPListeners(d.server)
 	srv.RegisterOnShutdown(func() { l.fail(http.ErrServerClosed) })
 	if len(listeners) > 0 {
@@ -43,12 +47,11 @@ func DrainHTTP(ctx context.Context, w *Worker, srv *http.Server, listeners ...ne
 		l.close()
 		return err
 	} else {
-		w.OnSockets(func() {
+		report.OnSockets(func() {
 			if err := l.follow(w); err != nil {
 				w.Logger().Error("follow the worker's sockets", "error", err)
 			}
 		})
-		defer w.OnSockets(nil)
 	}
 	if err := w.Ready(); err != nil {
 		l.close()
@@ -62,7 +65,7 @@ func DrainHTTP(ctx context.Context, w *Worker, srv *http.Server, listeners ...ne
 		return err
 	case <-ctx.Done():
 	}
-	d.drain(context.Cause(ctx), w, l)
+	d.drain(context.Cause(ctx), report, l)
 	return nil
 }
 
@@ -79,7 +82,7 @@ func serverLike(srv *http.Server) *http.Server {
 }
 
 // drain ends the server.
-func (d *httpDrain) drain(cause error, w *Worker, l *httpListeners) {
+func (d *httpDrain) drain(cause error, r *Report, l *httpListeners) {
 	close(d.draining)
 	var how *Drain
 	if !errors.As(cause, &how) {
@@ -88,10 +91,10 @@ func (d *httpDrain) drain(cause error, w *Worker, l *httpListeners) {
 	l.empty(how)
 	l.close()
 	if len(l.explicit) == 0 { // who made others knows about them
-		w.Unlisten()
+		r.Unlisten()
 	}
 	_ = d.told.Shutdown(context.Background()) // it has no connections: this calls its functions
-	k := newDrainClock(how, w.Overtaken())
+	k := newDrainClock(how, r.Overtaken())
 	defer k.stop()
 	if d.left(k.ctx, k.urgent) || k.ctx.Err() != nil {
 		d.cut()

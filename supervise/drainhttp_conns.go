@@ -274,12 +274,10 @@ func (c *watchedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// tally is what a worker counts without its program's help.
-type tally struct{ connections, accepted, requests, panics int64 }
-
-func (d *httpDrain) tally() tally {
+// stats are the figures that a server's connections and requests give.
+func (d *httpDrain) stats() Stats {
 	open := int64(d.openHijacked())
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return tally{connections: open + int64(d.all.n), accepted: d.accepted, requests: d.requests.Load(), panics: d.panics.Load()}
+	return Stats{Connections: new(open + int64(d.all.n)), Accepted: new(d.accepted), Requests: new(d.requests.Load()), Panics: new(d.panics.Load())}
 }

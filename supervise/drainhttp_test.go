@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -125,7 +124,7 @@ func TestHijackedThroughLayers(t *testing.T) {
 				}
 			}
 			say("GET / HTTP/1.1\r\nHost: x\r\n\r\necho\n")
-			if s := w.counted(); *s.Connections != 1 || *s.Requests != 1 {
+			if s, _ := w.figures(); *s.Connections != 1 || *s.Requests != 1 {
 				t.Errorf("%d connections, %d requests, want 1 and 1", *s.Connections, *s.Requests)
 			}
 			drain()
@@ -143,8 +142,8 @@ func TestHijackedThroughLayers(t *testing.T) {
 			if err := <-ended; err != nil {
 				t.Error(err)
 			}
-			if s := w.counted(); s.Connections != nil {
-				t.Errorf("%d connections after the end", *s.Connections)
+			if s, _ := w.figures(); s.Connections != nil || *s.Requests != 1 {
+				t.Errorf("%v connections and %d requests after the end, want none and 1", s.Connections, *s.Requests)
 			}
 		})
 	}
@@ -203,7 +202,7 @@ func TestClosedHijackedAreForgotten(t *testing.T) {
 	if most > 100 || d.openHijacked() != 0 {
 		t.Errorf("up to %d were kept, %d at the end", most, d.openHijacked())
 	}
-	if got := fmt.Sprint(d.tally()); got != "{0 1000 0 0}" {
-		t.Errorf("tally is %s", got)
+	if s := d.stats(); *s.Connections != 0 || *s.Accepted != 1000 {
+		t.Errorf("%d connections of %d accepted", *s.Connections, *s.Accepted)
 	}
 }

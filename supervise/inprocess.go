@@ -25,7 +25,7 @@ func (r *inProcess) run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	b := newBoard()
+	b := newBoard(len(r.options.Programs))
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var failed error

@@ -21,7 +21,12 @@ func TestInProcess(t *testing.T) {
 				return err
 			}
 			context.AfterFunc(ctx, func() { ln.Close() })
-			w.SetLoad(3)
+			report, err := w.Report(Loop{})
+			if err != nil {
+				return err
+			}
+			report.SetLoad(3)
+			defer report.End()
 			if err := w.Ready(); err != nil {
 				return err
 			}
@@ -44,8 +49,14 @@ func TestInProcess(t *testing.T) {
 			{Name: "a", Listen: []string{"tcp://127.0.0.1:0"}, Run: answer("this is a"),
 				OnWorkerStart: func(*Worker) error { hooks = append(hooks, "start"); return nil },
 				OnWorkerStop: func(w *Worker) {
-					if total, n := w.PeerLoad(); total != 0 && n != 1 {
-						t.Errorf("PeerLoad is %d of %d workers", total, n)
+					report, err := w.Report(Loop{})
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					report.SetLoad(0)
+					if total, n := report.PeerLoad(); total != 0 && n != 1 {
+						t.Errorf("PeerLoad is %d of %d loops", total, n)
 					}
 					hooks = append(hooks, "stop")
 				}},

@@ -177,6 +177,7 @@ func testServices() map[string]func() *supervise.Options {
 		"log":    logOptions,
 		"hijack": func() *supervise.Options { return options(hijackProgram()) },
 		"store":  storeOptions,
+		"loops":  func() *supervise.Options { return options(loopsProgram()) },
 		"hung":   func() *supervise.Options { return options(hungProgram(os.Getenv("OUT"))) },
 	}
 }
@@ -379,7 +380,11 @@ func hungProgram(once string) supervise.Program {
 			for range hungGoroutines {
 				go waitForNothing()
 			}
-			w.Hung("it waits for nothing")
+			report, err := w.Report(supervise.Loop{})
+			if err != nil {
+				return err
+			}
+			report.Hung("it waits for nothing")
 			select {}
 		},
 	}

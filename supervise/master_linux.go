@@ -96,14 +96,21 @@ type proc struct {
 	groups     string         // the worker's control groups
 	memory     *cgroup.Memory // those that account its memory, at first ours; nil: not known
 	stats      Stats
+	loops      []LoopStats // of a worker that has several
+	told       []LoopStats // the first part of what is being told
 	heap       int64
 	logDropped int64
 	sample     sample
 
+	beats  []loopBeat
+	missed bool    // one of them so long that the machine was told
+	early  float64 // see programSpec.served
+}
+
+// loopBeat is the heartbeat of one loop of a worker.
+type loopBeat struct {
 	beat   int64         // as last seen on the board
 	silent time.Duration // since it has changed
-	missed bool          // so long that the machine was told
-	early  float64       // see programSpec.served
 }
 
 // timer is a call that the owner makes at a time.

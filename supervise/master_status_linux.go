@@ -71,6 +71,7 @@ func (m *master) endQuery(q *query) {
 func (m *master) onAnswer(p *proc, msg message) {
 	p.heard = time.Now()
 	if msg.Stats != nil {
+		p.takeLoops(msg)
 		p.stats, p.heap, p.logDropped = msg.Stats.or(p.stats), msg.Heap, msg.LogDropped // what is not told yet, or no more, stays
 		m.figures[p.w.Program] = p.stats
 	}
@@ -86,6 +87,16 @@ func (m *master) onAnswer(p *proc, msg message) {
 			m.answered(q, p.w.ID)
 		}
 		return
+	}
+}
+
+// takeLoops takes the figures of a worker's loops, which come in parts.
+func (p *proc) takeLoops(msg message) {
+	if p.told = append(p.told, msg.Loops[:min(len(msg.Loops), maxLoops)]...); len(p.told) > maxLoops {
+		p.told = p.told[:maxLoops] // it has gone mad
+	}
+	if !msg.More {
+		p.loops, p.told = p.told, nil
 	}
 }
 
@@ -226,7 +237,7 @@ func (p *proc) row(late bool, age time.Duration) WorkerStatus {
 	row := WorkerStatus{
 		Program: w.Program, Slot: w.Slot, PID: w.PID, Generation: w.Generation, State: string(w.State),
 		Started: w.StartedAt.Round(time.Millisecond), AgeSeconds: seconds(age), RSSBytes: rss(w.PID),
-		HeapBytes: p.heap, MemoryLimitBytes: w.MemoryLimit, LogDropped: p.logDropped, CPUPercent: round(p.sample.percent), Stats: p.stats,
+		HeapBytes: p.heap, MemoryLimitBytes: w.MemoryLimit, LogDropped: p.logDropped, CPUPercent: round(p.sample.percent), Stats: p.stats, Loops: p.loops,
 	}
 	if p.stats.Requests != nil {
 		row.RequestsPerSecond = new(round(p.sample.rps))

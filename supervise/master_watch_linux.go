@@ -90,31 +90,48 @@ func (m *master) takeRestored(again restored) {
 	m.misplaced = again.err != nil
 }
 
-// watchSilence follows the heartbeat of a worker's loop. A program without one
+// watchSilence follows the heartbeats of a worker's loops. A program without any
 // is silent only while its process is stopped.
 func (m *master) watchSilence(p *proc, passed time.Duration) {
 	limit := m.c.watchdogLimit()
 	if limit < 0 {
 		return
 	}
-	beat := m.board.beat(p.w.Cell)
-	if beat != p.beat || beat == 0 && !stopped(p.w.PID) {
-		p.beat, p.silent = beat, 0
-		if p.missed {
-			p.missed = false
-			m.step(evRecovered{ID: p.w.ID})
+	n := max(m.board.loops(p.w.Cell), 1)
+	p.beats = append(p.beats, make([]loopBeat, max(n-len(p.beats), 0))...)[:n]
+	worst := 0
+	for i := range p.beats {
+		p.beats[i].look(m.board.beat(p.w.Cell, i), passed, p.w.PID)
+		if p.beats[i].silent > p.beats[worst].silent {
+			worst = i
 		}
-		return
 	}
-	if p.silent += passed; p.silent <= limit+silenceGrace || p.missed {
+	silent := p.beats[worst].silent
+	if silent == 0 && p.missed {
+		p.missed = false
+		m.step(evRecovered{ID: p.w.ID})
+	}
+	if silent <= limit+silenceGrace || p.missed {
 		return
 	}
 	p.missed = true
 	why := "its loop gives no sign of life"
 	if stopped(p.w.PID) {
 		why = "its process is stopped"
+	} else if worst < len(p.loops) {
+		why = fmt.Sprintf("its loop %s gives no sign of life", printable(p.loops[worst].Name, 100))
 	}
-	m.step(evReplace{ID: p.w.ID, Hung: true, Why: fmt.Sprintf("hung: %s for %v", why, p.silent.Round(time.Second/10))})
+	m.step(evReplace{ID: p.w.ID, Hung: true, Why: fmt.Sprintf("hung: %s for %v", why, silent.Round(time.Second/10))})
+}
+
+// look takes the present count of signs of life. A loop that has never given one
+// is silent only while its process is stopped.
+func (l *loopBeat) look(beat int64, passed time.Duration, pid int) {
+	if beat != l.beat || beat == 0 && !stopped(pid) {
+		l.beat, l.silent = beat, 0
+		return
+	}
+	l.silent += passed
 }
 
 // age is how long a worker has lived, whatever has become of the wall clock.

@@ -29,7 +29,7 @@ type messageKind string
 const (
 	// From the worker.
 	msgReady       messageKind = "ready"
-	msgStats       messageKind = "stats"       // answer: Stats, Heap, LogDropped
+	msgStats       messageKind = "stats"       // answer, in parts: Stats, Heap, LogDropped, Loops, More
 	msgConnections messageKind = "connections" // answer, in parts: Connections, More
 	msgHung        messageKind = "hung"        // Why
 	msgRecovered   messageKind = "recovered"   // hung no more
@@ -56,6 +56,7 @@ type message struct {
 	Dump        bool             `json:"dump,omitempty"`
 	Why         string           `json:"why,omitempty"`
 	Stats       *Stats           `json:"stats,omitempty"`
+	Loops       []LoopStats      `json:"loops,omitempty"`
 	Heap        int64            `json:"heap,omitempty"`
 	LogDropped  int64            `json:"log_dropped,omitempty"`
 	Query       *ConnectionQuery `json:"query,omitempty"`

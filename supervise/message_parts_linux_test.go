@@ -212,8 +212,11 @@ func TestLongRows(t *testing.T) {
 				got, last = got+len(m.Connections), !m.More
 				return nil
 			})
-			w.connections = func(ConnectionQuery) []ConnectionInfo {
+			w.cell = newBoard(1).cell(0, "a")
+			if _, err := w.Report(Loop{Connections: func(ConnectionQuery) []ConnectionInfo {
 				return slices.Repeat([]ConnectionInfo{{Remote: strings.Repeat("x", tt.long)}}, tt.rows)
+			}}); err != nil {
+				t.Fatal(err)
 			}
 			w.answerConnections(1, &ConnectionQuery{})
 			if got != tt.want || !last {

@@ -42,6 +42,51 @@ func (s Stats) or(other Stats) Stats {
 	}
 }
 
+// sums are the figures that add up, those that only grow first; grow is how many
+// these are.
+func (s *Stats) sums() (list []**int64, grow int) {
+	list = []**int64{&s.Accepted, &s.Refused, &s.Requests, &s.BytesIn, &s.BytesOut, &s.SendFailures, &s.AcceptErrors, &s.Panics,
+		&s.HandedOverIn, &s.HandedOverOut, &s.Connections, &s.Timers}
+	return list, 10
+}
+
+// sumOf has the figures of two loops: sums, and of times and saturation the
+// higher one.
+func sumOf(a, b Stats) Stats {
+	all, _ := a.sums()
+	more, _ := b.sums()
+	for i := range all {
+		if x, y := *all[i], *more[i]; x != nil && y != nil {
+			*all[i] = new(*x + *y)
+		} else {
+			*all[i] = cmp.Or(x, y)
+		}
+	}
+	a.LoopSaturation, a.CallbackP99 = higher(a.LoopSaturation, b.LoopSaturation), higher(a.CallbackP99, b.CallbackP99)
+	if longer := higher(a.BusySeconds, b.BusySeconds); longer != a.BusySeconds {
+		a.BusySeconds, a.BusyIn = longer, b.BusyIn
+	}
+	return a
+}
+
+// higher is the higher of two figures, a where they are equal.
+func higher(a, b *float64) *float64 {
+	if a == nil || b != nil && *b > *a {
+		return b
+	}
+	return a
+}
+
+// counters are the figures that only grow.
+func (s Stats) counters() (c Stats) {
+	from, grow := s.sums()
+	to, _ := c.sums()
+	for i := range grow {
+		*to[i] = *from[i]
+	}
+	return c
+}
+
 // atStart has the same figures at zero: those of a worker of the same program
 // that has not done anything yet.
 func (s Stats) atStart() Stats {
@@ -69,9 +114,16 @@ func (s Stats) requests() int64 {
 	return *s.Requests
 }
 
+// LoopStats are the figures of one loop of a worker that has several.
+type LoopStats struct {
+	Name string `json:"name"`
+	Stats
+}
+
 // ConnectionInfo is one row of the connections table.
 type ConnectionInfo struct {
 	ID          uint64  `json:"id"`
+	Loop        string  `json:"loop,omitempty"` // of the worker's, where it has several
 	Transport   string  `json:"transport"`
 	Protocol    string  `json:"protocol"`
 	Dialled     bool    `json:"dialled,omitempty"` // from here, not accepted
@@ -133,6 +185,9 @@ type WorkerStatus struct {
 	LogDropped       int64     `json:"log_dropped"` // lines that its logger could not write
 	Stats
 	RequestsPerSecond *float64 `json:"requests_per_s,omitempty"` // nil: requests are not known
+
+	// Loops has a row for each loop of a worker that has several.
+	Loops []LoopStats `json:"loops,omitempty"`
 }
 
 // Status is the body of GET /v1/status.

@@ -24,22 +24,20 @@ type Worker struct {
 	cell   *cell
 	master uplink // where messages go; nil in a process without a master
 
-	draining  atomic.Bool
-	dumped    atomic.Int64 // when dump was called last
-	overtaken chan *Drain
+	draining atomic.Bool
+	dumped   atomic.Int64 // when dump was called last
 
-	mu          sync.Mutex
-	ready       bool                                   // guarded by mu
-	sockets     []Socket                               // guarded by mu
-	ids         []int                                  // guarded by mu; the master's names of sockets
-	onSockets   func()                                 // guarded by mu
-	missed      bool                                   // guarded by mu; the set has changed while there was no onSockets
-	taken       []Socket                               // guarded by mu; those that were taken away meanwhile
-	stats       func() Stats                           // guarded by mu
-	tallies     []*func() tally                        // guarded by mu; of what counts without the program's help
-	connections func(ConnectionQuery) []ConnectionInfo // guarded by mu
-	listeners   map[*workerListener]bool               // guarded by mu; those not closed
-	settled     bool                                   // guarded by mu; no listener may accept any more
+	mu        sync.Mutex
+	ready     bool                     // guarded by mu
+	sockets   []Socket                 // guarded by mu
+	ids       []int                    // guarded by mu; the master's names of sockets
+	missed    bool                     // guarded by mu; the set has changed, and nobody has followed yet
+	taken     []Socket                 // guarded by mu; those that were taken away meanwhile
+	reports   []*Report                // guarded by mu; by number, nil: one that has ended
+	past      Stats                    // guarded by mu; what those that have ended have counted
+	overtook  *Drain                   // guarded by mu; the last drain that has overtaken another
+	listeners map[*workerListener]bool // guarded by mu; those not closed
+	settled   bool                     // guarded by mu; no listener may accept any more
 }
 
 // workerRole is what the master tells a worker of itself, once, at its start.
@@ -88,27 +86,6 @@ func (w *Worker) Slot() int { return w.role.Slot }
 // Generation is the generation of code that the worker runs.
 func (w *Worker) Generation() int { return w.role.Generation }
 
-// Incarnation differs between any two worker processes of an installation, also
-// across upgrades and restarts of the master.
-func (w *Worker) Incarnation() uint32 { return w.role.Incarnation }
-
-// Loop is what --loop was resolved to by Options.Loop.
-func (w *Worker) Loop() string { return w.role.Loop }
-
-// Watchdog is how long a callback may block the worker's loop before the worker
-// is replaced; negative means for ever. See [Options.Watchdog].
-func (w *Worker) Watchdog() time.Duration { return w.role.Watchdog }
-
-// BlockWarning is how long a callback may block the loop before the log says
-// so; negative means that it never does.
-func (w *Worker) BlockWarning() time.Duration { return w.role.Warning }
-
-// Beat is a sign of life. It is to come from the very loop that serves, at
-// least every Watchdog/4 and every second: a worker that has given one, and
-// then gives none for longer than Watchdog, is replaced. A program that never
-// calls it is not watched in this way.
-func (w *Worker) Beat() { w.cell.beat() }
-
 // explainLimit is how long a hung worker may take over its goroutines.
 const explainLimit = 400 * time.Millisecond
 
@@ -118,16 +95,6 @@ const maxWhy = maxPacket / 32
 // dumpSpacing is how far apart dumps of goroutines are: a worker may be asked for
 // one by its master and by a signal.
 const dumpSpacing = time.Second
-
-// Hung says that the worker serves nobody any more, and why. All goroutines go
-// to the log and the master starts another worker in the slot; this one is
-// killed when that is ready, unless it has recovered by then.
-func (w *Worker) Hung(why string) {
-	// The goroutines first: another worker is ready within milliseconds, and
-	// then this one is killed.
-	w.dump()
-	w.tell(message{Kind: msgHung, Why: why})
-}
 
 // dump writes all goroutines to standard error, unless that has just been done.
 // What hangs may have standard error or the runtime in its grip, so the wait
@@ -147,9 +114,6 @@ func (w *Worker) dump() {
 	case <-time.After(explainLimit):
 	}
 }
-
-// Recovered takes Hung back: the worker drains when the other is ready.
-func (w *Worker) Recovered() { w.tell(message{Kind: msgRecovered}) }
 
 // tell sends what is news rather than an answer.
 func (w *Worker) tell(m message) {
@@ -233,18 +197,6 @@ func (w *Worker) forgetListener(l *workerListener) {
 	delete(w.listeners, l)
 }
 
-// Unlisten says that the worker, which drains, accepts from none of its stream
-// sockets any more: those that end refuse clients from now on. Without it
-// they do so a second after the drain has begun.
-func (w *Worker) Unlisten() {
-	for _, s := range w.Sockets() {
-		if !s.datagram() {
-			_ = s.Close() // a second call
-		}
-	}
-	go w.tell(message{Kind: msgUnlistened}) // a loop calls this, which must not wait
-}
-
 // settle lets the listeners of sockets that end empty their queues, pauses all,
 // and returns when the connections that they gave are in use, or after limit.
 func (w *Worker) settle(d *Drain, limit time.Duration) {
@@ -320,11 +272,6 @@ func settleFor(d *Drain) time.Duration {
 	return min(acceptedWait, time.Until(d.Deadline)/4)
 }
 
-// Overtaken receives a drain that is more urgent than the one which is the cause
-// of the context: the service stops, or the master has died, while the worker
-// still drains for a reload; or the deadline is sooner now.
-func (w *Worker) Overtaken() <-chan *Drain { return w.overtaken }
-
 // Ready tells the master that the worker serves. Only the first call counts.
 func (w *Worker) Ready() error {
 	w.mu.Lock()
@@ -335,6 +282,7 @@ func (w *Worker) Ready() error {
 	if w.master == nil {
 		w.cell.setReady(true)
 		w.ready = true
+		w.followLocked()
 		return nil
 	}
 	signals := make(chan os.Signal, 4)
@@ -345,9 +293,7 @@ func (w *Worker) Ready() error {
 		return fmt.Errorf("tell the master that %s/%d is ready: %w", w.Name(), w.Slot(), err)
 	}
 	w.ready = true
-	if w.missed {
-		go w.tell(message{Kind: msgLeave, Why: notFollowing})
-	}
+	w.followLocked()
 	go w.heedSignals(signals) // to the end of the process
 	return nil
 }
@@ -378,21 +324,6 @@ func (w *Worker) heedSignals(signals chan os.Signal) {
 		}
 	}
 }
-
-// ReportConnections sets the function that lists the worker's connections. It
-// is called as that of ReportStats is.
-func (w *Worker) ReportConnections(fn func(ConnectionQuery) []ConnectionInfo) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.connections = fn
-}
-
-// SetLoad publishes the number of connections that the worker holds.
-func (w *Worker) SetLoad(connections int) { w.cell.setLoad(int64(connections)) }
-
-// PeerLoad is the sum of the loads, and the number, of the ready workers of
-// this program, this one included.
-func (w *Worker) PeerLoad() (total, workers int) { return w.cell.peers() }
 
 func (w *Worker) reply(m message) {
 	if err := w.master.send(m); err != nil {

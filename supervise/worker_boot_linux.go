@@ -89,7 +89,7 @@ func newWorker(b bootInfo, c *config) (*Worker, *workerLink, error) {
 		return nil, nil, err
 	}
 	lines := newWorkerLog(b.Log, c.logFormat)
-	w := &Worker{role: *b.Worker, overtaken: make(chan *Drain, 2), logger: slog.New(newHandler(lines, c.logFormat, c.logLevel)), lines: lines}
+	w := &Worker{role: *b.Worker, logger: slog.New(newHandler(lines, c.logFormat, c.logLevel)), lines: lines}
 	w.cell = board.cell(b.Worker.Cell, b.Worker.Program)
 	for _, s := range b.Worker.Sockets {
 		w.sockets = append(w.sockets, Socket{Addr: s.Addr, Configured: s.Configured, h: newHandle(s.FD)})
@@ -201,17 +201,8 @@ func (l *workerLink) obey(m message, fds []int) {
 // drain ends the worker's context, or overtakes the drain that did.
 func (l *workerLink) drain(d *Drain) {
 	if !l.w.draining.CompareAndSwap(false, true) {
-		for {
-			select {
-			case l.w.overtaken <- d:
-				return
-			default:
-			}
-			select {
-			case <-l.w.overtaken: // nobody has looked at it, and this one counts
-			default:
-			}
-		}
+		l.w.overtake(d)
+		return
 	}
 	go func() {
 		l.w.settle(d, settleFor(d))

@@ -1,16 +1,18 @@
 package supervise
 
+import (
+	"cmp"
+	"slices"
+)
+
 // connectionsInMessage is how many rows one message has at most.
 const connectionsInMessage = 100
 
 // answerConnections sends a page of the worker's connections in parts.
 func (w *Worker) answerConnections(seq uint64, q *ConnectionQuery) {
-	w.mu.Lock()
-	fn := w.connections
-	w.mu.Unlock()
 	var rows []ConnectionInfo
-	if fn != nil && q != nil {
-		rows = fn(*q)
+	if q != nil {
+		rows = w.page(*q)
 	}
 	for {
 		part := message{Kind: msgConnections, Seq: seq, Connections: rows[:min(len(rows), connectionsInMessage)]}
@@ -29,6 +31,29 @@ func (w *Worker) answerConnections(seq uint64, q *ConnectionQuery) {
 			return
 		}
 	}
+}
+
+// page is a page of the connections of all loops, in the order of their ids.
+func (w *Worker) page(q ConnectionQuery) (rows []ConnectionInfo) {
+	w.mu.Lock()
+	live := w.reporting()
+	w.mu.Unlock()
+	for _, r := range live {
+		if r.loop.Connections == nil {
+			continue
+		}
+		for _, row := range r.loop.Connections(q) {
+			if len(live) > 1 {
+				row.Loop = r.loop.Name
+			}
+			rows = append(rows, row)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b ConnectionInfo) int { return cmp.Compare(a.ID, b.ID) })
+	if q.Limit > 0 && len(rows) > q.Limit {
+		rows = rows[:q.Limit]
+	}
+	return rows
 }
 
 // fits reports whether a message of a worker can be sent.

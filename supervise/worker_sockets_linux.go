@@ -26,30 +26,20 @@ func (w *Worker) setSockets(list []socketRole, fds []int) error {
 		}
 		ids = append(ids, r.ID)
 	}
-	var gone []Socket
 	for i, id := range w.ids {
 		if !slices.Contains(ids, id) {
-			gone = append(gone, w.sockets[i])
+			w.taken = append(w.taken, w.sockets[i])
 		}
 	}
-	w.sockets, w.ids = sockets, ids
-	changed := w.onSockets
-	if changed == nil {
-		w.missed = true
-		w.taken, gone = append(w.taken, gone...), nil
-	}
-	stranded := changed == nil && w.ready && !w.draining.Load()
+	w.sockets, w.ids, w.missed = sockets, ids, true
+	followed := w.followLocked()
 	w.mu.Unlock()
 	for i, fd := range fds {
 		if !used[i] {
 			closeAll(fd)
 		}
 	}
-	if changed != nil {
-		go follow(changed, gone)
-	}
-	if stranded {
-		w.tell(message{Kind: msgLeave, Why: notFollowing})
+	if !followed {
 		return errors.New(notFollowing)
 	}
 	if n := len(list) - len(ids); n > 0 {

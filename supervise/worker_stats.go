@@ -2,59 +2,44 @@ package supervise
 
 import (
 	"runtime/metrics"
-	"slices"
 )
 
-// ReportStats sets the function that gives the worker's figures; those that it
-// leaves nil are what [DrainHTTP] counts, or not known. It is called
-// from a goroutine of the package whenever the master asks, and must not block.
-func (w *Worker) ReportStats(fn func() Stats) {
+// figures are those of the worker, and of each of its loops where there are
+// several.
+func (w *Worker) figures() (sum Stats, loops []LoopStats) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.stats = fn
-}
-
-// count adds to what the worker counts by itself, until it is ended.
-func (w *Worker) count(fn func() tally) (end func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.tallies = append(w.tallies, &fn)
-	return func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.tallies = slices.DeleteFunc(w.tallies, func(f *func() tally) bool { return f == &fn })
-	}
-}
-
-// counted are the figures that the worker counts by itself.
-func (w *Worker) counted() Stats {
-	w.mu.Lock()
-	all := slices.Clone(w.tallies)
+	live, sum := w.reporting(), w.past
 	w.mu.Unlock()
-	if len(all) == 0 {
-		return Stats{}
+	for _, r := range live {
+		s := Stats{}
+		if r.loop.Stats != nil {
+			s = r.loop.Stats()
+		}
+		sum = sumOf(sum, s)
+		loops = append(loops, LoopStats{r.loop.Name, s})
 	}
-	var sum tally
-	for _, fn := range all {
-		t := (*fn)()
-		sum.connections += t.connections
-		sum.accepted += t.accepted
-		sum.requests += t.requests
-		sum.panics += t.panics
+	if len(loops) < 2 {
+		loops = nil
 	}
-	return Stats{Connections: &sum.connections, Accepted: &sum.accepted, Requests: &sum.requests, Panics: &sum.panics}
+	return sum, loops
 }
 
-// answerStats sends the worker's figures.
+// loopsInMessage is how many loops one message tells of at most.
+const loopsInMessage = 16
+
+// answerStats sends the worker's figures, in parts where it has many loops.
 func (w *Worker) answerStats(seq uint64) {
-	w.mu.Lock()
-	fn := w.stats
-	w.mu.Unlock()
-	s := w.counted()
-	if fn != nil {
-		s = fn().or(s)
+	sum, loops := w.figures()
+	m := message{Kind: msgStats, Seq: seq, Stats: &sum, Heap: heapBytes(), LogDropped: w.logDropped()}
+	for {
+		n := min(len(loops), loopsInMessage)
+		m.Loops, loops = loops[:n], loops[n:]
+		m.More = len(loops) > 0
+		w.reply(m)
+		if !m.More {
+			return
+		}
 	}
-	w.reply(message{Kind: msgStats, Seq: seq, Stats: &s, Heap: heapBytes(), LogDropped: w.logDropped()})
 }
 
 // logDropped is how many lines of the logger were dropped.
