@@ -51,7 +51,7 @@ type Handler struct {
 	// connect: "https://app.example.com", "*.example.com" with any scheme, apps
 	// and extensions such as "capacitor://localhost", "chrome-extension://*" and
 	// "file://", "null" for pages without an origin, "*" for all of them. A host
-	// without a port has the one of its scheme. A request without Origin is not a
+	// without a port has the one of its scheme, and ":*" is any port. A request without Origin is not a
 	// browser's and allowed.
 	Origins []string
 

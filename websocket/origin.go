@@ -129,7 +129,11 @@ func (o origin) matches(pattern string) bool {
 	case !ok:
 		host = pattern
 	}
-	if clean, ok := cleanHost(host, o.scheme); ok && clean == o.host {
+	own := o.host
+	if name, anyPort := strings.CutSuffix(host, ":*"); anyPort {
+		host, own = name, withoutPort(own)
+	}
+	if clean, ok := cleanHost(host, o.scheme); ok && clean == own {
 		return true
 	}
 	if !strings.Contains(host, "*") {
@@ -138,8 +142,16 @@ func (o origin) matches(pattern string) bool {
 	if port := defaultPort(o.scheme); port != "" {
 		host = strings.TrimSuffix(host, port)
 	}
-	matched, err := path.Match(host, o.host)
+	matched, err := path.Match(host, own)
 	return err == nil && matched
+}
+
+// withoutPort takes the port off what cleanHost has returned.
+func withoutPort(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		return host[:i]
+	}
+	return host
 }
 
 func defaultPort(scheme string) string {
