@@ -188,6 +188,10 @@ func (c *Conn) Buffered() int {
 	return c.out.size
 }
 
+// Full reports whether the unsent output has exceeded the high-water mark, and has
+// not fallen below the low one since.
+func (c *Conn) Full() bool { return c.has(flagFull) }
+
 // Handler returns the handler that speaks the connection's protocol now.
 func (c *Conn) Handler() Handler { return c.handler }
 

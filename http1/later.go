@@ -97,17 +97,7 @@ func (w *ResponseWriter) takeGone() (gone func()) {
 // Full reports whether so much of a streamed answer is unsent that the rest
 // should wait for OnWritable.
 func (l Later) Full() bool {
-	if l.Gone() {
-		return true
-	}
-	c := l.s.x.conn
-	if l.s.state != answering {
-		return !c.Reading()
-	}
-	c.ResumeRead() // Reading tells the high-water mark only while not paused
-	full := !c.Reading()
-	c.PauseRead()
-	return full
+	return l.Gone() || l.s.x.conn.Full()
 }
 
 // OnWritable has fn called each time after Full was true and most of what was

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/internal/reset"
 )
 
 // What a timer sets off is a callback of the connection all the same: when it
@@ -59,3 +60,42 @@ type panicking struct{}
 func (*panicking) Open(*jay.Conn)                          { panic("in Open") }
 func (*panicking) Data(_ *jay.Conn, b []byte) (int, error) { return len(b), nil }
 func (*panicking) Close(*jay.Conn, error)                  {}
+
+// Full is about the response: a body that is paused, or a program that has stopped
+// the reading, do not make it wait for an OnWritable that never comes.
+func TestFullIsOfTheResponse(t *testing.T) {
+	stops := map[string]func(r *http1.Request) (goOn func()){
+		"PauseBody": func(r *http1.Request) func() {
+			pause := r.PauseBody()
+			return func() { _ = pause.Resume() }
+		},
+		"PauseRead": func(r *http1.Request) func() {
+			r.Conn().PauseRead()
+			return r.Conn().ResumeRead
+		},
+	}
+	for name, stop := range stops {
+		t.Run(name, func(t *testing.T) {
+			full := make(chan [2]bool, 1)
+			p := &http1.Protocol{OnHead: func(w *http1.ResponseWriter, r *http1.Request) bool {
+				l := w.Later()
+				r.OnBody(func(w *http1.ResponseWriter, r *http1.Request, b []byte) error {
+					goOn := stop(r)
+					before := l.Full()
+					_ = w.SetHeader("Content-Length", itoa(2<<20)) // beyond the high-water mark
+					_, _ = w.Write(make([]byte, 2<<20))
+					full <- [2]bool{before, l.Full()}
+					l.OnWritable(goOn)
+					return nil
+				})
+				return true
+			}, Handler: func(w *http1.ResponseWriter, r *http1.Request) {}}
+			c := dial(t, serveWith(t, &jay.Server{Protocol: p, OnError: quiet}))
+			_, _ = io.WriteString(c, "PUT / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx")
+			if got := soon(t, full, "the body"); got != [2]bool{false, true} {
+				t.Errorf("Full before and after 2 MiB were written: %v", got)
+			}
+			reset.Close(c)
+		})
+	}
+}
