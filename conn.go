@@ -104,6 +104,7 @@ const (
 	flagMail                        // what a Ref has accepted is being written
 	flagStopped                     // reading is stopped, and Paused counts
 	flagBlocked                     // the kernel takes nothing from here: the Pipe's other end has no room
+	flagFiles                       // output waits behind a file: Worker.behind
 
 	// flagsSettle are those that ask for more at the turn's end than to send.
 	flagsSettle = flagFullDue | flagDetach | flagDrainTell | flagDrainDue | flagDataDue | flagEOFDue | flagPiped
@@ -229,6 +230,7 @@ func (c *Conn) Replaced() bool { return c.has(flagReplaced) }
 // written before are not transformed.
 func (c *Conn) SetFilter(f Filter) {
 	c.unsplice()
+	c.filtered()
 	c.filter = f
 }
 

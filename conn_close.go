@@ -130,7 +130,7 @@ func (c *Conn) end(err error) {
 	if c.stream.Sending() {
 		c.worker.finishing++ // what is queued is the loop's until Sent
 	} else {
-		c.out.drop(&c.worker.pool)
+		c.dropOutput()
 	}
 	c.worker.loop.StopDeadline(&c.wheel)
 	c.worker.waited(c)

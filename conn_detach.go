@@ -41,7 +41,7 @@ func (c *Conn) settleDetach() {
 			err = ErrClosed
 		}
 		c.detached()(nil, nil, err)
-	case c.out.size > 0 || c.stream.Sending() || c.mailed() > 0 || c.has(flagFinDue):
+	case c.unsent() || c.stream.Sending() || c.mailed() > 0 || c.has(flagFinDue):
 	default:
 		c.detach()
 	}

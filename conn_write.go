@@ -71,7 +71,7 @@ func (c *Conn) WriteShared(p []byte) (int, error) { return c.WriteSharedBehind(n
 // WriteSharedBehind is WriteShared for a message that begins with head, which is
 // copied: it queues both or neither.
 func (c *Conn) WriteSharedBehind(head, p []byte) (int, error) {
-	if c.filter != nil || len(p) == 0 {
+	if c.filter != nil || len(p) == 0 || c.has(flagFiles) {
 		return c.Writev(head, p)
 	}
 	if !c.writable() {
@@ -89,7 +89,9 @@ func (c *Conn) WriteSharedBehind(head, p []byte) (int, error) {
 
 // put queues what the peer is to see for p.
 func (c *Conn) put(p []byte) error {
-	if c.filter == nil {
+	if c.has(flagFiles) {
+		c.putBehind(p)
+	} else if c.filter == nil {
 		c.push(p)
 	} else if err := c.encode(p); err != nil {
 		c.misbehaved(err)
@@ -138,7 +140,7 @@ func (c *Conn) WriteString(s string) (int, error) {
 // makes other bytes of them anyway. What is appended to it and passed to the
 // connection's very next Write is not copied.
 func (c *Conn) AvailableBuffer() []byte {
-	if c.state != stateOpen || c.filter != nil {
+	if c.state != stateOpen || c.filter != nil || c.has(flagFiles) {
 		return nil
 	}
 	if c.has(flagSpliced) {
@@ -155,7 +157,7 @@ func (c *Conn) encode(p []byte) error {
 	if err != nil {
 		return err
 	}
-	c.push(wire)
+	c.pushWire(wire)
 	poison.Fill(wire)
 	return nil
 }
@@ -192,17 +194,25 @@ func (c *Conn) flush() {
 	if c.stream.Sending() || c.state > stateFlushing {
 		return
 	}
-	if c.out.head != nil {
+	if c.has(flagFiles) {
+		if err := c.fill(); err != nil {
+			c.cutShort(err)
+			return
+		}
+	}
+	if c.out.head != nil || c.has(flagFiles) {
 		bufs := c.out.gather(c.worker.bufs[:0])
 		n, err := 0, error(nil)
-		if len(bufs) > 0 {
+		if c.has(flagFiles) {
+			n, err = c.sendFile(bufs)
+		} else if len(bufs) > 0 {
 			n, err = c.stream.Send(bufs)
-			clear(bufs)
-			c.worker.bufs = bufs // keeps what it has grown to
 		}
+		clear(bufs)
+		c.worker.bufs = bufs // keeps what it has grown to
 		c.sent(n)
 		if err != nil {
-			c.fail(fmt.Errorf("send: %w", err))
+			c.sendFailed(err)
 			return
 		}
 		switch {
@@ -210,12 +220,12 @@ func (c *Conn) flush() {
 			if n > 0 || c.stalled == 0 {
 				c.setStall()
 			}
-		case c.out.size > 0: // more pieces than one call takes
+		case c.unsent(): // more pieces than one call takes
 			c.later()
 		}
 	}
 	switch {
-	case c.out.size > 0 || c.mailed() > 0:
+	case c.unsent() || c.mailed() > 0:
 	case c.state == stateFlushing:
 		c.linger()
 	case c.has(flagFinDue):
@@ -228,16 +238,16 @@ func (e *events) Sent(n int, err error) {
 	c := (*Conn)(e)
 	if c.state == stateClosed {
 		c.worker.finishing--
-		c.out.drop(&c.worker.pool)
+		c.dropOutput()
 		return
 	}
 	c.worker.enter(c)
 	c.sent(n)
-	if n > 0 && c.out.size > 0 {
+	if n > 0 && c.unsent() {
 		c.setStall()
 	}
 	if err != nil {
-		c.fail(fmt.Errorf("send: %w", err))
+		c.sendFailed(err)
 	} else {
 		c.later()
 	}
@@ -248,11 +258,14 @@ func (e *events) Sent(n int, err error) {
 func (c *Conn) sent(n int) {
 	c.bytesOut += uint64(n)
 	c.worker.stats.bytesOut += uint64(n)
-	c.out.advance(&c.worker.pool, n)
 	if n > 0 {
 		c.touch()
 	}
-	if c.out.size == 0 {
+	if c.has(flagFiles) {
+		n = c.sentFile(n)
+	}
+	c.out.advance(&c.worker.pool, n)
+	if !c.unsent() {
 		c.stalled = 0
 	}
 	if len(c.worker.waiting) > 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,16 @@ func slowServers(t *testing.T, backend, network string) map[string]string {
 		c.Write(payload)
 		c.CloseWith([]byte("end"))
 	}))
+	name := filepath.Join(t.TempDir(), "payload")
+	if err := os.WriteFile(name, payload, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := server(onLine(func(c *jay.Conn, _ string) {
+		if f, err := os.Open(name); err != nil || c.WriteFile(f, 0, slowSize) != nil {
+			t.Error("the file was not taken", err)
+		}
+		c.CloseWith([]byte("end"))
+	}))
 	s := &jay.Server{
 		Protocol: every(echo{}), Conn: jay.ConnConfig{WriteTimeout: slowTimeout, CloseTimeout: slowTimeout, IdleTimeout: slowTimeout},
 		OnConnect: func(c *jay.Conn) {
@@ -57,7 +68,7 @@ func slowServers(t *testing.T, backend, network string) map[string]string {
 	if network == "unix" {
 		s.Addr = "unix://" + filepath.Join(t.TempDir(), "s")
 	}
-	return map[string]string{"open": open, "closing": closing, "piped": serve(t, s, backend)}
+	return map[string]string{"open": open, "closing": closing, "file": file, "piped": serve(t, s, backend)}
 }
 
 // TestSlowSteadyReaders read so slowly that the kernel reports the socket

@@ -59,6 +59,9 @@ type Worker struct {
 	bufs     [][]byte // scratch of flush
 	plain    []byte   // scratch of Filter.Decode
 	wire     []byte   // scratch of Filter.Encode
+	file     []byte   // scratch of fillFile
+
+	behind map[*Conn]*behind // of those with flagFiles
 }
 
 // Name returns the server's name.

@@ -38,6 +38,16 @@ type lateSend struct {
 	off  int64
 	size int // of all
 	n    int // gone so far
+
+	isOpen bool // the file, at the beginning
+}
+
+func isOpen(f *os.File) bool {
+	if f == nil {
+		return false
+	}
+	_, err := f.Stat()
+	return !errors.Is(err, os.ErrClosed)
 }
 
 // lateOf returns nil for a stream of the backend below.
@@ -143,7 +153,7 @@ func (ls *lateStream) begin(out *lateSend) {
 	if ls.out != nil {
 		lateFault("late: Send while a Send is pending")
 	}
-	if out.size > 0 {
+	if out.isOpen = isOpen(out.f); out.size > 0 {
 		ls.outer.send, ls.out = true, out
 		ls.later(ls.sendPart)
 	}
@@ -216,10 +226,8 @@ func (ls *lateStream) complete(err error) {
 	if ls.b.sum(out.bufs) != out.sum {
 		lateFault("late: the bytes of a pending Send have changed")
 	}
-	if out.f != nil {
-		if _, stat := out.f.Stat(); errors.Is(stat, os.ErrClosed) {
-			lateFault("late: the file of a pending SendFile was closed")
-		}
+	if out.isOpen != isOpen(out.f) {
+		lateFault("late: the file of a pending SendFile was closed")
 	}
 	ls.outer.sent(out.n, err)
 }
