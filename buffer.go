@@ -116,6 +116,24 @@ func (b *Buffer) Append(c *Conn, p []byte) error { return b.AppendOf(c, p, 0) }
 
 // AppendOf is Append where the buffer will hold total bytes in the end.
 func (b *Buffer) AppendOf(c *Conn, p []byte, total int) error {
+	if room := b.Room(); len(p) <= len(room) {
+		b.Extend(copy(room, p))
+		return nil
+	}
+	return appendTo(b, c, p, total)
+}
+
+// AppendString is Append for a string.
+func (b *Buffer) AppendString(c *Conn, s string) error {
+	if room := b.Room(); len(s) <= len(room) {
+		b.Extend(copy(room, s))
+		return nil
+	}
+	return appendTo(b, c, s, 0)
+}
+
+// appendTo is AppendOf for what does not fit into the memory that there is.
+func appendTo[T []byte | string](b *Buffer, c *Conn, p T, total int) error {
 	before := b.n
 	for len(p) > 0 {
 		if err := b.grow(c, len(p), total); err != nil {
@@ -125,21 +143,6 @@ func (b *Buffer) AppendOf(c *Conn, p []byte, total int) error {
 		n := copy(b.Room(), p)
 		b.Extend(n)
 		p = p[n:]
-	}
-	return nil
-}
-
-// AppendString is Append for a string.
-func (b *Buffer) AppendString(c *Conn, s string) error {
-	before := b.n
-	for len(s) > 0 {
-		if err := b.grow(c, len(s), 0); err != nil {
-			b.Truncate(before)
-			return err
-		}
-		n := copy(b.Room(), s)
-		b.Extend(n)
-		s = s[n:]
 	}
 	return nil
 }
@@ -183,6 +186,12 @@ func (b *Buffer) Truncate(n int) {
 // Free forgets everything and gives the memory back. The buffer can be used
 // again, also for another connection.
 func (b *Buffer) Free() {
+	if b.head != nil {
+		b.free()
+	}
+}
+
+func (b *Buffer) free() {
 	for k := b.head; k != nil; {
 		next := k.next
 		b.give(k)
@@ -244,7 +253,8 @@ func (c *Conn) collected() int {
 // afford returns ErrBudget when n more bytes of memory exceed the worker's
 // budget and c holds much already, or would.
 func (c *Conn) afford(n int) error {
-	if c.worker.exceeds(n) && c.collected()+n > c.modest() {
+	total := c.collected() + n
+	if total > modestSize && c.worker.exceeds(n) && total > c.modest() {
 		return ErrBudget
 	}
 	return nil

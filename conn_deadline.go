@@ -68,10 +68,13 @@ func (c *Conn) SetDeadline(d time.Duration) {
 	if d <= 0 {
 		c.proto = 0
 		c.touch()
+		c.arm() // for the idle timeout
 		return
 	}
-	c.proto = c.worker.tickIn(d)
-	c.arm()
+	c.proto = c.worker.loop.TickIn(d)
+	if at, set := c.wheel.At(); !set || at > c.proto {
+		c.arm()
+	}
 }
 
 // touch notes that bytes came or went.

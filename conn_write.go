@@ -10,12 +10,15 @@ import (
 // turn. It never blocks and never takes only a part: it returns len(p) and
 // nil, or 0 and ErrClosed, ErrOutputLimit or ErrBudget. After the last two the
 // connection fails, unless ConnConfig.DropNewest is set.
-func (c *Conn) Write(p []byte) (int, error) {
+func (c *Conn) Write(p []byte) (int, error) { return c.write(p, c.via.dropNewest) }
+
+// write is writev for one piece.
+func (c *Conn) write(p []byte, drop bool) (int, error) {
 	if !c.writable() {
 		return 0, ErrClosed
 	}
 	if err := c.Room(len(p)); err != nil {
-		return 0, c.overflow(err, len(p), c.via.dropNewest)
+		return 0, c.overflow(err, len(p), drop)
 	}
 	if err := c.put(p); err != nil {
 		return 0, err
@@ -25,6 +28,14 @@ func (c *Conn) Write(p []byte) (int, error) {
 
 // writable reports whether more may be written.
 func (c *Conn) writable() bool {
+	if c.state == stateOpen && c.flags&(flagSpliced|flagFin|flagDetach) == 0 {
+		return true
+	}
+	return c.writableStill()
+}
+
+// writableStill is writable for all that is not plain.
+func (c *Conn) writableStill() bool {
 	if c.has(flagSpliced) {
 		c.unspliceTo()
 	}
@@ -43,7 +54,12 @@ func (c *Conn) Writev(pieces ...[]byte) (n int, err error) {
 // WriteWhole is Writev for what the peer cannot do without, such as the middle
 // of a message: without room for it the connection fails, ConnConfig.DropNewest or
 // not.
-func (c *Conn) WriteWhole(pieces ...[]byte) (n int, err error) { return c.writev(pieces, false) }
+func (c *Conn) WriteWhole(pieces ...[]byte) (n int, err error) {
+	if len(pieces) == 1 {
+		return c.write(pieces[0], false)
+	}
+	return c.writev(pieces, false)
+}
 
 func (c *Conn) writev(pieces [][]byte, drop bool) (n int, err error) {
 	if !c.writable() {
@@ -111,6 +127,14 @@ func (c *Conn) RoomBehind(b *Buffer, n int) error {
 	if b != nil {
 		unsent += b.n
 	}
+	if unsent <= modestSize && unsent <= c.via.maxOutput {
+		return nil // however spent the budget is
+	}
+	return c.roomFor(unsent, n)
+}
+
+// roomFor is Room for n bytes that make unsent bytes of output.
+func (c *Conn) roomFor(unsent, n int) error {
 	switch w := c.worker; {
 	case unsent > c.via.maxOutput:
 		return ErrOutputLimit
@@ -181,12 +205,17 @@ func scratch(b []byte) []byte {
 // queued notices the high-water mark.
 func (c *Conn) queued() {
 	if c.out.size > c.via.highWater && !c.has(flagFull) {
-		c.flags = c.flags&^flagDrainDue | flagFull | flagFullDue
-		if c.clock(); c.choked() {
-			c.stream.StopRecv()
-		}
+		c.full()
 	}
 	c.later()
+}
+
+// full stops the reading until the output is below the low-water mark.
+func (c *Conn) full() {
+	c.flags = c.flags&^flagDrainDue | flagFull | flagFullDue
+	if c.clock(); c.choked() {
+		c.stream.StopRecv()
+	}
 }
 
 // flush hands the queue to the kernel, once a turn.

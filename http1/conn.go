@@ -101,8 +101,11 @@ func (s *serverConn) settle(c *jay.Conn) {
 // readHead parses a head and returns how much of b it and what was done about
 // it have used.
 func (s *serverConn) readHead(c *jay.Conn, b []byte) int {
-	if s.x == nil {
+	switch {
+	case s.x == nil:
 		s.x = s.p.newExchange(s, c)
+	case s.x.over:
+		s.x.reset()
 	}
 	x := s.x
 	n, err := x.req.Parse(b, x.limits)
@@ -195,24 +198,20 @@ func (s *serverConn) finish(c *jay.Conn) {
 		c.Close()
 	case x.unread() != 0:
 		s.state = discarding
+		s.gen++
 		left := x.left
-		s.nextExchange()
+		x.w.body.Free()
+		x.reset()
 		x.left = left
 		x.begin()
 	default:
 		s.state = atRest
-		s.nextExchange()
+		s.gen++
+		x.over = true
 		if poison.On {
 			s.drop()
 		}
 	}
-}
-
-// nextExchange makes handles of the present exchange void and its memory
-// ready for the next.
-func (s *serverConn) nextExchange() {
-	s.gen++
-	s.x.reset()
 }
 
 // fail answers for what went wrong, if that is still possible, and closes.

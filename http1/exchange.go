@@ -30,6 +30,7 @@ type exchange struct {
 	paused   bool          // by PauseBody
 	bodyDone bool          // the body was complete while it was paused
 	passing  bool          // a piece of the body is being passed on
+	over     bool          // the answer is complete: to be reset before it is used again
 	since    time.Time     // when the client began with what it is sending
 	rested   time.Duration // jay.Conn.Paused at that time
 	heard    time.Duration // elapsed when something came last
@@ -84,13 +85,14 @@ func (x *exchange) reset() {
 		x.w.head.lines = nil
 	}
 	x.received, x.left = 0, 0
-	x.kept, x.tailKept, x.paused, x.bodyDone, x.passing = false, false, false, false, false
+	x.kept, x.tailKept, x.paused, x.bodyDone, x.passing, x.over = false, false, false, false, false, false
 	x.since, x.rested, x.heard = time.Time{}, 0, 0
 	x.mark, x.quiet = 0, 0
 	x.next = nil
 }
 
 func (p *Protocol) release(x *exchange) {
+	x.w.body.Free()
 	x.reset()
 	x.conn, x.owner = nil, nil
 	if !poison.On { // there a request that is used when it is void shows nothing

@@ -19,10 +19,15 @@ import (
 // something else, or deletes it, or answers with a status from 400 on, or begins
 // anew with Reset. If it is ignored the client gets 500, not something else.
 type ResponseWriter struct {
-	x      *exchange
-	head   ResponseHead
-	body   jay.Buffer // not sent yet
-	sent   int64      // bytes of the body that were sent
+	x    *exchange
+	head ResponseHead
+	body jay.Buffer // not sent yet
+	answerState
+}
+
+// answerState is how far one answer is.
+type answerState struct {
+	sent   int64 // bytes of the body that were sent
 	mode   bodyMode
 	failed error // what went wrong, first, and is not settled
 
@@ -51,18 +56,33 @@ const (
 // passThrough is from what size on a body of declared length is not kept.
 const passThrough = 64 << 10
 
+// reset makes w ready for the next request. The memory of a short body stays: it
+// is one of a row, or release frees it.
 func (w *ResponseWriter) reset() {
-	w.body.Free()
-	*w = ResponseWriter{x: w.x, head: w.head}
 	w.head.Reset()
+	w.body.Truncate(0)
+	w.answerState = answerState{}
 }
 
 // fail notes that something went wrong, and returns what.
-func (w *ResponseWriter) fail(err error) error { return w.set("", err) }
+func (w *ResponseWriter) fail(err error) error {
+	if err == nil {
+		return nil
+	}
+	return w.note("", err)
+}
 
-// set notes how it went to set what; "" stands for everything else. What was
-// refused is settled when it is set after all.
+// set notes how it went to set what. What was refused is settled when it is set
+// after all.
 func (w *ResponseWriter) set(what string, err error) error {
+	if err == nil && w.failed == nil {
+		return nil
+	}
+	return w.note(what, err)
+}
+
+// note is set for all that does not go well; "" stands for what cannot be set.
+func (w *ResponseWriter) note(what string, err error) error {
 	switch {
 	case err != nil && w.failed == nil:
 		w.failed, w.refused = err, what
@@ -85,11 +105,16 @@ func (w *ResponseWriter) ready() error {
 // beforeHead returns why nothing can be set any more. After a refused field
 // other things can.
 func (w *ResponseWriter) beforeHead(what string) error {
+	if w.x.conn != nil && !w.started {
+		return nil
+	}
+	return w.behindHead(what)
+}
+
+func (w *ResponseWriter) behindHead(what string) error {
 	switch {
 	case w.x.conn == nil:
 		return jay.ErrClosed
-	case !w.started:
-		return nil
 	case w.failed != nil:
 		return w.failed
 	}
@@ -98,6 +123,13 @@ func (w *ResponseWriter) beforeHead(what string) error {
 
 // beforeSwitch is ready for what sends a body: behind Switch there is none.
 func (w *ResponseWriter) beforeSwitch(what string) error {
+	if w.x.conn != nil && w.failed == nil && w.x.next == nil {
+		return nil
+	}
+	return w.unready(what)
+}
+
+func (w *ResponseWriter) unready(what string) error {
 	err := w.ready()
 	if err == nil && w.x.next != nil {
 		err = w.fail(fmt.Errorf("%s: Switch was called, and what follows the head is the next handler's", what))
@@ -247,20 +279,15 @@ func (w *ResponseWriter) room(n int) error {
 	if w.started || w.bodiless() {
 		return nil
 	}
-	return w.fail(roomError(w.x.conn, &w.body, n))
+	if err := w.x.conn.RoomBehind(&w.body, n); err != nil {
+		return w.noRoom(n+w.body.Len(), err)
+	}
+	return nil
 }
 
-// roomError returns why there is no room for body, which may be nil, and n bytes
-// beside it.
-func roomError(c *jay.Conn, body *jay.Buffer, n int) error {
-	err := c.RoomBehind(body, n)
-	if err == nil {
-		return nil
-	}
-	if body != nil {
-		n += body.Len()
-	}
-	return fmt.Errorf("send %d bytes of an answer: %w, %d bytes are unsent", n, err, c.Buffered())
+// noRoom notes that there is no room for n bytes.
+func (w *ResponseWriter) noRoom(n int, err error) error {
+	return w.fail(fmt.Errorf("send %d bytes of an answer: %w, %d bytes are unsent", n, err, w.x.conn.Buffered()))
 }
 
 // passes reports whether n more bytes are sent as they come instead of being
@@ -374,19 +401,20 @@ func (w *ResponseWriter) send(c *jay.Conn, head, p []byte) error {
 // an error that can be answered.
 func (w *ResponseWriter) queue(c *jay.Conn, head []byte, body *jay.Buffer, p, end []byte) error {
 	if !w.started {
-		if err := w.fail(roomError(c, body, len(head)+len(p)+len(end))); err != nil {
-			return err
+		n := len(head) + len(p) + len(end)
+		if err := c.RoomBehind(body, n); err != nil {
+			if body != nil {
+				n += body.Len()
+			}
+			return w.noRoom(n, err)
 		}
 	}
-	var err error
-	if body != nil && body.Len() > 0 {
-		if _, err = c.WriteWhole(head); err == nil {
-			_, err = c.WriteBuffer(body)
-		}
-		head = nil
+	_, err := c.WriteWhole(head)
+	if err == nil && body != nil && body.Len() > 0 {
+		_, err = c.WriteBuffer(body)
 	}
-	if err == nil {
-		_, err = c.WriteWhole(head, p, end)
+	if err == nil && len(p)+len(end) > 0 {
+		_, err = c.WriteWhole(p, end)
 	}
 	w.lost = err != nil
 	return err
