@@ -276,46 +276,38 @@ const mostSent = 64 << 10
 
 // send writes on a goroutine of its own; the loop hears of it through Sent.
 func (b *goroutineBackend) send(s *Stream, bufs [][]byte) (int, error) {
-	rest, _ := firstOf(bufs)
-	b.sending(s, func(g *goStream) (int64, error) { return g.write(&rest) })
-	return 0, nil
+	return b.sendFile(s, bufs, nil, 0, 0)
 }
 
-// firstOf returns what one Write is given of bufs, and what could be added.
-func firstOf(bufs [][]byte) (first net.Buffers, room int) {
-	for room = mostSent; room > 0 && len(bufs) > 0; bufs = bufs[1:] {
-		p := bufs[0][:min(room, len(bufs[0]))]
-		first = append(first, p)
-		room -= len(p)
-	}
-	return first, room
-}
-
-// sending has write run on a goroutine of its own and reports what came of it.
-func (b *goroutineBackend) sending(s *Stream, write func(g *goStream) (int64, error)) {
+// sendFile reads, beside the loop, as much of the file as fits behind bufs.
+func (b *goroutineBackend) sendFile(s *Stream, bufs [][]byte, f *os.File, off int64, n int) (int, error) {
 	s.send = true
 	g, slot, gen := s.impl.(*goStream), s.slot, s.gen
+	var rest net.Buffers
+	room := mostSent
+	for ; room > 0 && len(bufs) > 0; bufs = bufs[1:] {
+		p := bufs[0][:min(room, len(bufs[0]))]
+		rest = append(rest, p)
+		room -= len(p)
+	}
+	n = min(n, room)
 	b.wg.Go(func() {
-		n, err := write(g)
-		b.arrive(arrival{slot, gen, func() { s.sent(int(n), err) }})
-	})
-}
-
-// sendFile reads a piece of the file beside the loop.
-func (b *goroutineBackend) sendFile(s *Stream, bufs [][]byte, f *os.File, off int64, n int) (int, error) {
-	rest, room := firstOf(bufs)
-	b.sending(s, func(g *goStream) (int64, error) {
 		var failure error
-		if n = min(n, room); n > 0 {
-			piece := make([]byte, n)
-			var k int
-			k, failure = ReadFileAt(f, piece, off)
-			rest = append(rest, piece[:k])
+		if n > 0 {
+			var piece []byte
+			piece, failure = readPiece(f, off, n)
+			rest = append(rest, piece)
 		}
-		sent, err := g.write(&rest)
-		return sent, cmp.Or(err, failure)
+		k, err := g.write(&rest)
+		b.arrive(arrival{slot, gen, func() { s.sent(int(k), cmp.Or(err, failure)) }})
 	})
 	return 0, nil
+}
+
+func readPiece(f *os.File, off int64, n int) ([]byte, error) {
+	piece := make([]byte, n)
+	n, err := ReadFileAt(f, piece, off)
+	return piece[:n], err
 }
 
 // A kernel that is short of memory refuses bytes; they are tried again later.

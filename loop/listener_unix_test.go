@@ -4,9 +4,12 @@ package loop_test
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/jay-go/jay/loop"
@@ -217,6 +220,50 @@ func TestAcceptFails(t *testing.T) {
 		a.take()
 		r.on(a.ln.Close)
 	})
+}
+
+// TestCloseHandsOver: a connection that a backend has accepted ahead of Close is
+// handed over, and not lost; where the loop has ended it is closed.
+func TestCloseHandsOver(t *testing.T) {
+	for _, stop := range []bool{false, true} {
+		t.Run(fmt.Sprint("stopped: ", stop), func(t *testing.T) {
+			r := newRig(t, "goroutine", loop.Config{})
+			nl := &failingListener{fail: make(chan error), conns: make(chan net.Conn), closed: make(chan struct{})}
+			a := &acceptor{r: r, accepted: make(chan loop.Socket, 1), failed: make(chan error, 1)}
+			sock := loop.ListenSocket{FD: -1, Listener: func() (net.Listener, error) { return nl, nil }}
+			r.on(func() { a.ln, _ = r.l.Listen(sock, a) })
+			peer, own := net.Pipe()
+			defer peer.Close()
+			nl.conns <- own
+			for !pending(r, a.ln) {
+				runtime.Gosched()
+			}
+			if stop {
+				r.on(func() { a.ln.Close(); r.l.Stop() })
+				wait(r, "the end of the loop", r.l.Done())
+				if len(a.accepted) > 0 {
+					closeSocket(<-a.accepted) // it came before the stop
+				}
+				if _, err := peer.Read(make([]byte, 1)); err != io.EOF {
+					r.Errorf("the peer of a connection that nobody took reads %v, want EOF", err)
+				}
+				return
+			}
+			r.on(a.ln.Close)
+			a.take()
+			r.still("closed")
+			r.on(func() {
+				if a.closed != 1 || a.ln.Pending() {
+					r.Errorf("Closed came %d times; Pending is %v behind it", a.closed, a.ln.Pending())
+				}
+			})
+		})
+	}
+}
+
+func pending(r *rig, ln *loop.Listener) (is bool) {
+	r.on(func() { is = ln.Pending() })
+	return is
 }
 
 type failingListener struct {
