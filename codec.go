@@ -40,6 +40,20 @@ func (p *Messages[M]) Name() string {
 	return "messages"
 }
 
+// Check: see [Checker].
+func (p *Messages[M]) Check() error {
+	switch {
+	case p.Codec == nil:
+		return fmt.Errorf("field Codec of %T is nil", p)
+	case p.OnMessage == nil:
+		return fmt.Errorf("field OnMessage of %T is nil", p)
+	}
+	if c, ok := p.Codec.(Checker); ok {
+		return c.Check()
+	}
+	return nil
+}
+
 // NewConn returns the handler of a connection. It has no state of its own: what a
 // connection needs lies in its unused bytes.
 func (p *Messages[M]) NewConn(*Conn) Handler { return (*messageHandler[M])(p) }

@@ -35,8 +35,8 @@ type Dialer struct {
 // the loop.
 func (d Dialer) Dial(w *Worker, address string, p Protocol, done func(c *Conn, err error)) {
 	a, err := streamAddr("dial", address)
-	if err == nil && p == nil {
-		err = fmt.Errorf("dial %s: the protocol is nil", address)
+	if wrong := checkProtocol(p); err == nil && wrong != nil {
+		err = fmt.Errorf("dial %s: %w", address, wrong)
 	}
 	if err == nil {
 		err = d.Conn.check("Conn")

@@ -83,8 +83,8 @@ type ConnConfig struct {
 
 // check says what is wrong with an endpoint that is complete, its address apart.
 func (e *Endpoint) check() error {
-	if e.Protocol == nil {
-		return errNoProtocol
+	if err := checkProtocol(e.Protocol); err != nil {
+		return err
 	}
 	return e.Conn.check("Conn")
 }

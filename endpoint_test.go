@@ -147,3 +147,20 @@ func TestNewConnFails(t *testing.T) {
 		expect(t, c, "abc")
 	})
 }
+
+// TestEndpointsOfOneAddress: with port 0 two endpoints may have the same address,
+// and are two all the same.
+func TestEndpointsOfOneAddress(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		const any = "tcp://127.0.0.1:0"
+		upper := jay.NewProtocol("upper", func(*jay.Conn) jay.Handler { return raw{} })
+		addrs := serveAll(t, &jay.Server{
+			Addr: any, Protocol: every(echo{}), Endpoints: []jay.Endpoint{{Addr: any, Protocol: upper}, {Addr: any}},
+		}, backend)
+		for i, want := range []string{"abc", "ABC", "abc"} {
+			c := dial(t, addrs[i])
+			send(t, c, "abc")
+			expect(t, c, want)
+		}
+	})
+}

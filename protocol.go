@@ -1,5 +1,7 @@
 package jay
 
+import "fmt"
+
 // Protocol makes the handlers of connections. One value serves all connections
 // of an endpoint, on every loop, and must not be changed once it does.
 type Protocol interface {
@@ -28,6 +30,14 @@ type protocolFunc struct {
 func (p *protocolFunc) Name() string            { return p.name }
 func (p *protocolFunc) NewConn(c *Conn) Handler { return p.newConn(c) }
 
+// Check: see Checker.
+func (p *protocolFunc) Check() error {
+	if p.newConn == nil {
+		return fmt.Errorf("protocol %s: newConn is nil", p.name)
+	}
+	return nil
+}
+
 // The interfaces below are optional for a [Protocol].
 
 // Limited says for status what connections are held to, by name with the unit
@@ -35,6 +45,22 @@ func (p *protocolFunc) NewConn(c *Conn) Handler { return p.newConn(c) }
 // positive, or from 2^53 on, stands for no limit. A [Codec] may have this
 // method, too.
 type Limited interface{ Limits() map[string]float64 }
+
+// Checker says what is wrong with a protocol that could not serve: that its handler
+// is missing, say. It is asked before anything is listened on or dialled. A [Codec]
+// may have this method, too.
+type Checker interface{ Check() error }
+
+// checkProtocol returns why p cannot be spoken.
+func checkProtocol(p Protocol) error {
+	if p == nil {
+		return errNoProtocol
+	}
+	if c, ok := p.(Checker); ok {
+		return c.Check()
+	}
+	return nil
+}
 
 // Refuser says in the words of the protocol what a client is told that is refused
 // because the worker holds Server.MaxConns connections.

@@ -163,8 +163,8 @@ func (s *Server) endpoints() (all []Endpoint) {
 // that it listens on.
 func (s *Server) endpointAt(i int, address string) Endpoint {
 	all := s.endpoints()
-	for _, e := range all {
-		if e.Addr == address {
+	for j, e := range all {
+		if e.Addr == address && (j == i || i >= len(all) || all[i].Addr != address) { // port 0 may be there twice
 			return e
 		}
 	}

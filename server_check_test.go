@@ -22,6 +22,10 @@ func TestWhatIsNotThere(t *testing.T) {
 		"datagrams beside":        {jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", Endpoints: []jay.Endpoint{{Addr: "udp://127.0.0.1:0"}}}, "write tcp://"},
 		"TLS":                     {jay.Server{Protocol: every(echo{}), Addr: "tls://127.0.0.1:0"}, "there is no TLS here"},
 		"no protocol":             {jay.Server{Addr: "tcp://127.0.0.1:0"}, "Protocol is nil"},
+		"no callback":             {jay.Server{Protocol: &jay.Messages[string]{Codec: lines{}}, Addr: "tcp://127.0.0.1:0"}, "OnMessage"},
+		"no codec":                {jay.Server{Protocol: &jay.Messages[string]{OnMessage: func(*jay.Conn, string) {}}, Addr: "tcp://127.0.0.1:0"}, "Codec"},
+		"no func":                 {jay.Server{Protocol: jay.NewProtocol("mine", nil), Addr: "tcp://127.0.0.1:0"}, "mine: newConn is nil"},
+		"no callback beside":      {jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", Endpoints: []jay.Endpoint{{Addr: "tcp://127.0.0.1:0", Protocol: &jay.Messages[string]{Codec: lines{}}}}}, "OnMessage"},
 		"no address":              {jay.Server{Protocol: every(echo{})}, "set Addr"},
 		"nothing":                 {jay.Server{}, "set Addr"},
 		"an unknown loop":         {jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", Loop: "kqueue"}, "kqueue"},
@@ -54,17 +58,20 @@ func TestListenAndDialWhatIsNotThere(t *testing.T) {
 			listened = append(listened, err)
 			jay.Dialer{}.Dial(w, address, every(echo{}), func(_ *jay.Conn, err error) { dialled <- err })
 		}
+		_, err := w.Listen(jay.Endpoint{Addr: "tcp://127.0.0.1:1", Protocol: jay.NewProtocol("mine", nil)})
+		listened = append(listened, err)
 		jay.Dialer{}.Dial(w, "tcp://127.0.0.1:1", nil, func(_ *jay.Conn, err error) { dialled <- err })
+		jay.Dialer{}.Dial(w, "tcp://127.0.0.1:1", jay.NewProtocol("mine", nil), func(_ *jay.Conn, err error) { dialled <- err })
 		return nil
 	}}, "auto")
-	for range 3 {
+	for range 4 {
 		err := receive(t, dialled, "the result of Dial")
 		if err == nil || !strings.Contains(err.Error(), "tcp://127.0.0.1:1") {
 			t.Errorf("Dial: %v", err)
 		}
 	}
 	for _, err := range listened {
-		if err == nil || !strings.Contains(err.Error(), "write tcp://127.0.0.1:1") {
+		if err == nil || !strings.Contains(err.Error(), "tcp://127.0.0.1:1") {
 			t.Errorf("Listen: %v", err)
 		}
 	}

@@ -82,6 +82,9 @@ func (f LengthPrefixed) Send(c *jay.Conn, m []byte) error { return send(c, f, m)
 // what jay.Ref.Send said.
 func (f LengthPrefixed) SendRef(ref jay.Ref, m []byte) error { return jay.SendRef(ref, f, m) }
 
+// Check: see [jay.Checker].
+func (f LengthPrefixed) Check() error { return f.check() }
+
 // Name is the word for status.
 func (LengthPrefixed) Name() string { return "frame" }
 

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -103,6 +104,9 @@ func timeout(d, zero time.Duration) time.Duration {
 // Name is the word for status.
 func (p *Protocol) Name() string { return "http" }
 
+// Check: see [jay.Checker].
+func (p *Protocol) Check() error { return p.Handler.Check() }
+
 // NewConn gives the connection its state.
 func (p *Protocol) NewConn(*jay.Conn) jay.Handler { return &serverConn{p: p, handler: p.Handler} }
 
@@ -122,6 +126,14 @@ func (p *Protocol) Limits() map[string]float64 {
 
 // Name is the word for status.
 func (f HandlerFunc) Name() string { return "http" }
+
+// Check: see [jay.Checker].
+func (f HandlerFunc) Check() error {
+	if f == nil {
+		return errors.New("http1: the handler is nil")
+	}
+	return nil
+}
 
 // NewConn gives the connection its state.
 func (f HandlerFunc) NewConn(*jay.Conn) jay.Handler { return &serverConn{p: &defaults, handler: f} }

@@ -1,11 +1,14 @@
 package websocket
 
 import (
+	"fmt"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/http1"
+	"github.com/klauspost/compress/flate"
 )
 
 // Handler is what a service does with its WebSocket connections: callbacks,
@@ -201,6 +204,21 @@ func (no *refusal) answer(w *http1.ResponseWriter) {
 	_ = w.SetContentType("text/plain; charset=utf-8")
 	_ = w.SetHeader("X-Content-Type-Options", "nosniff")
 	_, _ = w.WriteString(no.reason + "\n")
+}
+
+// Check: see [jay.Checker]. It also finds an origin that allows nothing.
+func (h *Handler) Check() error {
+	for _, pattern := range h.Origins {
+		if err := checkPattern(pattern); err != nil {
+			return fmt.Errorf("field Origins: %w", err)
+		}
+	}
+	if h.Deflate != nil {
+		if _, err := flate.NewWriter(io.Discard, h.Deflate.level()); err != nil {
+			return fmt.Errorf("field Deflate.Level: %w", err)
+		}
+	}
+	return nil
 }
 
 // Name is the word for status.

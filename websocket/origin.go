@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"fmt"
 	"net/netip"
 	"path"
 	"strconv"
@@ -152,6 +153,24 @@ func withoutPort(host string) string {
 		return host[:i]
 	}
 	return host
+}
+
+// checkPattern says what is wrong with a pattern of Handler.Origins that no origin
+// can match.
+func checkPattern(pattern string) error {
+	if pattern == "*" || pattern == "null" {
+		return nil
+	}
+	scheme, host, ok := strings.Cut(strings.ToLower(pattern), "://")
+	if !ok {
+		scheme, host = "*", scheme
+	}
+	host, _ = strings.CutSuffix(host, ":*")
+	_, clean := cleanHost(strings.ReplaceAll(host, "*", "1"), scheme)
+	if !clean || scheme != "*" && !validScheme(scheme) || host == "" && (scheme == "*" || webScheme(scheme)) {
+		return fmt.Errorf("%q allows nothing; write a host or scheme://host, without a path", pattern)
+	}
+	return nil
 }
 
 func defaultPort(scheme string) string {

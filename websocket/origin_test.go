@@ -121,3 +121,23 @@ func FuzzOrigins(f *testing.F) {
 		allows([]string{pattern}, value, host)
 	})
 }
+
+// TestCheck: what can allow nobody, or compress nothing, is told before it serves.
+func TestCheck(t *testing.T) {
+	for _, origin := range []string{"*", "null", "example.com", "*.example.com:*", "https://example.com", "https://*", "*://localhost",
+		"file://", "capacitor://localhost", "http://[::1]:*", "https://example.com:8*", "HTTPS://Example.com"} {
+		if err := (&Handler{Origins: []string{origin}}).Check(); err != nil {
+			t.Errorf("%s: %v", origin, err)
+		}
+	}
+	for _, origin := range []string{"", "https://", "https://example.com/", "https://user@example.com", "http://[::1", "1x://a", "a b", "http://a:70000", "*://"} {
+		if (&Handler{Origins: []string{"*", origin}}).Check() == nil {
+			t.Errorf("%q was not refused", origin)
+		}
+	}
+	for level, ok := range map[int]bool{0: true, 9: true, -2: true, 10: false, 99: false} {
+		if err := (&Handler{Deflate: &Deflate{Level: level}}).Check(); err == nil != ok {
+			t.Errorf("level %d: %v", level, err)
+		}
+	}
+}
