@@ -92,7 +92,7 @@ func (l *load) converse(c net.Conn, interval time.Duration) {
 }
 
 func (l *load) fresh() {
-	for !l.stopped(2 * time.Millisecond) {
+	for !l.stopped(6 * time.Millisecond) { // connections are what the processor's time goes to
 		c, err := reset.Dial("tcp", l.addr, patience)
 		if err == nil {
 			_, err = exchange(c, bufio.NewReader(c), "Connection: close\r\n")

@@ -3,7 +3,6 @@
 package supervise_test
 
 import (
-	"encoding/binary"
 	"os"
 	"strings"
 	"syscall"
@@ -67,13 +66,13 @@ func badFiles() []badFile {
 		{"fails", func(s *service) { s.install("fails") }, "no database"},
 		{"crashes after Ready", func(s *service) { s.install("late") }, "exit 2: panic: late"},
 		{"has the wrong architecture", func(s *service) {
-			s.replace(func(b []byte) []byte { binary.LittleEndian.PutUint16(b[18:], 0xbeef); return b })
+			s.replace(func(f *os.File) error { _, err := f.WriteAt([]byte{0xef, 0xbe}, 18); return err })
 		}, "exec format error"},
-		{"is half-written", func(s *service) { s.replace(func(b []byte) []byte { return b[:len(b)/2] }) }, "new file"},
-		{"is empty", func(s *service) { s.replace(func(b []byte) []byte { return nil }) }, "exec format error"},
+		{"is half-written", func(s *service) { s.replace(halve) }, "new file"},
+		{"is empty", func(s *service) { s.replace(func(f *os.File) error { return f.Truncate(0) }) }, "exec format error"},
 		{"is missing", func(s *service) { os.Remove(s.exe) }, "no such file"},
 		{"is a directory", func(s *service) { os.Remove(s.exe); os.Mkdir(s.exe, 0o755) }, "not a regular file"},
-		{"is not executable", func(s *service) { s.replace(func(b []byte) []byte { return b }); os.Chmod(s.exe, 0o644) }, "not executable"},
+		{"is not executable", func(s *service) { s.replace(func(*os.File) error { return nil }); os.Chmod(s.exe, 0o644) }, "not executable"},
 	}
 }
 
