@@ -67,13 +67,13 @@ func startAddressed(t *testing.T, reuse bool, addresses ...string) (s *service, 
 		}
 	}
 	set(addresses...)
-	t.Setenv("JAY_E2E_ADDRESSES", file)
+	env := []string{"JAY_E2E_ADDRESSES=" + file}
 	if reuse {
-		t.Setenv("JAY_E2E_REUSE", "1")
+		env = append(env, "JAY_E2E_REUSE=1")
 	}
 	release = func() { os.WriteFile(file+".go", nil, 0o600) }
 	t.Cleanup(release)
-	return startOwn(t, "addressed"), set, release
+	return startOwnWith(t, "addressed", nil, env), set, release
 }
 
 // fetchAt asks once on a fresh connection to an address.
@@ -108,6 +108,7 @@ func notThere(err error) bool {
 // TestDroppedAddress: while old workers drain nobody hangs at an address that a
 // reload, or a stop, has dropped: each client is answered or refused.
 func TestDroppedAddress(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, second string
 		reuse        bool
@@ -198,6 +199,7 @@ func TestDroppedAddress(t *testing.T) {
 // of the old socket is answered, also by the next generation; what is somebody
 // else's stays.
 func TestRemovedPath(t *testing.T) {
+	t.Parallel()
 	dir := runDir(t)
 	path := filepath.Join(dir, "sub", "s")
 	if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil {
@@ -298,6 +300,7 @@ func TestRemovedPath(t *testing.T) {
 // TestReplacedControlSocket: the control socket is made again when somebody has
 // put a dead one in its place, and a living one is left alone and told of.
 func TestReplacedControlSocket(t *testing.T) {
+	t.Parallel()
 	s, _, release := startAddressed(t, false, "tcp://127.0.0.1:0")
 	release()
 	path := filepath.Join(s.runDir, "control.sock")
@@ -313,7 +316,7 @@ func TestReplacedControlSocket(t *testing.T) {
 	}
 	other.(*net.UnixListener).SetUnlinkOnClose(false)
 	other.Close() // the path stays and is dead
-	eventually(t, "status is answered", func() bool { _, _, code := run(t, s.binary, "status", "--run-dir", s.runDir); return code == 0 })
+	eventually(t, "status is answered", func() bool { _, _, code := s.run("status"); return code == 0 })
 }
 
 // replaceSocket puts a socket of ours in the place of another, in one step.

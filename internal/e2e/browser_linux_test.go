@@ -28,6 +28,7 @@ func TestBrowser(t *testing.T) {
 // TestBrowserExecutesNothing: what somebody puts into a link or a form does
 // not run as a script of this site.
 func TestBrowserExecutesNothing(t *testing.T) {
+	t.Parallel()
 	s := start(t, "jay")
 	file := filepath.Join(t.TempDir(), "attack.html")
 	form := fmt.Sprintf(`<form id=f method=post enctype=text/plain action="http://%s/">`+

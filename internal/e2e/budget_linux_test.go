@@ -158,6 +158,7 @@ func wsHead(first byte, n int) []byte {
 // then wait, whatever in, make it take little more than its budget, and who
 // wants little does not notice.
 func TestBudgetOfAWorker(t *testing.T) {
+	t.Parallel()
 	s := startOwn(t, "holding")
 	st, _ := s.status()
 	for _, h := range holders() {

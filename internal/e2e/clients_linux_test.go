@@ -61,6 +61,7 @@ func TestCurl(t *testing.T) {
 
 // TestCurlLarge sends 100 MiB and gets them back.
 func TestCurlLarge(t *testing.T) {
+	t.Parallel()
 	curl := needs.Program(t, "curl")
 	s := startOwn(t, "large", "--workers", "1")
 	dir := t.TempDir()
@@ -84,6 +85,7 @@ func TestCurlLarge(t *testing.T) {
 }
 
 func TestLoadTools(t *testing.T) {
+	t.Parallel()
 	s := start(t, "hello")
 	url := "http://" + s.addr + "/"
 	for _, tt := range []struct {
@@ -121,6 +123,7 @@ func TestLoadTools(t *testing.T) {
 // TestUndici is the HTTP client of Node: fetch, with bodies of known and of
 // unknown length, many at a time.
 func TestUndici(t *testing.T) {
+	t.Parallel()
 	node := needs.Program(t, "node")
 	s := start(t, "bodyecho")
 	script := fmt.Sprintf(`

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,7 +40,7 @@ func TestDocumentedPrograms(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "go.sum"), string(sum))
-	var names []string
+	sources := map[string]string{} // by name
 	for _, doc := range []string{"README.md", "docs/from-workerman.md"} {
 		found := programs(t, filepath.Join(root, doc))
 		if len(found) == 0 {
@@ -48,25 +49,33 @@ func TestDocumentedPrograms(t *testing.T) {
 		for i, source := range found {
 			name := fmt.Sprintf("%s-%d", strings.TrimSuffix(filepath.Base(doc), ".md"), i+1)
 			write(t, filepath.Join(dir, name, "main.go"), source)
-			names = append(names, name)
+			sources[name] = source
 		}
 	}
-	for _, argv := range [][]string{{"vet", "./..."}, {"build", "-o", "bin/", "./..."}} {
+	const first = "README-1"
+	writeTogether(t, filepath.Join(dir, "together"), sources)
+	for _, argv := range [][]string{{"vet", "./..."}, {"build", "-ldflags=-s -w", "-o", "bin/", "./" + first, "./together"}} {
 		cmd := exec.Command("go", argv...)
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("go %s: %v\n%s", strings.Join(argv, " "), err, out)
 		}
 	}
-	for _, name := range names {
+	for name, source := range sources {
 		t.Run(name, func(t *testing.T) {
+			bin := filepath.Join(dir, "bin", name)
+			if name != first {
+				if err := os.Link(filepath.Join(dir, "bin", "together"), bin); err != nil {
+					t.Fatal(err)
+				}
+			}
 			args := []string{"--workers", "1", "--listen", "127.0.0.1:0"}
-			if source, _ := os.ReadFile(filepath.Join(dir, name, "main.go")); strings.Contains(string(source), `"back"`) {
+			if strings.Contains(source, `"back"`) {
 				args = append(args, "--listen", "back=127.0.0.1:0")
 			}
-			s := launchBinary(t, filepath.Join(dir, "bin", name), runDir(t), args...)
+			s := launchBinary(t, bin, runDir(t), args...)
 			s.waitReady()
-			if name == "README-1" {
+			if name == first {
 				p := dial(t, s.addr)
 				p.send(get("/"))
 				if got := p.receive(); !strings.HasSuffix(got, "\r\n\r\nHello, World!\n") {
@@ -75,6 +84,24 @@ func TestDocumentedPrograms(t *testing.T) {
 			}
 		})
 	}
+}
+
+// writeTogether makes a program of all of them that is the one whose name it is
+// started by. Each is vetted, and so compiles, by itself; linking takes a second
+// of the processor, and this is linked once.
+func writeTogether(t *testing.T, dir string, sources map[string]string) {
+	t.Helper()
+	var imports, cases strings.Builder
+	for i, name := range slices.Sorted(maps.Keys(sources)) {
+		pkg := fmt.Sprintf("p%d", i)
+		write(t, filepath.Join(dir, pkg, "main.go"), strings.Replace(sources[name], "package main\n", "package "+pkg+"\n", 1))
+		write(t, filepath.Join(dir, pkg, "start.go"), "package "+pkg+"\n\nfunc Main() { main() }\n")
+		fmt.Fprintf(&imports, "\t%q\n", "example/together/"+pkg)
+		fmt.Fprintf(&cases, "\tcase %q:\n\t\t%s.Main()\n", name, pkg)
+	}
+	write(t, filepath.Join(dir, "main.go"), "package main\n\nimport (\n\t\"os\"\n\t\"path/filepath\"\n\n"+imports.String()+
+		")\n\nfunc main() {\n\tswitch filepath.Base(os.Args[0]) {\n"+cases.String()+
+		"\tdefault:\n\t\tpanic(os.Args[0])\n\t}\n}\n")
 }
 
 // userModule is the go.mod of somebody who uses a checkout of jay.

@@ -72,7 +72,7 @@ func forkFails(t *testing.T, s *service, says string, begin func(master int) (st
 		return code == 1 && st.Workers[0].State == "backoff" && strings.HasPrefix(st.Programs[0].LastExit, "start: ") &&
 			strings.Contains(st.Programs[0].LastExit, says)
 	})
-	_, stderr, code := run(t, s.binary, "reload", "--run-dir", s.runDir)
+	_, stderr, code := s.run("reload")
 	if code != 1 || !strings.Contains(stderr, says) {
 		t.Errorf("reload: exit %d, %q; want 1 and the reason", code, stderr)
 	}
@@ -114,7 +114,7 @@ func TestMasterOutOfDescriptors(t *testing.T) {
 	restore := s.exhaust(st.PID)
 	for range 3 {
 		began := time.Now()
-		_, stderr, code := run(t, s.binary, "reload", "--run-dir", s.runDir)
+		_, stderr, code := s.run("reload")
 		if code != 1 || !strings.Contains(stderr, "too many open files") || !strings.Contains(stderr, "RLIMIT_NOFILE") {
 			t.Errorf("reload: exit %d, %q; want 1 and the reason", code, stderr)
 		}

@@ -12,6 +12,7 @@ import (
 // TestNotReloadable: through reload and upgrade a server that is not reloaded
 // keeps its worker and what that listens on by itself; it is told of each.
 func TestNotReloadable(t *testing.T) {
+	t.Parallel()
 	s := startOwn(t, "reloading")
 	st, _ := s.status()
 	ask := func(network, addr string) (pid, reloads int) {

@@ -58,6 +58,7 @@ func inject(t *testing.T, pid int, calls, fault string) (stop func() []string) {
 // TestAcceptFails: whatever accept says, connections that exist are served,
 // accepting resumes, and nothing spins.
 func TestAcceptFails(t *testing.T) {
+	t.Parallel()
 	s := start(t, "faults", "--workers", "1")
 	present := dial(t, s.addr)
 	worker := present.pid()
@@ -123,6 +124,7 @@ func acceptErrors(s *service) int {
 
 // TestOutOfDescriptors leaves the worker no descriptor for a connection more.
 func TestOutOfDescriptors(t *testing.T) {
+	t.Parallel()
 	s := start(t, "faults", "--workers", "1")
 	present, leaves := dial(t, s.addr), dial(t, s.addr)
 	worker := present.pid()
@@ -179,6 +181,7 @@ func cpuTime(t *testing.T, pid int) time.Duration {
 // TestSendFails: what the kernel does not take is sent again, from the byte
 // that it did not take.
 func TestSendFails(t *testing.T) {
+	t.Parallel()
 	s := start(t, "jay", "--workers", "1")
 	worker := s.workers()[0]
 	body := make([]byte, 100_000)
@@ -249,6 +252,7 @@ func TestKernelWithoutMemory(t *testing.T) {
 // TestInterrupted: a signal in the middle of any call changes nothing, from
 // the first connection to the end of the worker.
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	for _, calls := range []string{"recvfrom", "sendto", "epoll_wait,epoll_pwait"} {
 		t.Run(calls, func(t *testing.T) {
 			s := start(t, "faults", "--workers", "1")

@@ -76,7 +76,7 @@ type failed struct {
 
 func follow(addr string, connections int) *followed {
 	f := &followed{workers: make([]int, connections)}
-	f.load = load.Load{Addr: addr, Connections: connections, Pause: time.Millisecond, Observe: f.observe}
+	f.load = load.Load{Addr: addr, Connections: connections, Pause: 3 * time.Millisecond, Observe: f.observe}
 	return f
 }
 
@@ -96,6 +96,7 @@ func (f *followed) observe(r load.Result) {
 // TestKillLosesNothingQueued: connections that no worker has accepted yet are
 // served by the next one.
 func TestKillLosesNothingQueued(t *testing.T) {
+	t.Parallel()
 	s := start(t, "faults", "--workers", "1")
 	worker := s.workers()[0]
 	time.Sleep(healthy)
@@ -118,7 +119,7 @@ func TestKillLosesNothingQueued(t *testing.T) {
 // answer of its replacement: 20 times, in turns over services, since a worker
 // has to live a while before it is restarted at once.
 func TestReplacementTime(t *testing.T) {
-	const services, rounds = 4, 5
+	const services, rounds = 10, 2
 	goal := 100 * time.Millisecond
 	limit := 3 * goal // other tests share the machine
 	if needs.RaceDetector() {

@@ -28,6 +28,7 @@ const (
 // prints or makes an error of, and requests that are refused, leave one harmless
 // line each in the file, and no credentials.
 func TestNothingForeignInTheLog(t *testing.T) {
+	t.Parallel()
 	for _, format := range []string{"text", "json"} {
 		t.Run(format, func(t *testing.T) {
 			file := filepath.Join(runDir(t), "log")
@@ -99,6 +100,7 @@ func checkHarmless(t *testing.T, log []byte, format string) {
 // TestLoopGoesOnWithoutMaster: a callback logs 10 MB while the master does not
 // run; the loop answers it, and others after it, and what is lost is counted.
 func TestLoopGoesOnWithoutMaster(t *testing.T) {
+	t.Parallel()
 	s := startOwn(t, "logging", "--listen", "tcp://127.0.0.1:0")
 	st, _ := s.status()
 	exampletest.Suspend(t, st.PID)
@@ -122,13 +124,14 @@ func TestLoopGoesOnWithoutMaster(t *testing.T) {
 // TestDescriptors: a program that a worker starts has the standard descriptors,
 // and nothing of the worker, the master, or whoever started that.
 func TestDescriptors(t *testing.T) {
+	t.Parallel()
 	r, w, err := os.Pipe() // which whoever starts the service has forgotten to close
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
 	defer w.Close()
-	s := startOwnWith(t, "logging", []*os.File{r, w}, "--listen", "tcp://127.0.0.1:0")
+	s := startOwnWith(t, "logging", []*os.File{r, w}, nil, "--listen", "tcp://127.0.0.1:0")
 	list := func() (lines []string) {
 		p := dial(t, s.addr)
 		p.send(get("/fds"))

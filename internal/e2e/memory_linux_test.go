@@ -14,12 +14,14 @@ import (
 	"github.com/jay-go/jay/internal/needs"
 )
 
-// launchIn launches a program whose processes are all in a control group.
-func launchIn(t *testing.T, group, path string, args ...string) *service {
+// launchIn launches a program whose processes are all in a control group, with a
+// variable, NAME=VALUE, in their environment.
+func launchIn(t *testing.T, group, variable, path string, args ...string) *service {
 	t.Helper()
 	dir := runDir(t)
 	enter := fmt.Sprintf(`echo $$ > %s/cgroup.procs && exec "$@"`, group)
 	cmd := exec.Command("sh", append([]string{"-c", enter, "sh", path, "start", "--run-dir", dir}, args...)...)
+	cmd.Env = append(os.Environ(), variable)
 	return launchCommand(t, path, dir, cmd)
 }
 
@@ -35,8 +37,9 @@ func roomy(bytes int64) int64 {
 // killed by the kernel, and replaced; the cause tells it from one that a person
 // has killed.
 func TestOutOfMemory(t *testing.T) {
+	t.Parallel()
 	group := needs.MemoryGroup(t, roomy(64<<20))
-	s := launchIn(t, group, binary(t, "faults"), "--listen", "127.0.0.1:0", "--workers", "1")
+	s := launchIn(t, group, "", binary(t, "faults"), "--listen", "127.0.0.1:0", "--workers", "1")
 	s.waitReady()
 	for _, tt := range []struct {
 		how, cause string
@@ -111,6 +114,7 @@ func mayLowerScore(t *testing.T, now string) bool {
 // TestOutOfMemoryElsewhere: the group that counts is the one that the worker is
 // in, which may be another than the master's.
 func TestOutOfMemoryElsewhere(t *testing.T) {
+	t.Parallel()
 	group := needs.MemoryGroup(t, roomy(64<<20))
 	s := start(t, "faults", "--workers", "1")
 	const cause = "signal: killed (out of memory)"
@@ -136,12 +140,11 @@ func TestOutOfMemoryElsewhere(t *testing.T) {
 // TestMaxRSSBeforeOutOfMemory: workers that leak, and are replaced in time, fail
 // nobody in a group that could not hold what they leak.
 func TestMaxRSSBeforeOutOfMemory(t *testing.T) {
-	t.Setenv(ownVariable, "leaking")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := launchIn(t, needs.MemoryGroup(t, roomy(3*leakingRSS)), self)
+	s := launchIn(t, needs.MemoryGroup(t, roomy(3*leakingRSS)), ownVariable+"=leaking", self)
 	s.waitReady()
 	l := load.Load{Addr: s.addr, Connections: 4, Pause: 4 * time.Millisecond} // 64 MB a second at most
 	end := l.Start()
@@ -160,6 +163,7 @@ func TestMaxRSSBeforeOutOfMemory(t *testing.T) {
 
 // TestMemoryLimit: each worker is told its part of what the group may take.
 func TestMemoryLimit(t *testing.T) {
+	t.Parallel()
 	const mib = 1 << 20
 	group := needs.MemoryGroup(t, 1000*mib)
 	for _, tt := range []struct {
@@ -175,8 +179,7 @@ func TestMemoryLimit(t *testing.T) {
 		{"the user's", "77MiB", nil, 0, 0, "77MiB", "gomemlimit=77MiB"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Setenv("GOMEMLIMIT", tt.environment)
-			s := launchIn(t, group, binary(t, "hello"), append(tt.args, "--listen", "127.0.0.1:0", "--workers", "2")...)
+			s := launchIn(t, group, "GOMEMLIMIT="+tt.environment, binary(t, "hello"), append(tt.args, "--listen", "127.0.0.1:0", "--workers", "2")...)
 			s.waitReady()
 			st, _ := s.status()
 			if st.MemoryLimit != tt.limit || st.Workers[0].MemoryLimit != tt.each {

@@ -256,20 +256,20 @@ const ownVariable = "JAY_E2E_PROGRAM"
 // startOwn starts one of ownPrograms.
 func startOwn(t *testing.T, name string, args ...string) *service {
 	t.Helper()
-	return startOwnWith(t, name, nil, args...)
+	return startOwnWith(t, name, nil, nil, args...)
 }
 
-// startOwnWith leaves it some more descriptors than it asks for.
-func startOwnWith(t *testing.T, name string, extra []*os.File, args ...string) *service {
+// startOwnWith leaves it some more descriptors than it asks for, and gives it
+// variables, NAME=VALUE, in its environment.
+func startOwnWith(t *testing.T, name string, extra []*os.File, env []string, args ...string) *service {
 	t.Helper()
-	t.Setenv(ownVariable, name)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := runDir(t)
-	t.Setenv("JAY_E2E_COUNTS", dir)
 	cmd := exec.Command(self, append([]string{"start", "--run-dir", dir}, args...)...)
+	cmd.Env = append(os.Environ(), append(env, ownVariable+"="+name, "JAY_E2E_COUNTS="+dir)...)
 	cmd.ExtraFiles = extra
 	s := launchCommand(t, self, dir, cmd)
 	s.waitReady()

@@ -13,6 +13,7 @@ import (
 // TestGoRun: a service that is started by go run is one like any other, though
 // its file lies in a directory that go removes.
 func TestGoRun(t *testing.T) {
+	t.Parallel()
 	dir := runDir(t)
 	cmd := exec.Command("go", "run", "../../examples/hello", "start", "--run-dir", dir, "--listen", "127.0.0.1:0", "--workers", "2")
 	s := launchCommand(t, binary(t, "hello"), dir, cmd)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/internal/needs"
+	"github.com/jay-go/jay/supervise"
 )
 
 // patience is how long a condition may take that holds at once on a machine
@@ -27,10 +28,11 @@ const patience = 20 * time.Second
 // builtDir is where the programs under test are built; TestMain removes it.
 func builtDir() string { return filepath.Join(os.TempDir(), fmt.Sprintf("jay-e2e-%d", os.Getpid())) }
 
-// build builds the programs once. A test binary with the race detector builds
-// them with it too.
+// build builds the programs once, without what only a debugger reads: that is a
+// fifth of the work. A test binary with the race detector builds them with it
+// too.
 var build = sync.OnceValue(func() error {
-	args := []string{"build", "-o", builtDir() + "/"}
+	args := []string{"build", "-ldflags=-s -w", "-o", builtDir() + "/"}
 	if needs.RaceDetector() {
 		args = append(args, "-race")
 	}
@@ -59,7 +61,8 @@ type service struct {
 	t      *testing.T
 	binary string
 	runDir string
-	addr   string // host:port of the first address
+	addr   string   // host:port of the first address
+	env    []string // for its commands, beside that of the test
 	cmd    *exec.Cmd
 	output *exampletest.Output
 	exited chan struct{} // closed when the master is gone
@@ -73,17 +76,19 @@ type status struct {
 	State           string
 	Loop            string
 	MemoryLimit     int64 `json:"memory_limit_bytes"`
-	Programs        []struct {
-		Name, Protocol        string
-		Addresses             []string
-		Want, Ready, Restarts int
-		LastExit              string `json:"last_exit"`
-		AcceptQueue           int    `json:"accept_queue"`
-		AcceptBacklog         int    `json:"accept_backlog"`
-		Limits                map[string]float64
-		Problems              []string
-	}
-	Workers []workerStatus
+	Programs        []programStatus
+	Workers         []workerStatus
+}
+
+type programStatus struct {
+	Name, Protocol        string
+	Addresses             []string
+	Want, Ready, Restarts int
+	LastExit              string `json:"last_exit"`
+	AcceptQueue           int    `json:"accept_queue"`
+	AcceptBacklog         int    `json:"accept_backlog"`
+	Limits                map[string]float64
+	Problems              []string
 }
 
 type workerStatus struct {
@@ -98,6 +103,8 @@ type workerStatus struct {
 	BusySeconds                   float64 `json:"busy_s"`
 	BusyIn                        string  `json:"busy_in"`
 }
+
+func (w workerStatus) silent() bool { return w.State == "silent" }
 
 func (st status) hasWorker(pid int) bool {
 	return slices.ContainsFunc(st.Workers, func(w workerStatus) bool { return w.PID == pid })
@@ -127,7 +134,7 @@ func launchBinary(t *testing.T, path, runDir string, args ...string) *service {
 // launchCommand is for a start that needs more than arguments.
 func launchCommand(t *testing.T, path, runDir string, cmd *exec.Cmd) *service {
 	t.Helper()
-	s := &service{t: t, binary: path, runDir: runDir, cmd: cmd, output: &exampletest.Output{}, exited: make(chan struct{})}
+	s := &service{t: t, binary: path, runDir: runDir, env: cmd.Env, cmd: cmd, output: &exampletest.Output{}, exited: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
@@ -193,10 +200,16 @@ func (s *service) waitExit() int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// command runs a command of the program against the service.
+// run runs a command of the program against the service.
+func (s *service) run(args ...string) (stdout, stderr string, code int) {
+	s.t.Helper()
+	return runWith(s.t, s.env, s.binary, append(args, "--run-dir", s.runDir)...)
+}
+
+// command is run whose words on standard error are for the log.
 func (s *service) command(args ...string) (stdout string, code int) {
 	s.t.Helper()
-	stdout, stderr, code := run(s.t, s.binary, append(args, "--run-dir", s.runDir)...)
+	stdout, stderr, code := s.run(args...)
 	if stderr != "" {
 		s.t.Logf("%s: %s", strings.Join(args, " "), stderr)
 	}
@@ -206,10 +219,17 @@ func (s *service) command(args ...string) (stdout string, code int) {
 // run runs a program to its end.
 func run(t *testing.T, binary string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
+	return runWith(t, nil, binary, args...)
+}
+
+// runWith is run in an environment; nil is that of the test.
+func runWith(t *testing.T, env []string, binary string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	defer cancel()
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = env
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
@@ -222,7 +242,7 @@ func run(t *testing.T, binary string, args ...string) (stdout, stderr string, co
 // does not answer yet: then the command fails with a line that says so.
 func (s *service) status() (st status, code int) {
 	s.t.Helper()
-	out, stderr, code := run(s.t, s.binary, "status", "--json", "--run-dir", s.runDir)
+	out, stderr, code := s.run("status", "--json")
 	starting := code == 1 && out == "" && strings.Contains(stderr, "does not answer")
 	if err := json.Unmarshal([]byte(out), &st); err != nil && !starting {
 		s.t.Fatalf("status --json: exit %d, %v, %q, standard error %q", code, err, out, stderr)
@@ -241,37 +261,63 @@ func (s *service) waitReady() {
 	})
 }
 
-// wait asks for the status until ok holds.
+// wait asks for the status until ok holds. It asks the master itself, since each
+// command is a process, and then has it confirmed by the command.
 func (s *service) wait(what string, ok func(st status, code int) bool) {
 	s.t.Helper()
 	eventually(s.t, what, func() bool {
 		if !s.running() {
 			s.t.Fatalf("%s ended while it was awaited: %s", s.binary, what)
 		}
-		st, code := s.status()
-		return ok(st, code)
+		return ok(s.peek()) && ok(s.status())
 	})
+}
+
+// peek is status without a process.
+func (s *service) peek() (st status, code int) {
+	s.t.Helper()
+	b, err := supervise.NewClient(s.runDir).Get(s.t.Context(), "/v1/status")
+	if err != nil {
+		if errors.Is(err, supervise.ErrNotRunning) {
+			return st, 3
+		}
+		return st, 1
+	}
+	if err := json.Unmarshal(b, &st); err != nil {
+		s.t.Fatalf("the status: %v in %q", err, b)
+	}
+	behind := func(p programStatus) bool { return p.Ready < p.Want }
+	if st.State != "running" && st.State != "reloading" || slices.ContainsFunc(st.Programs, behind) || slices.ContainsFunc(st.Workers, workerStatus.silent) {
+		return st, 1
+	}
+	return st, 0
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
+	deadline := time.Now().Add(patience)
+	for pause := time.Millisecond; !ok(); pause = min(2*pause, 20*time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("after %v still not: %s", patience, what)
 		}
+		time.Sleep(pause)
 	}
 }
 
-// workers returns the pids of the ready workers by slot.
-func (s *service) workers() []int {
+// workers returns the pids of the ready workers by slot. On a busy machine one
+// may be silent for a while.
+func (s *service) workers() (pids []int) {
 	s.t.Helper()
-	st, _ := s.status()
-	var pids []int
-	for _, w := range st.Workers {
-		if w.State == "ready" {
-			pids = append(pids, w.PID)
+	eventually(s.t, "every worker answers", func() bool {
+		pids = nil
+		st, _ := s.peek()
+		for _, w := range st.Workers {
+			if w.State == "ready" {
+				pids = append(pids, w.PID)
+			}
 		}
-	}
+		return len(pids) > 0 && !slices.ContainsFunc(st.Workers, workerStatus.silent)
+	})
 	return pids
 }
 

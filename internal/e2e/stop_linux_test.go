@@ -17,7 +17,7 @@ func TestStopUnderLoad(t *testing.T) {
 	var slow, halfway []*peer
 	for range 8 {
 		p := dial(t, s.addr)
-		p.send(get("/slow?ms=2000"))
+		p.send(get("/slow?ms=4000"))
 		slow = append(slow, p)
 		p = dial(t, s.addr)
 		p.pid() // a worker has it
@@ -25,10 +25,10 @@ func TestStopUnderLoad(t *testing.T) {
 		halfway = append(halfway, p)
 	}
 	idle := onePerWorker(s, 2)
-	stay := load.Load{Addr: s.addr, Connections: 16}
-	come := load.Load{Addr: s.addr, Connections: 4, PerConn: 1}
+	stay := load.Load{Addr: s.addr, Connections: 16, Pause: time.Millisecond}
+	come := load.Load{Addr: s.addr, Connections: 4, PerConn: 1, Pause: time.Millisecond}
 	endStay, endCome := stay.Start(), come.Start()
-	s.wait("the halves read", func(st status, _ int) bool { return sumRequests(st) > 1000 })
+	s.wait("the halves read", func(st status, _ int) bool { return sumRequests(st) > 200 })
 
 	stopped := make(chan int, 1)
 	go func() {
@@ -46,12 +46,12 @@ func TestStopUnderLoad(t *testing.T) {
 			t.Errorf("half a request was sent before stop, the rest after it: connection %d got %q, %v; want 200 with Connection: close", i, got, err)
 		}
 	}
+	stayed, came := endStay(), endCome() // no worker accepts any more
 	for i, p := range slow {
 		if got, err := p.rest(); err != nil || !announced(got) {
 			t.Errorf("the answer was under way when stop came: connection %d got %q, %v; want 200 with Connection: close", i, got, err)
 		}
 	}
-	stayed, came := endStay(), endCome()
 	t.Logf("staying: %v\ncoming and going: %v", stayed, came)
 	if n := stayed.Other(load.Answered, load.KeepAliveRace, load.ConnectFail, load.EOFBefore, load.Reset); n > 0 {
 		t.Errorf("%d answers were cut: %v", n, stayed)
@@ -94,6 +94,7 @@ func sumRequests(st status) (n int) {
 // TestStopSendsEveryAnswer counts in the server what the clients count: no
 // request that a handler has seen goes without its answer.
 func TestStopSendsEveryAnswer(t *testing.T) {
+	t.Parallel()
 	s := startOwn(t, "counting")
 	stay := load.Load{Addr: s.addr, Connections: 32}
 	end := stay.Start()

@@ -25,6 +25,7 @@ import (
 // all workers stand still are served when the workers go on, and status shows
 // the queue meanwhile.
 func TestAcceptQueueOverflows(t *testing.T) {
+	t.Parallel()
 	s := startOwn(t, "narrow")
 	workers := s.workers()
 	exampletest.Suspend(t, workers...)
@@ -50,6 +51,7 @@ func TestAcceptQueueOverflows(t *testing.T) {
 // a request, within it or within a large answer, cost nothing but their own
 // connections.
 func TestClientsReset(t *testing.T) {
+	t.Parallel()
 	s := start(t, "faults", "--workers", "1")
 	bystander := dial(t, s.addr)
 	worker := bystander.pid()
@@ -118,7 +120,7 @@ func descriptors(t *testing.T, pid int) int {
 func TestSignalStorm(t *testing.T) {
 	t.Parallel()
 	s := start(t, "hello", "--workers", "2")
-	busy := load.Load{Addr: s.addr, Connections: 8, Pause: time.Millisecond}
+	busy := load.Load{Addr: s.addr, Connections: 8, Pause: 4 * time.Millisecond}
 	end := busy.Start()
 	idle := descriptors(t, s.cmd.Process.Pid)
 	kinds := []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCHLD, syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGWINCH}
@@ -148,6 +150,7 @@ func TestSignalStorm(t *testing.T) {
 // TestGarbageFromAWorker: whatever comes out of a worker's end of the control
 // socket, the master goes on, and says so in few lines.
 func TestGarbageFromAWorker(t *testing.T) {
+	t.Parallel()
 	needs.Root(t)
 	s := start(t, "faults", "--workers", "2")
 	workers := s.workers()
@@ -201,6 +204,7 @@ func controlOf(t *testing.T, pid int) int {
 
 // TestOtherClock: the monotonic clock of a machine may be anything.
 func TestOtherClock(t *testing.T) {
+	t.Parallel()
 	needs.Root(t)
 	path, dir := binary(t, "hello"), runDir(t)
 	cmd := exec.Command(needs.Program(t, "unshare"), "-T", "--monotonic", "100000000", "--boottime", "100000000", "--fork", "--kill-child=TERM",

@@ -101,6 +101,7 @@ func TestSuspended(t *testing.T) {
 // TestRecycling: workers that have served their time are replaced, and no
 // client notices.
 func TestRecycling(t *testing.T) {
+	t.Parallel()
 	s := startOwn(t, "mortal")
 	first := s.workers()
 	stay := load.Load{Addr: s.addr, Connections: 8, Pause: time.Millisecond}
