@@ -17,7 +17,7 @@ type Conn struct {
 	handler Handler
 
 	// What it takes to send to a connection at rest lies together, from
-	// stream.loop to filter, in two cache lines: in a pass over thousands of
+	// stream.loop to layer, in two cache lines: in a pass over thousands of
 	// connections each line is a wait for memory. TestConnLayout holds it.
 	stream   loop.Stream
 	worker   *Worker
@@ -28,7 +28,7 @@ type Conn struct {
 	stalled  uint32 // deadline for the peer to make progress, as those below
 	holds    int16
 	state    state
-	filter   Filter
+	layer    *layered
 
 	gone    atomic.Uint32 // whether the socket is closed, for Ref, and what it has posted
 	opened  uint32        // ticks of the loop; 0 in deadlines: not set
@@ -103,11 +103,12 @@ const (
 	flagSpliced                     // the kernel carries what comes from the Pipe's other end to here
 	flagMail                        // what a Ref has accepted is being written
 	flagStopped                     // reading is stopped, and Paused counts
+	flagLayerDue                    // the layer has to be asked again
 	flagBlocked                     // the kernel takes nothing from here: the Pipe's other end has no room
 	flagFiles                       // output waits behind a file: Worker.behind
 
 	// flagsSettle are those that ask for more at the turn's end than to send.
-	flagsSettle = flagFullDue | flagDetach | flagDrainTell | flagDrainDue | flagDataDue | flagEOFDue | flagPiped
+	flagsSettle = flagLayerDue | flagFullDue | flagDetach | flagDrainTell | flagDrainDue | flagDataDue | flagEOFDue | flagPiped
 )
 
 func (c *Conn) has(f flags) bool { return c.flags&f != 0 }
@@ -140,10 +141,11 @@ func (c *Conn) Loop() *loop.Loop { return c.worker.loop }
 // Now returns the time at which the loop's present turn began.
 func (c *Conn) Now() time.Time { return c.worker.loop.Now() }
 
-// RemoteAddr returns the peer's address. A Unix socket seldom has one, and none
+// RemoteAddr returns the peer's address: that of the client, where a layer knows of
+// one behind a proxy. A Unix socket seldom has one, and none
 // once the connection has closed; its name is empty then.
 func (c *Conn) RemoteAddr() net.Addr {
-	if !c.via.unix {
+	if !c.via.unix || c.remote.IsValid() {
 		return net.TCPAddrFromAddrPort(c.remote)
 	}
 	if remote := c.stream.RemoteAddr(); remote != nil {
@@ -153,7 +155,7 @@ func (c *Conn) RemoteAddr() net.Addr {
 }
 
 // Remote returns the peer's IP address and port without allocating; it is not
-// valid for a Unix socket.
+// valid for a Unix socket, unless a layer has told it.
 func (c *Conn) Remote() netip.AddrPort { return c.remote }
 
 // LocalAddr returns the address that the peer has connected to. Once the
@@ -225,14 +227,6 @@ func (c *Conn) Call(fn func()) {
 // that began: the rest of the bytes is the next handler's, and Data should
 // return.
 func (c *Conn) Replaced() bool { return c.has(flagReplaced) }
-
-// SetFilter puts f below the handler; nil removes the filter. Bytes that were
-// written before are not transformed.
-func (c *Conn) SetFilter(f Filter) {
-	c.unsplice()
-	c.filtered()
-	c.filter = f
-}
 
 // State returns where the connection is in its life: "open", "half-closed"
 // (one side has finished sending), "flushing" or "lingering" (Close was

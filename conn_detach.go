@@ -18,8 +18,8 @@ func (c *Conn) Detach(fn func(conn net.Conn, unused []byte, err error)) error {
 	switch {
 	case c.state != stateOpen || c.has(flagDetach):
 		return ErrClosed
-	case c.filter != nil:
-		return errFiltered
+	case c.layer != nil && !c.layer.detaches():
+		return errLayered
 	}
 	c.unsplice()
 	c.refuseMail()
@@ -30,7 +30,7 @@ func (c *Conn) Detach(fn func(conn net.Conn, unused []byte, err error)) error {
 	return nil
 }
 
-var errFiltered = errors.New("detach: the connection has a Filter, whose state cannot be given away")
+var errLayered = errors.New("detach: the connection has a Layer that is no LayerDetacher: it cannot be given away")
 
 // settleDetach carries out what Detach asked for, as soon as it can be.
 func (c *Conn) settleDetach() {
@@ -56,6 +56,12 @@ func (c *Conn) detach() {
 	if err != nil {
 		c.misbehaved(fmt.Errorf("detach: %w", err)) // fn is told next
 		return
+	}
+	if c.layer != nil {
+		if conn, err = c.layer.detach(conn); err != nil {
+			c.misbehaved(fmt.Errorf("detach: %w", err))
+			return
+		}
 	}
 	fn := c.detached()
 	c.end(nil)

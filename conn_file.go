@@ -14,28 +14,28 @@ import (
 // bytes take counts in the connection's queue, out.size.
 type behind struct {
 	pieces []piece // never empty
-	old    int     // how many of them were written before the present filter was set
+	old    int     // how many of them were written before the present layer was set
 	bytes  int     // in memory
 	left   int64   // of files
 }
 
-// piece is a range of a file, or bytes: as written, for the filter makes of each
+// piece is a range of a file, or bytes: as written, for the layer makes of each
 // what it does when all before has gone through it.
 type piece struct {
 	f      *os.File // nil: bytes
 	off, n int64
 	q      queue
-	filter Filter // nil: none
+	layer  Layer // nil: none
 }
 
-// filePiece is how much of a file goes through a filter at once.
+// filePiece is how much of a file goes through a layer at once.
 const filePiece = 64 << 10
 
 // WriteFile queues n bytes of f from off on, behind all that was written before and
 // ahead of what is written later. The file takes no memory while it waits: its bytes
 // count neither in Buffered nor against MaxOutput and the high-water mark, but in
 // BufferedFiles. The kernel sends it by itself where it can (sendfile), from the loop: see
-// [loop.Stream.SendFile] for what a slow disk means. With a filter, the loop reads it in
+// [loop.Stream.SendFile] for what a slow disk means. With a layer, the loop reads it in
 // pieces of 64 KiB as the peer takes them. WriteTimeout and Close judge the peer as for
 // any other output.
 //
@@ -65,7 +65,7 @@ func (c *Conn) WriteFile(f *os.File, off, n int64) error {
 		w.behind[c] = b
 		c.flags |= flagFiles
 	}
-	b.pieces = append(b.pieces, piece{f: f, off: off, n: n, filter: c.filter})
+	b.pieces = append(b.pieces, piece{f: f, off: off, n: n, layer: c.encoder()})
 	b.left += n
 	c.later()
 	return nil
@@ -100,7 +100,7 @@ func (c *Conn) putBehind(p []byte) {
 		b := c.worker.behind[c]
 		last := &b.pieces[len(b.pieces)-1]
 		if last.f != nil || b.old == len(b.pieces) {
-			b.pieces = append(b.pieces, piece{filter: c.filter})
+			b.pieces = append(b.pieces, piece{layer: c.encoder()})
 			last = &b.pieces[len(b.pieces)-1]
 		}
 		c.addBehind(b, last, p)
@@ -114,7 +114,7 @@ func (c *Conn) addBehind(b *behind, to *piece, p []byte) {
 	c.queued()
 }
 
-// pushWire queues what the filter has made by itself: ahead of what it has not seen
+// pushWire queues what the layer has made by itself: ahead of what it has not seen
 // yet, behind what was written before it was set.
 func (c *Conn) pushWire(wire []byte) {
 	if !c.has(flagFiles) || c.worker.behind[c].old == 0 {
@@ -132,22 +132,22 @@ func (c *Conn) pushWire(wire []byte) {
 	c.addBehind(b, &b.pieces[b.old-1], wire)
 }
 
-// filtered notes that the pieces there are were written before the filter was set.
-func (c *Conn) filtered() {
+// layerChanged notes that the pieces there are were written before the layer was set.
+func (c *Conn) layerChanged() {
 	if c.has(flagFiles) {
 		b := c.worker.behind[c]
 		b.old = len(b.pieces)
 	}
 }
 
-// fill moves into the queue what has its turn: bytes, and what a filter makes of a
+// fill moves into the queue what has its turn: bytes, and what a layer makes of a
 // file. It stops at a file that the kernel is to send.
 func (c *Conn) fill() error {
 	b, pool := c.worker.behind[c], &c.worker.pool
 	for c.out.size-b.bytes < filePiece {
 		p := &b.pieces[0]
 		switch {
-		case p.f != nil && p.filter == nil:
+		case p.f != nil && p.layer == nil:
 			return nil
 		case p.f != nil:
 			if err := c.fillFile(b, p); err != nil {
@@ -157,12 +157,12 @@ func (c *Conn) fill() error {
 			k := p.q.head
 			p.q.head, k.next = k.next, nil
 			b.bytes -= len(k.b)
-			if p.filter == nil {
+			if p.layer == nil {
 				c.out.link(pool, k)
 				break
 			}
 			c.out.size -= len(k.b)
-			err := c.encodeBy(p.filter, k.b)
+			err := c.encodeBy(p.layer, k.b)
 			pool.put(k)
 			if err != nil {
 				return err
@@ -175,7 +175,7 @@ func (c *Conn) fill() error {
 	return nil
 }
 
-// fillFile takes a piece of a file through its filter.
+// fillFile takes a piece of a file through its layer.
 func (c *Conn) fillFile(b *behind, p *piece) error {
 	w := c.worker
 	if w.file == nil {
@@ -188,13 +188,13 @@ func (c *Conn) fillFile(b *behind, p *piece) error {
 	p.off += int64(n)
 	p.n -= int64(n)
 	b.left -= int64(n)
-	err = c.encodeBy(p.filter, w.file[:n])
+	err = c.encodeBy(p.layer, w.file[:n])
 	poison.Fill(w.file[:n])
 	return err
 }
 
-func (c *Conn) encodeBy(f Filter, p []byte) error {
-	wire, err := f.Encode(c.worker.wire[:0], p)
+func (c *Conn) encodeBy(l Layer, p []byte) error {
+	wire, err := l.Encode(c.worker.wire[:0], p)
 	c.worker.wire = scratch(wire)
 	if err == nil {
 		c.out.push(&c.worker.pool, wire)
@@ -223,7 +223,7 @@ func (c *Conn) nextPiece(b *behind) bool {
 // sendFile sends bufs, which are what the queue has, and the file behind it.
 func (c *Conn) sendFile(bufs [][]byte) (int, error) {
 	b := c.worker.behind[c]
-	if p := &b.pieces[0]; p.f != nil && p.filter == nil && c.out.size-b.bytes == sum(bufs) {
+	if p := &b.pieces[0]; p.f != nil && p.layer == nil && c.out.size-b.bytes == sum(bufs) {
 		return c.stream.SendFile(bufs, p.f, p.off, int(min(p.n, 1<<30)))
 	}
 	return c.stream.Send(bufs)

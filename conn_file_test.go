@@ -18,9 +18,11 @@ import (
 
 // stamped adds to each byte how many came before it, so that what is encoded in
 // another order than it is sent arrives wrong. By itself it says nothing.
-type stamped struct{ n byte }
+type stamped struct {
+	identity
+	n byte
+}
 
-func (*stamped) Decode(plain, wire []byte) ([]byte, error) { return append(plain, wire...), nil }
 func (f *stamped) Encode(wire, plain []byte) ([]byte, error) {
 	for _, b := range plain {
 		wire = append(wire, b+f.n)
@@ -32,19 +34,15 @@ func (f *stamped) Encode(wire, plain []byte) ([]byte, error) {
 // chatty is stamped that says a byte of its own for each it has received.
 type chatty struct {
 	stamped
-	owed int
+	under *jay.Under
 }
 
-func (f *chatty) Decode(plain, wire []byte) ([]byte, error) {
-	f.owed += len(wire)
-	return append(plain, wire...), nil
-}
+func (l *chatty) Open(under *jay.Under) { l.under = under }
 
-func (f *chatty) Encode(wire, plain []byte) ([]byte, error) {
-	own := bytes.Repeat([]byte("!"), f.owed)
-	f.owed = 0
-	wire, _ = f.stamped.Encode(wire, own)
-	return f.stamped.Encode(wire, plain)
+func (l *chatty) Decode(plain, wire []byte) ([]byte, int, error) {
+	own, err := l.Encode(nil, bytes.Repeat([]byte("!"), len(wire)))
+	l.under.Send(own)
+	return append(plain, wire...), len(wire), err
 }
 
 func decoded(wire []byte) []byte {
@@ -92,12 +90,12 @@ func wantClosed(t *testing.T, files chan *os.File) {
 }
 
 // TestWriteFile: ranges of a file arrive in their place among other output, plain
-// and through a filter, of which each byte goes in its order.
+// and through a layer, of which each byte goes in its order.
 func TestWriteFile(t *testing.T) {
 	const size = 1 << 20
 	path, data := file(t, size)
 	tests := map[string]struct {
-		filter func() jay.Filter
+		layer func() jay.Layer
 		// write writes; want is what the peer is to get.
 		write  func(c *jay.Conn, f *os.File)
 		decode func(b []byte) []byte
@@ -113,18 +111,18 @@ func TestWriteFile(t *testing.T) {
 			c.WriteWhole([]byte("ta"), []byte("il"))
 		}, bytes.Clone, slices.Concat([]byte("head"), data[7:7+size/2], []byte("middle"), data[size-3:], []byte("tail"))},
 		"nothing around it": {nil, func(c *jay.Conn, f *os.File) { _ = c.WriteFile(f, 0, size) }, bytes.Clone, data},
-		"filtered": {func() jay.Filter { return new(stamped) }, func(c *jay.Conn, f *os.File) {
+		"layered": {func() jay.Layer { return new(stamped) }, func(c *jay.Conn, f *os.File) {
 			c.WriteString("head")
 			_ = c.WriteFile(f, 0, size)
 			c.WriteString("middle")
 			_ = c.WriteFile(f, 1, 1)
 			c.WriteString("tail")
 		}, decoded, slices.Concat([]byte("head"), data, []byte("middle"), data[1:2], []byte("tail"))},
-		"a filter from the middle on": {nil, func(c *jay.Conn, f *os.File) {
+		"a layer from the middle on": {nil, func(c *jay.Conn, f *os.File) {
 			c.WriteString("head")
 			_ = c.WriteFile(f, 0, size)
 			c.WriteString("plain")
-			c.SetFilter(new(stamped))
+			c.SetLayer(new(stamped))
 			c.WriteString("head")
 			_ = c.WriteFile(f, 0, 300)
 			c.WriteString("tail")
@@ -135,7 +133,7 @@ func TestWriteFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
 				files := make(chan *os.File, 1)
-				c := dial(t, serve(t, &jay.Server{Filter: tt.filter, Protocol: onLine(func(c *jay.Conn, _ string) {
+				c := dial(t, serve(t, &jay.Server{Layer: tt.layer, Protocol: onLine(func(c *jay.Conn, _ string) {
 					tt.write(c, opened(t, path, files))
 					c.Close()
 				})}, backend))
@@ -150,9 +148,9 @@ func TestWriteFile(t *testing.T) {
 	}
 }
 
-// TestFilterSpeaksBetweenFiles: what a filter says by itself goes ahead of what it
+// TestLayerSpeaksBetweenFiles: what a layer says by itself goes ahead of what it
 // has not seen yet, and behind what was written before it was set.
-func TestFilterSpeaksBetweenFiles(t *testing.T) {
+func TestLayerSpeaksBetweenFiles(t *testing.T) {
 	const size = 4 << 20
 	path, data := file(t, size)
 	eachBackend(t, func(t *testing.T, backend string) {
@@ -161,7 +159,7 @@ func TestFilterSpeaksBetweenFiles(t *testing.T) {
 		c := dial(t, serve(t, &jay.Server{Protocol: onLine(func(c *jay.Conn, line string) {
 			if heard++; heard == 1 {
 				_ = c.WriteFile(opened(t, path, files), 0, size)
-				c.SetFilter(new(chatty))
+				c.SetLayer(new(chatty))
 				c.WriteString("a")
 				_ = c.WriteFile(opened(t, path, make(chan *os.File, 1)), 0, size)
 				c.WriteString("z")
@@ -175,11 +173,11 @@ func TestFilterSpeaksBetweenFiles(t *testing.T) {
 		send(t, c, "x\nend\n") // six bytes, while nothing of the files is read
 		got, err := io.ReadAll(c)
 		if err != nil || len(got) != 2*size+len("az!!!!!!") || !bytes.Equal(got[:size], data) {
-			t.Fatalf("got %d bytes, %v; want the file, and as much through the filter", len(got), err)
+			t.Fatalf("got %d bytes, %v; want the file, and as much through the layer", len(got), err)
 		}
 		rest := decoded(got[size:])
 		if said := bytes.Count(rest, []byte("!")) - bytes.Count(data, []byte("!")); said != 6 {
-			t.Errorf("the filter said %d bytes by itself, want 6", said)
+			t.Errorf("the layer said %d bytes by itself, want 6", said)
 		}
 		if plain := bytes.TrimLeft(rest, "!"); len(plain) > 0 && plain[0] != 'a' {
 			t.Errorf("behind the first file comes %q", plain[0])
@@ -194,13 +192,13 @@ func TestFilterSpeaksBetweenFiles(t *testing.T) {
 // the peer does not take what it has for the whole.
 func TestWriteFileTooShort(t *testing.T) {
 	path, _ := file(t, 100_000)
-	filters := map[string]func() jay.Filter{"plain": nil, "filtered": func() jay.Filter { return new(stamped) }}
-	for name, filter := range filters {
+	layers := map[string]func() jay.Layer{"plain": nil, "layered": func() jay.Layer { return new(stamped) }}
+	for name, layer := range layers {
 		t.Run(name, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
 				files, errs, closed := make(chan *os.File, 1), make(chan error, 2), make(chan error, 1)
 				c := dial(t, serve(t, &jay.Server{
-					Filter: filter,
+					Layer: layer,
 					Protocol: onLine(func(c *jay.Conn, _ string) {
 						if err := c.WriteFile(opened(t, path, files), 0, 200_000); err != nil {
 							t.Error(err)

@@ -32,7 +32,7 @@ func TestConnLayout(t *testing.T) {
 		f := field(t, conn, name)
 		touch(f.Offset, f.Type.Size())
 	}
-	touch(field(t, conn, "filter").Offset, 8) // whether there is one
+	touch(field(t, conn, "layer").Offset, 8) // whether there is one
 	for _, at := range []uintptr{0, 32} {
 		if lines := (at+end-1)/line - (at+begin)/line + 1; lines > 2 {
 			t.Errorf("bytes %d to %d of a Conn at an address of 64n+%d are in %d lines", begin, end, at, lines)

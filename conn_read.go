@@ -19,6 +19,8 @@ func (e *events) Received(b []byte, err error) {
 	c := (*Conn)(e)
 	c.worker.enter(c)
 	switch {
+	case err == io.EOF && c.has(flagEOF) && c.state != stateLingering: // the layer has seen the end
+	case err == io.EOF && c.cut():
 	case err == io.EOF:
 		c.receivedEOF()
 	case err != nil:
@@ -37,21 +39,11 @@ func (c *Conn) received(b []byte) {
 	}
 	c.touch()
 	c.hear()
-	if c.filter == nil {
+	if c.layer == nil {
 		c.deliver(b)
-		return
+	} else {
+		c.decode(b)
 	}
-	plain, err := c.filter.Decode(c.worker.plain[:0], b)
-	c.worker.plain = scratch(plain)
-	if err == nil {
-		err = c.encode(nil)
-	}
-	if err != nil {
-		c.misbehaved(err)
-		return
-	}
-	c.deliver(plain)
-	poison.Fill(plain)
 }
 
 // deliver gives the handler what it left last time and b, and keeps what it

@@ -364,48 +364,6 @@ func TestDetachToNetHTTP(t *testing.T) {
 	})
 }
 
-// shift is a filter that adds one to each byte on the wire, and greets.
-type shift struct{ greeted bool }
-
-func (f *shift) Decode(plain, wire []byte) ([]byte, error) {
-	for _, b := range wire {
-		if b == 0 {
-			return plain, errors.New("zero byte")
-		}
-		plain = append(plain, b-1)
-	}
-	return plain, nil
-}
-
-func (f *shift) Encode(wire, plain []byte) ([]byte, error) {
-	if !f.greeted {
-		f.greeted = true
-		wire = append(wire, "hi "...)
-	}
-	for _, b := range plain {
-		wire = append(wire, b+1)
-	}
-	return wire, nil
-}
-
-func TestFilter(t *testing.T) {
-	eachBackend(t, func(t *testing.T, backend string) {
-		bad := make(chan error, 1)
-		c := dial(t, serve(t, &jay.Server{
-			Protocol: onLine(func(c *jay.Conn, line string) { c.WriteString(line) }),
-			Filter:   func() jay.Filter { return new(shift) },
-			OnError:  func(_ *jay.Conn, err error) { bad <- err },
-		}, backend))
-		send(t, c, "bcd\v") // "abc\n"
-		expect(t, c, "hi bcd")
-		send(t, c, "\x00")
-		expectEOF(t, c)
-		if err := receive(t, bad, "OnError"); err == nil || err.Error() != "zero byte" {
-			t.Errorf("OnError got %v", err)
-		}
-	})
-}
-
 // TestCountIsExact connects and leaves in every way and expects that nothing
 // is remembered.
 func TestCountIsExact(t *testing.T) {
@@ -482,12 +440,12 @@ func (l *queueListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 
 
 type prefixed struct {
 	net.Conn
-	prefix *bytes.Reader
+	prefix io.Reader
 }
 
 func (c *prefixed) Read(p []byte) (int, error) {
-	if c.prefix.Len() > 0 {
-		return c.prefix.Read(p)
+	if n, err := c.prefix.Read(p); err == nil {
+		return n, nil
 	}
 	return c.Conn.Read(p)
 }

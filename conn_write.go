@@ -87,7 +87,7 @@ func (c *Conn) WriteShared(p []byte) (int, error) { return c.WriteSharedBehind(n
 // WriteSharedBehind is WriteShared for a message that begins with head, which is
 // copied: it queues both or neither.
 func (c *Conn) WriteSharedBehind(head, p []byte) (int, error) {
-	if c.filter != nil || len(p) == 0 || c.has(flagFiles) {
+	if c.layer != nil || len(p) == 0 || c.has(flagFiles) {
 		return c.Writev(head, p)
 	}
 	if !c.writable() {
@@ -107,7 +107,7 @@ func (c *Conn) WriteSharedBehind(head, p []byte) (int, error) {
 func (c *Conn) put(p []byte) error {
 	if c.has(flagFiles) {
 		c.putBehind(p)
-	} else if c.filter == nil {
+	} else if c.layer == nil {
 		c.push(p)
 	} else if err := c.encode(p); err != nil {
 		c.misbehaved(err)
@@ -160,11 +160,11 @@ func (c *Conn) WriteString(s string) (int, error) {
 	return c.Write(append(c.AvailableBuffer(), s...))
 }
 
-// AvailableBuffer returns an empty slice, with some capacity unless a filter
+// AvailableBuffer returns an empty slice, with some capacity unless a layer
 // makes other bytes of them anyway. What is appended to it and passed to the
 // connection's very next Write is not copied.
 func (c *Conn) AvailableBuffer() []byte {
-	if c.state != stateOpen || c.filter != nil || c.has(flagFiles) {
+	if c.state != stateOpen || c.layer != nil || c.has(flagFiles) {
 		return nil
 	}
 	if c.has(flagSpliced) {
@@ -172,18 +172,6 @@ func (c *Conn) AvailableBuffer() []byte {
 	}
 	c.later() // even if nothing is written, the buffer must go back
 	return c.out.free(&c.worker.pool)
-}
-
-// encode queues what the filter makes of p.
-func (c *Conn) encode(p []byte) error {
-	wire, err := c.filter.Encode(c.worker.wire[:0], p)
-	c.worker.wire = scratch(wire)
-	if err != nil {
-		return err
-	}
-	c.pushWire(wire)
-	poison.Fill(wire)
-	return nil
 }
 
 func (c *Conn) push(p []byte) {
@@ -254,10 +242,12 @@ func (c *Conn) flush() {
 		}
 	}
 	switch {
-	case c.unsent() || c.mailed() > 0:
+	case c.unsent() || c.mailed() > 0 || c.state != stateFlushing && !c.has(flagFinDue):
+	case !c.finished():
+		c.flush()
 	case c.state == stateFlushing:
 		c.linger()
-	case c.has(flagFinDue):
+	default:
 		c.sendFin()
 	}
 }

@@ -117,26 +117,6 @@ func TestDetachThatFails(t *testing.T) {
 	}
 }
 
-// TestDetachWithFilter is refused, and the connection goes on.
-func TestDetachWithFilter(t *testing.T) {
-	eachBackend(t, func(t *testing.T, backend string) {
-		refused := make(chan error, 1)
-		c, got := detacher(t, backend, func(c *jay.Conn, fn func(net.Conn, []byte, error)) {
-			c.SetFilter(&shift{greeted: true})
-			refused <- c.Detach(fn)
-			c.CloseWith([]byte("a"))
-		})
-		if err := receive(t, refused, "Detach"); err == nil || errors.Is(err, jay.ErrClosed) {
-			t.Errorf("Detach with a filter: %v", err)
-		}
-		expect(t, c, "b")
-		expectEOF(t, c)
-		if len(got) > 0 {
-			t.Errorf("fn was called with %+v", <-got)
-		}
-	})
-}
-
 // TestSendThenFinish has Ref.Send accept something just before the connection
 // finishes: it arrives; what is not accepted is an error.
 func TestSendThenFinish(t *testing.T) {

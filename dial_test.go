@@ -11,32 +11,21 @@ import (
 	"github.com/jay-go/jay/supervise"
 )
 
-// addsOne is a filter that adds one to each byte that is sent.
-type addsOne struct{}
-
-func (addsOne) Decode(plain, wire []byte) ([]byte, error) { return append(plain, wire...), nil }
-func (addsOne) Encode(wire, plain []byte) ([]byte, error) {
-	for _, b := range plain {
-		wire = append(wire, b+1)
-	}
-	return wire, nil
-}
-
 // named is a protocol with a name.
 var named = jay.NewProtocol("named", func(*jay.Conn) jay.Handler { return swallow{} })
 
-// TestDialledIsNotAccepted: what is dialled gets no Filter and takes no place
+// TestDialledIsNotAccepted: what is dialled gets no Layer and takes no place
 // from those that are accepted, has deadlines of its own accord, is listed as
 // what it is, and its end is told to who has dialled.
 func TestDialledIsNotAccepted(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		up := serve(t, &jay.Server{Protocol: every(echo{})}, backend)
 		var worker *jay.Worker
-		var filters, connects atomic.Int32
+		var layers, connects atomic.Int32
 		ended, opened := make(chan error, 8), make(chan error, 8)
 		addr := serve(t, &jay.Server{
 			Protocol: every(echo{}), MaxConns: 1,
-			Filter:    func() jay.Filter { filters.Add(1); return addsOne{} },
+			Layer:     func() jay.Layer { layers.Add(1); return &shift{ready: true} },
 			OnConnect: func(*jay.Conn) { connects.Add(1) },
 			OnWorkerStart: func(w *jay.Worker) error {
 				worker = w
@@ -67,10 +56,10 @@ func TestDialledIsNotAccepted(t *testing.T) {
 			t.Errorf("%d connections are listed, want 4", len(rows))
 		}
 		c := dial(t, addr)
-		send(t, c, "abc")
-		expect(t, c, "bcd")
-		if f, n := filters.Load(), connects.Load(); f != 1 || n != 1 {
-			t.Errorf("%d filters, %d times OnConnect; want one of each", f, n)
+		send(t, c, plus("abc"))
+		expect(t, c, "hi "+plus("abc"))
+		if f, n := layers.Load(), connects.Load(); f != 1 || n != 1 {
+			t.Errorf("%d layers, %d times OnConnect; want one of each", f, n)
 		}
 		for range 4 {
 			if err := receive(t, ended, "the end of a dialled connection"); !errors.Is(err, jay.ErrIdle) {

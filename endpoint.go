@@ -22,6 +22,13 @@ type Endpoint struct {
 	// zero is that of Server.Conn.
 	Conn ConnConfig
 
+	// Proxy, if set, has every connection begin with the header of the PROXY
+	// protocol.
+	Proxy *ProxyProtocol
+
+	// Layer, if set, makes the layer of a connection, which lies above Proxy's.
+	Layer func() Layer
+
 	// OnConnect and OnClose, if set, are called in the place of the server's.
 	OnConnect func(c *Conn)
 	OnClose   func(c *Conn, err error)
@@ -86,6 +93,11 @@ func (e *Endpoint) check() error {
 	if err := checkProtocol(e.Protocol); err != nil {
 		return err
 	}
+	if e.Proxy != nil {
+		if err := e.Proxy.check(); err != nil {
+			return fmt.Errorf("field Proxy: %w", err)
+		}
+	}
 	return e.Conn.check("Conn")
 }
 
@@ -93,7 +105,15 @@ var errNoProtocol = errors.New("field Protocol is nil; set it to http1.HandlerFu
 
 // origin makes what the connections of an endpoint that is complete have in common.
 func (e *Endpoint) origin() *origin {
-	return &origin{protocol: e.Protocol, onConnect: e.OnConnect, onClose: e.OnClose, connLimits: e.Conn.resolve()}
+	return &origin{protocol: e.Protocol, onConnect: e.OnConnect, onClose: e.OnClose, connLimits: e.Conn.resolve(), newLayer: e.newLayer()}
+}
+
+// newLayer returns what makes the layer of a new connection, nil for none.
+func (e *Endpoint) newLayer() func() Layer {
+	if e.Proxy == nil {
+		return e.Layer
+	}
+	return func() Layer { return &proxyLayer{p: e.Proxy, next: e.Layer} }
 }
 
 // or returns f with the fields of def where its own are zero.

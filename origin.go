@@ -15,6 +15,7 @@ type origin struct {
 	dialled  bool // it is where a connection went out
 
 	protocol  Protocol
+	newLayer  func() Layer // nil: none
 	onConnect func(c *Conn)
 	onClose   func(c *Conn, err error)
 	connLimits
@@ -53,39 +54,39 @@ func (w *Worker) open(from *origin, sock loop.Socket, as entry, then func(c *Con
 	if as == refused {
 		c.flags |= flagRefused
 	}
-	if w.server.Filter != nil && as != dialled {
-		c.filter = w.server.Filter()
-	}
 	if err := w.loop.Attach(&c.stream, sock, (*events)(c)); err != nil {
 		return err
 	}
 	w.add(c)
 	w.enter(c)
 	c.stream.StartRecv()
-	c.begin(as)
-	if w.drain != nil && !w.emptying {
-		c.flags |= flagDrainTell
-		c.later()
+	if from.newLayer != nil {
+		c.setLayer(from.newLayer())
 	}
+	c.ready()
 	if then != nil {
 		then(c)
 	}
+	c.arm()
 	w.leave()
 	return nil
 }
 
 // begin gives the connection its handler.
-func (c *Conn) begin(as entry) {
-	if as == refused {
+func (c *Conn) begin() {
+	if c.has(flagRefused) {
 		c.handler = refusal{}
 		if p, ok := c.via.protocol.(Refuser); ok {
 			_, _ = c.Write(p.Refuse())
 		}
 		c.Close()
-		c.arm()
 		return
 	}
 	c.handler = c.via.protocol.NewConn(c)
+	if w := c.worker; w.drain != nil && !w.emptying {
+		c.flags |= flagDrainTell
+		c.later()
+	}
 	c.handler.Open(c)
 	if c.state != stateClosed {
 		c.flags |= flagConnected

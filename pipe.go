@@ -62,7 +62,7 @@ type pipeEnd struct {
 // to be sent and nobody looks at them. Where it cannot, they are copied.
 func (p *pipeEnd) splice(c *Conn) {
 	from := p.to
-	if c.has(flagSpliced|flagFin|flagFiles) || c.out.size > 0 || from.in != nil || c.filter != nil || from.filter != nil ||
+	if c.has(flagSpliced|flagFin|flagFiles) || c.out.size > 0 || from.in != nil || c.layer != nil || from.layer != nil ||
 		c.state != stateOpen || !from.Reading() || !from.pipedTo(c) {
 		return
 	}

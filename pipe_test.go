@@ -10,10 +10,16 @@ import (
 	"github.com/jay-go/jay"
 )
 
-// identity is a filter that changes nothing: it keeps a Pipe from splicing.
+// identity is a layer that changes nothing: it keeps a Pipe from splicing.
 type identity struct{}
 
-func (identity) Decode(plain, wire []byte) ([]byte, error) { return append(plain, wire...), nil }
+func (identity) Open(*jay.Under)           {}
+func (identity) Ready() bool               { return true }
+func (identity) End() error                { return nil }
+func (identity) Finish(wire []byte) []byte { return wire }
+func (identity) Decode(plain, wire []byte) ([]byte, int, error) {
+	return append(plain, wire...), len(wire), nil
+}
 func (identity) Encode(wire, plain []byte) ([]byte, error) { return append(wire, plain...), nil }
 
 // sink takes what comes.
@@ -63,8 +69,8 @@ func TestPipeIsInterfered(t *testing.T) {
 			func(near, _ *jay.Conn, _ *bytes.Buffer) { near.SetHandler(gatherer{got: new(bytes.Buffer)}) },
 			func(got, _ []byte) bool { return bytes.Equal(got, data) },
 		},
-		"a filter": {
-			func(near, _ *jay.Conn, _ *bytes.Buffer) { near.SetFilter(identity{}) },
+		"a layer": {
+			func(near, _ *jay.Conn, _ *bytes.Buffer) { near.SetLayer(identity{}) },
 			func(got, _ []byte) bool { return bytes.Equal(got, data) },
 		},
 		"a write": {

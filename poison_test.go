@@ -9,10 +9,17 @@ import (
 	"github.com/jay-go/jay/internal/poison"
 )
 
-// invert is a Filter that changes all bytes.
+// invert is a Layer that changes all bytes.
 type invert struct{}
 
-func (invert) Decode(plain, wire []byte) ([]byte, error) { return invert{}.Encode(plain, wire) }
+func (invert) Open(*jay.Under)           {}
+func (invert) Ready() bool               { return true }
+func (invert) End() error                { return nil }
+func (invert) Finish(wire []byte) []byte { return wire }
+func (invert) Decode(plain, wire []byte) ([]byte, int, error) {
+	plain, err := invert{}.Encode(plain, wire)
+	return plain, len(wire), err
+}
 func (invert) Encode(wire, plain []byte) ([]byte, error) {
 	for _, c := range plain {
 		wire = append(wire, ^c)
@@ -28,10 +35,10 @@ func inverted(s string) string {
 // keeper keeps the views that it is given, and looks at them in its next
 // callback. It leaves the last byte unused.
 type keeper struct {
-	t        *testing.T
-	filtered bool              // AvailableBuffer is then nobody's buffer
-	views    map[string][]byte // loop only
-	in       jay.Buffer
+	t       *testing.T
+	layered bool              // AvailableBuffer is then nobody's buffer
+	views   map[string][]byte // loop only
+	in      jay.Buffer
 }
 
 func (*keeper) Open(*jay.Conn)         {}
@@ -49,7 +56,7 @@ func (h *keeper) Data(c *jay.Conn, b []byte) (int, error) {
 	clear(written)
 	free := append(c.AvailableBuffer(), "and appended"...)
 	_, _ = c.Write(free)
-	if !h.filtered {
+	if !h.layered {
 		h.views["AvailableBuffer"] = free
 	}
 	_ = h.in.Append(c, []byte("collected"))
@@ -65,12 +72,12 @@ func (h *keeper) Data(c *jay.Conn, b []byte) (int, error) {
 func TestViewsOutsideTheirCallback(t *testing.T) {
 	same := func(s string) string { return s }
 	for name, c := range map[string]struct {
-		filter func() jay.Filter
-		wire   func(string) string
-	}{"plain": {nil, same}, "filtered": {func() jay.Filter { return invert{} }, inverted}} {
+		layer func() jay.Layer
+		wire  func(string) string
+	}{"plain": {nil, same}, "layered": {func() jay.Layer { return invert{} }, inverted}} {
 		t.Run(name, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
-				conn := dial(t, serve(t, &jay.Server{Protocol: every(&keeper{t: t, filtered: c.filter != nil}), Filter: c.filter}, backend))
+				conn := dial(t, serve(t, &jay.Server{Protocol: every(&keeper{t: t, layered: c.layer != nil}), Layer: c.layer}, backend))
 				for range 3 {
 					send(t, conn, c.wire("a message of some length"))
 					expect(t, conn, c.wire("written and appended"))

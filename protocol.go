@@ -159,16 +159,3 @@ func optional[T any](h Handler) (t T, ok bool) {
 		h = wrapper.Unwrap()
 	}
 }
-
-// Filter transforms the byte stream below a [Handler]: TLS, compression, a
-// header in front of everything. It does no I/O.
-type Filter interface {
-	// Decode takes all of wire, bytes as they arrived, and appends to plain
-	// what the handler is to see.
-	Decode(plain, wire []byte) ([]byte, error)
-
-	// Encode appends to wire what the peer is to see for plain. It is also
-	// called with empty plain after each Decode, so that a filter can send
-	// something of its own.
-	Encode(wire, plain []byte) ([]byte, error)
-}

@@ -185,7 +185,7 @@ func (r *resting) join(p *placed) {
 		jay.Dialer{}.Dial(r.worker, p.network+"://"+ln.Addr().String(), every(sink{}), func(up *jay.Conn, err error) {
 			if p.up = up; err == nil {
 				if p.pipe == "copying" {
-					p.near.SetFilter(identity{})
+					p.near.SetLayer(identity{})
 				}
 				jay.Pipe(p.near, up)
 			}

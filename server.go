@@ -26,20 +26,19 @@ type Server struct {
 	// Name tells the servers of a program apart. Empty means "main".
 	Name string
 
-	// Addr, Protocol and Conn are the first endpoint of the server: see
-	// [Endpoint]. Conn and Protocol are those of further ones as well, where
-	// these leave them open.
+	// Addr, Protocol, Conn, Proxy and Layer are the first endpoint of the
+	// server: see [Endpoint]. Protocol and Conn are those of further ones as
+	// well, where these leave them open.
 	Addr     string
 	Protocol Protocol
 	Conn     ConnConfig
+	Proxy    *ProxyProtocol
+	Layer    func() Layer
 
 	// Endpoints are further ones. An address that comes from the command line
 	// takes the place of the one that stands where it stands; what comes beyond
 	// the last is like that.
 	Endpoints []Endpoint
-
-	// Filter, if set, makes the byte filter of a connection that was accepted.
-	Filter func() Filter
 
 	// OnConnect is called when a connection has been accepted.
 	OnConnect func(c *Conn)
@@ -151,7 +150,7 @@ func (s *Server) complete(e Endpoint) Endpoint {
 // endpoints are all endpoints, complete.
 func (s *Server) endpoints() (all []Endpoint) {
 	if s.Addr != "" {
-		all = append(all, s.complete(Endpoint{Addr: s.Addr}))
+		all = append(all, s.complete(Endpoint{Addr: s.Addr, Proxy: s.Proxy, Layer: s.Layer}))
 	}
 	for _, e := range s.Endpoints {
 		all = append(all, s.complete(e))
@@ -168,7 +167,7 @@ func (s *Server) endpointAt(i int, address string) Endpoint {
 			return e
 		}
 	}
-	e := s.complete(Endpoint{})
+	e := s.complete(Endpoint{Proxy: s.Proxy, Layer: s.Layer})
 	if len(all) > 0 {
 		e = all[min(i, len(all)-1)]
 	}

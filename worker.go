@@ -57,8 +57,8 @@ type Worker struct {
 	trimming bool     // a timer will trim the pool
 	lent     *chunk   // what the present call of Handler.Data reads
 	bufs     [][]byte // scratch of flush
-	plain    []byte   // scratch of Filter.Decode
-	wire     []byte   // scratch of Filter.Encode
+	plain    []byte   // scratch of Layer.Decode
+	wire     []byte   // scratch of Layer.Encode
 	file     []byte   // scratch of fillFile
 
 	behind map[*Conn]*behind // of those with flagFiles
@@ -221,6 +221,9 @@ func look(batch []*Conn) (sending int) {
 // settle makes the callbacks that are due and sends what was written.
 func (c *Conn) settle() {
 	w := c.worker
+	if c.take(flagLayerDue) {
+		c.woken()
+	}
 	if on := w.server.OnBufferFull; c.take(flagFullDue) && on != nil {
 		on(c)
 	}
