@@ -35,6 +35,8 @@ func testHost(ln net.Listener, peers func() (int, int), drains <-chan *Drain) ho
 		logger:      slog.New(slog.DiscardHandler),
 		listen:      []listening{{ln.Addr(), loop.ListenSocket{FD: -1, Listener: func() (net.Listener, error) { return ln, nil }}, supervise.Socket{}}},
 		ready:       func() error { return nil },
+		metrics:     new(supervise.Worker).Metrics,
+		health:      func(string, error) {},
 		report: func(supervise.Loop) (reporting, error) {
 			return testReport{alone{func() {}}, peers, drains}, nil
 		},

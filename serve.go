@@ -29,6 +29,8 @@ type host struct {
 	ready       func() error
 	began       func(w *Worker)                         // called before anything runs on the loop
 	report      func(supervise.Loop) (reporting, error) // the loop, before it runs
+	metrics     func(...supervise.Metric) error
+	health      func(part string, err error)
 	watchdog    watchLimits
 	listening   func() []listening // as it is now; nil: it does not change
 }
@@ -100,6 +102,10 @@ func (s *Server) ServeReady(ctx context.Context, ready func(addrs []net.Addr)) e
 		report: func(supervise.Loop) (reporting, error) {
 			return alone{unlisten: func() { _ = closeAll() }}, nil // its error is returned below
 		},
+		metrics: new(supervise.Worker).Metrics, // which says what is wrong with them
+		health: func(part string, err error) {
+			slog.Default().Info("health", "part", part, "err", err)
+		},
 		began:    func(*Worker) {},
 		watchdog: watchLimits{warn: time.Second, limit: -1},
 		ready: func() error {
@@ -143,7 +149,8 @@ func (s *Server) runWorker(ctx context.Context, w *supervise.Worker, began func(
 		began: began,
 		slot:  w.Slot(), incarnation: settings.Incarnation, backend: s.backend(settings.Backend), logger: w.Logger(),
 		listen: listeningOn(w.Sockets()), ready: w.Ready,
-		report:    func(l supervise.Loop) (reporting, error) { return w.Report(l) },
+		report:  func(l supervise.Loop) (reporting, error) { return w.Report(l) },
+		metrics: w.Metrics, health: w.Health,
 		watchdog:  watchLimits{warn: settings.BlockWarning, limit: settings.Watchdog},
 		listening: func() []listening { return listeningOn(w.Sockets()) },
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/supervise"
 )
 
 // Worker is a server at work in this process: one loop and its connections.
@@ -75,6 +76,21 @@ func (w *Worker) Loop() *loop.Loop { return w.loop }
 
 // Logger returns the log of this worker. Any goroutine may call it.
 func (w *Worker) Logger() *slog.Logger { return w.host.logger }
+
+// Health says how a part of the worker is, so that status, the log and /readyz
+// tell: see [supervise.Worker.Health]. Any goroutine may call it.
+func (w *Worker) Health(part string, err error) { w.host.health(part, err) }
+
+// Metrics adds figures to status and /metrics: see [supervise.Worker.Metrics].
+// Workers of one process have them in common, so that OnWorkerStart of each
+// may add the same ones. Any goroutine may call it.
+func (w *Worker) Metrics(list ...supervise.Metric) error { return w.host.metrics(list...) }
+
+// Counter and Gauge are figures that a program adds by Worker.Metrics.
+type (
+	Counter = supervise.Counter
+	Gauge   = supervise.Gauge
+)
 
 // Post runs fn on the loop. Any goroutine may call it. It returns ErrBusy when
 // too many funcs wait for the loop already, and ErrStopped once that has ended.

@@ -49,6 +49,11 @@ func printStatus(w *screen, s Status, runDir string) {
 			fmt.Fprintf(w, "%s: %s\n", printable(p.Name, 120), printable(problem, 500))
 		}
 	}
+	for _, r := range s.Workers {
+		for _, line := range ailments(r.Program, r.Slot, r.PID, r.Unhealthy) {
+			fmt.Fprintln(w, printable(line, 500))
+		}
+	}
 	fmt.Fprintln(w)
 	rows = nil
 	for _, r := range s.Workers {

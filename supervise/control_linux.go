@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -337,18 +338,18 @@ func (c *controlServer) reopenLogs(w http.ResponseWriter, r *http.Request) {
 
 // ready is for whoever sends clients here: it says whether they are served.
 func (c *controlServer) ready(w http.ResponseWriter, r *http.Request) {
-	var state string
+	var lines []string
 	var serving bool
 	if c.m.do(r.Context(), func() {
-		state = c.m.stateName()
-		serving = c.m.machine.Phase == phaseRunning && c.m.machine.allReady(c.m.machine.Programs) && len(c.m.machine.lost()) == 0
+		lines = append([]string{c.m.stateName()}, c.m.ailing()...)
+		serving = c.m.machine.Phase == phaseRunning && c.m.serving()
 	}) != nil {
 		return
 	}
 	if !serving {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	io.WriteString(w, state+"\n")
+	io.WriteString(w, strings.Join(lines, "\n")+"\n")
 }
 
 // logs sends the last n lines as text, and with follow=1 those that come.

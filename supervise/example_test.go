@@ -2,6 +2,7 @@ package supervise_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -42,3 +43,27 @@ func ExampleProgram_background() {
 		},
 	})
 }
+
+// A worker counts what it does, and says when it cannot do that well.
+func ExampleWorker_Metrics() {
+	jobs := &supervise.Counter{Name: "jobs_total", Help: "Jobs that were done."}
+	supervise.Main(supervise.Program{
+		Name:  "jobs",
+		Count: 1,
+		Run: func(ctx context.Context, w *supervise.Worker) error {
+			if err := errors.Join(w.Metrics(jobs), w.Ready()); err != nil {
+				return err
+			}
+			for ctx.Err() == nil {
+				err := doJob(ctx)
+				w.Health("queue", err) // status and /readyz say why
+				if err == nil {
+					jobs.Inc()
+				}
+			}
+			return nil
+		},
+	})
+}
+
+func doJob(ctx context.Context) error { return ctx.Err() }

@@ -122,8 +122,12 @@ func (m *master) goOn(s savedMaster) {
 	for _, p := range s.Procs {
 		w := m.machine.worker(p.Worker)
 		m.adopt(w, w.PID, p.Ctl, p.Out, p.Err, p.OutPartial, p.ErrPartial)
+		m.procs[w.ID].resume(p.Figures)
 		m.procs[w.ID].outbox = p.Outbox
 		m.flushOutbox(m.procs[w.ID])
+	}
+	if m.totals = s.Totals; m.totals == nil {
+		m.totals = map[string]*totals{}
 	}
 	for _, op := range m.machine.Operations {
 		if op.Kind == commandReopen { // the log has just been opened

@@ -50,6 +50,7 @@ type master struct {
 
 	procs     map[uint32]*proc
 	figures   map[string]Stats // what a worker of each program has told last
+	totals    map[string]*totals
 	describes []*describing
 	queries   []*query
 	sequence  uint64
@@ -97,7 +98,11 @@ type proc struct {
 	memory     *cgroup.Memory // those that account its memory, at first ours; nil: not known
 	stats      Stats
 	loops      []LoopStats // of a worker that has several
-	told       []LoopStats // the first part of what is being told
+	metrics    []metricValue
+	told       message           // the first parts of what is being told
+	health     map[string]string // why parts of it are not healthy
+	healthTold map[string]string // as the log has it
+	healthAt   time.Time         // when that was
 	heap       int64
 	logDropped int64
 	sample     sample
@@ -105,12 +110,6 @@ type proc struct {
 	beats  []loopBeat
 	missed bool    // one of them so long that the machine was told
 	early  float64 // see programSpec.served
-}
-
-// loopBeat is the heartbeat of one loop of a worker.
-type loopBeat struct {
-	beat   int64         // as last seen on the board
-	silent time.Duration // since it has changed
 }
 
 // timer is a call that the owner makes at a time.
@@ -133,7 +132,7 @@ func newMaster(o *Options, c *config, path string) *master {
 	}
 	return &master{
 		signals: signals, suspends: make(chan struct{}), terminal: terminal,
-		o: o, c: c, path: path, started: time.Now(), began: instant(sys.Monotonic()), procs: map[uint32]*proc{}, figures: map[string]Stats{}, events: make(chan any, 64),
+		o: o, c: c, path: path, started: time.Now(), began: instant(sys.Monotonic()), procs: map[uint32]*proc{}, figures: map[string]Stats{}, totals: map[string]*totals{}, events: make(chan any, 64),
 		hooks: make(chan func(), 1024), kills: memoryKills{}, hosts: hostBook{}, strangers: strangers{}, boardFD: -1, null: -1, report: func(error) {},
 	}
 }
@@ -259,6 +258,9 @@ func (m *master) serve(over func() bool) {
 			wake.Reset(m.untilNext())
 			select {
 			case <-m.signals.wake:
+				for range len(m.events) { // what a worker has said before it ended
+					m.handle(<-m.events)
+				}
 				m.heedSignals()
 			case <-m.suspends:
 				m.suspend()
@@ -407,6 +409,8 @@ func (m *master) onMessage(ev messageEvent) {
 	}
 	if news := newsOf(ev.id, ev.m); news != nil {
 		m.step(news)
+	} else if ev.m.Kind == msgHealth {
+		m.takeHealth(p, ev.m.Health)
 	} else if ev.m.Kind == msgStats || ev.m.Kind == msgConnections {
 		m.onAnswer(p, ev.m)
 	}

@@ -132,6 +132,7 @@ func (m *master) buried(p *proc, status syscall.WaitStatus, unknown string) {
 	p.err.finish()
 	p.ctl.Close()
 	p.dropOutbox()
+	m.retire(p)
 	delete(m.procs, p.w.ID)
 	m.board.clear(p.w.Cell)
 	cause := unknown

@@ -71,7 +71,7 @@ func (m *master) endQuery(q *query) {
 func (m *master) onAnswer(p *proc, msg message) {
 	p.heard = time.Now()
 	if msg.Stats != nil {
-		p.takeLoops(msg)
+		m.takeFigures(p, msg)
 		p.stats, p.heap, p.logDropped = msg.Stats.or(p.stats), msg.Heap, msg.LogDropped // what is not told yet, or no more, stays
 		m.figures[p.w.Program] = p.stats
 	}
@@ -87,16 +87,6 @@ func (m *master) onAnswer(p *proc, msg message) {
 			m.answered(q, p.w.ID)
 		}
 		return
-	}
-}
-
-// takeLoops takes the figures of a worker's loops, which come in parts.
-func (p *proc) takeLoops(msg message) {
-	if p.told = append(p.told, msg.Loops[:min(len(msg.Loops), maxLoops)]...); len(p.told) > maxLoops {
-		p.told = p.told[:maxLoops] // it has gone mad
-	}
-	if !msg.More {
-		p.loops, p.told = p.told, nil
 	}
 }
 
@@ -148,6 +138,7 @@ func (m *master) snapshot(q *query) Status {
 		}
 		row.Problems = append([]string{}, m.machine.problems(p)...)
 		m.addSockets(&row, p)
+		m.addTotals(&row)
 		s.Programs = append(s.Programs, row)
 		for i, sl := range p.Slots {
 			if sl.Worker == 0 && sl.State != slotWanted {
@@ -205,7 +196,7 @@ func (m *master) stateName() string {
 		return "stopping"
 	case m.machine.Change != nil && m.machine.Change.Command.Kind != commandScale:
 		return "reloading"
-	case !m.machine.allReady(m.machine.Programs) || len(m.machine.lost()) > 0:
+	case !m.serving():
 		return "degraded"
 	}
 	return "running"
@@ -238,6 +229,7 @@ func (p *proc) row(late bool, age time.Duration) WorkerStatus {
 		Program: w.Program, Slot: w.Slot, PID: w.PID, Generation: w.Generation, State: string(w.State),
 		Started: w.StartedAt.Round(time.Millisecond), AgeSeconds: seconds(age), RSSBytes: rss(w.PID),
 		HeapBytes: p.heap, MemoryLimitBytes: w.MemoryLimit, LogDropped: p.logDropped, CPUPercent: round(p.sample.percent), Stats: p.stats, Loops: p.loops,
+		Metrics: valuesOf(p.metrics), Unhealthy: p.health, metrics: p.metrics,
 	}
 	if p.stats.Requests != nil {
 		row.RequestsPerSecond = new(round(p.sample.rps))

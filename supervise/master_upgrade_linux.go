@@ -34,6 +34,8 @@ type savedMaster struct {
 	Activated []activated `json:"activated"`
 	Hosts     hostBook    `json:"hosts"`
 	Shield    shield      `json:"shield"`
+
+	Totals map[string]*totals `json:"totals,omitempty"`
 }
 
 type savedProc struct {
@@ -44,6 +46,8 @@ type savedProc struct {
 	OutPartial []byte `json:"out_partial"`
 	ErrPartial []byte `json:"err_partial"`
 	Outbox     []part `json:"outbox"`
+
+	Figures message `json:"figures"` // its last, for they must not be less afterwards
 }
 
 // save collects the state. The readers must not run while it is used to go on
@@ -60,9 +64,11 @@ func (m *master) save(fresh bool) savedMaster {
 	if fresh {
 		return s
 	}
+	s.Totals = m.totals
 	s.Control, s.Socket = m.control.fd, m.dir.socket
 	for id, p := range m.procs {
-		s.Procs = append(s.Procs, savedProc{Worker: id, Ctl: p.ctl.FD(), Out: p.out.fd, Err: p.err.fd, Outbox: p.outbox})
+		s.Procs = append(s.Procs, savedProc{Worker: id, Ctl: p.ctl.FD(), Out: p.out.fd, Err: p.err.fd, Outbox: p.outbox,
+			Figures: message{Stats: &p.stats, Loops: p.loops, Metrics: p.metrics, Health: p.health}})
 	}
 	return s
 }

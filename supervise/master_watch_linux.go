@@ -124,6 +124,12 @@ func (m *master) watchSilence(p *proc, passed time.Duration) {
 	m.step(evReplace{ID: p.w.ID, Hung: true, Why: fmt.Sprintf("hung: %s for %v", why, silent.Round(time.Second/10))})
 }
 
+// loopBeat is the heartbeat of one loop of a worker.
+type loopBeat struct {
+	beat   int64         // as last seen on the board
+	silent time.Duration // since it has changed
+}
+
 // look takes the present count of signs of life. A loop that has never given one
 // is silent only while its process is stopped.
 func (l *loopBeat) look(beat int64, passed time.Duration, pid int) {

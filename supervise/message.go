@@ -29,8 +29,9 @@ type messageKind string
 const (
 	// From the worker.
 	msgReady       messageKind = "ready"
-	msgStats       messageKind = "stats"       // answer, in parts: Stats, Heap, LogDropped, Loops, More
+	msgStats       messageKind = "stats"       // answer, in parts: Stats, Heap, LogDropped, Health, Loops, Metrics, More
 	msgConnections messageKind = "connections" // answer, in parts: Connections, More
+	msgHealth      messageKind = "health"      // Health
 	msgHung        messageKind = "hung"        // Why
 	msgRecovered   messageKind = "recovered"   // hung no more
 	msgLeave       messageKind = "leave"       // Why: it wants to be replaced
@@ -47,23 +48,25 @@ const (
 )
 
 type message struct {
-	Version     int              `json:"v"`
-	Kind        messageKind      `json:"kind"`
-	Seq         uint64           `json:"seq,omitempty"`
-	Order       int              `json:"order,omitempty"`
-	Reason      DrainReason      `json:"reason,omitempty"`
-	Timeout     time.Duration    `json:"timeout,omitempty"` // negative: none
-	Dump        bool             `json:"dump,omitempty"`
-	Why         string           `json:"why,omitempty"`
-	Stats       *Stats           `json:"stats,omitempty"`
-	Loops       []LoopStats      `json:"loops,omitempty"`
-	Heap        int64            `json:"heap,omitempty"`
-	LogDropped  int64            `json:"log_dropped,omitempty"`
-	Query       *ConnectionQuery `json:"query,omitempty"`
-	Connections []ConnectionInfo `json:"connections,omitempty"`
-	More        bool             `json:"more,omitempty"`
-	Sockets     []socketRole     `json:"sockets,omitempty"`
-	Ending      []int            `json:"ending,omitempty"` // IDs of sockets that nobody accepts from afterwards
+	Version     int               `json:"v"`
+	Kind        messageKind       `json:"kind"`
+	Seq         uint64            `json:"seq,omitempty"`
+	Order       int               `json:"order,omitempty"`
+	Reason      DrainReason       `json:"reason,omitempty"`
+	Timeout     time.Duration     `json:"timeout,omitempty"` // negative: none
+	Dump        bool              `json:"dump,omitempty"`
+	Why         string            `json:"why,omitempty"`
+	Stats       *Stats            `json:"stats,omitempty"`
+	Loops       []LoopStats       `json:"loops,omitempty"`
+	Metrics     []metricValue     `json:"metrics,omitempty"`
+	Health      map[string]string `json:"health,omitempty"`
+	Heap        int64             `json:"heap,omitempty"`
+	LogDropped  int64             `json:"log_dropped,omitempty"`
+	Query       *ConnectionQuery  `json:"query,omitempty"`
+	Connections []ConnectionInfo  `json:"connections,omitempty"`
+	More        bool              `json:"more,omitempty"`
+	Sockets     []socketRole      `json:"sockets,omitempty"`
+	Ending      []int             `json:"ending,omitempty"` // IDs of sockets that nobody accepts from afterwards
 }
 
 // encode gives m as it is sent, of at most so many bytes.

@@ -34,11 +34,20 @@ func programMetrics() []metric[ProgramStatus] {
 		{"jay_program_restarts_total", "counter", "Workers that have ended by themselves.", func(p ProgramStatus) float64 { return float64(p.Restarts) }},
 		{"jay_program_accept_queue", "gauge", "Connections that wait to be accepted.", func(p ProgramStatus) float64 { return float64(p.Queued) }},
 		{"jay_program_accept_backlog", "gauge", "Room for connections that wait to be accepted.", func(p ProgramStatus) float64 { return float64(p.Backlog) }},
+		{"jay_program_accepted_total", "counter", "Connections accepted by all workers since the start.", func(p ProgramStatus) float64 { return known(p.Totals.Accepted) }},
+		{"jay_program_refused_total", "counter", "Connections refused by all workers since the start.", func(p ProgramStatus) float64 { return known(p.Totals.Refused) }},
+		{"jay_program_requests_total", "counter", "Requests or messages handled by all workers since the start.", func(p ProgramStatus) float64 { return known(p.Totals.Requests) }},
+		{"jay_program_received_bytes_total", "counter", "Bytes received by all workers since the start.", func(p ProgramStatus) float64 { return known(p.Totals.BytesIn) }},
+		{"jay_program_sent_bytes_total", "counter", "Bytes sent by all workers since the start.", func(p ProgramStatus) float64 { return known(p.Totals.BytesOut) }},
+		{"jay_program_panics_total", "counter", "Panics in callbacks of all workers since the start.", func(p ProgramStatus) float64 { return known(p.Totals.Panics) }},
 	}
 }
 
 func workerMetrics() []metric[WorkerStatus] {
 	return []metric[WorkerStatus]{
+		{"jay_worker_healthy", "gauge", "1 where no part of the worker says that it is not healthy.", func(w WorkerStatus) float64 {
+			return map[bool]float64{true: 1}[len(w.Unhealthy) == 0]
+		}},
 		{"jay_worker_age_seconds", "gauge", "Time since the worker's start.", func(w WorkerStatus) float64 { return w.AgeSeconds }},
 		{"jay_worker_memory_limit_bytes", "gauge", "GOMEMLIMIT from the master; 0: none.", func(w WorkerStatus) float64 { return float64(w.MemoryLimitBytes) }},
 		{"jay_worker_rss_bytes", "gauge", "Resident memory.", func(w WorkerStatus) float64 { return float64(w.RSSBytes) }},
@@ -69,7 +78,7 @@ func metricsText(s Status) string {
 	var b strings.Builder
 	write := func(name, kind, help string, labels string, value float64) {
 		if help != "" {
-			fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+			fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s %s\n", name, strings.ReplaceAll(help, `\`, `\\`), name, kind)
 		}
 		fmt.Fprintf(&b, "%s%s %s\n", name, labels, strconv.FormatFloat(value, 'g', -1, 64))
 	}
@@ -93,7 +102,11 @@ func metricsText(s Status) string {
 	for _, m := range programMetrics() {
 		help := m.help
 		for _, p := range s.Programs {
-			write(m.name, m.kind, help, labels("program", p.Name), m.value(p))
+			value := m.value(p)
+			if math.IsNaN(value) {
+				continue
+			}
+			write(m.name, m.kind, help, labels("program", p.Name), value)
 			help = ""
 		}
 	}
@@ -115,7 +128,55 @@ func metricsText(s Status) string {
 			help = ""
 		}
 	}
+	for _, m := range addedMetrics(s) {
+		help := m.help
+		for _, row := range m.rows {
+			write(m.name, m.kind, help, row.labels, row.value)
+			help = ""
+		}
+	}
 	return b.String()
+}
+
+// addedMetric is a figure that programs have added, with all its rows.
+type addedMetric struct {
+	kind, name, help string
+	rows             []addedRow
+}
+
+type addedRow struct {
+	labels string
+	value  float64
+}
+
+// addedMetrics are the figures that programs have added, by name: counters of
+// each slot, with what its earlier workers have counted, and gauges of each
+// worker. No name is both: that of a counter ends in _total.
+func addedMetrics(s Status) []*addedMetric {
+	found := map[string]*addedMetric{}
+	add := func(kind, name, help string, value float64, pairs ...string) {
+		m := found[name]
+		if m == nil {
+			m = &addedMetric{kind: kind, name: name, help: help}
+			found[name] = m
+		}
+		m.rows = append(m.rows, addedRow{labels(pairs...), value})
+	}
+	for _, p := range s.Programs {
+		for _, slot := range slices.Sorted(maps.Keys(p.total.Metrics)) {
+			for name, c := range p.total.Metrics[slot] {
+				add(metricCounter, name, c.Help, c.Value, "program", p.Name, "slot", strconv.Itoa(slot))
+			}
+		}
+	}
+	for _, w := range s.Workers {
+		for _, v := range w.metrics {
+			if v.Kind == metricGauge {
+				add(metricGauge, v.Name, v.Help, v.Value, "program", w.Program, "slot", strconv.Itoa(w.Slot), "pid", strconv.Itoa(w.PID))
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b *addedMetric) int { return strings.Compare(a.name, b.name) })
 }
 
 // labels writes names and values in turn.

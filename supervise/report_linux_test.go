@@ -102,7 +102,7 @@ func TestReportParts(t *testing.T) {
 			if m.More != (i < len(said)-1) {
 				t.Errorf("%d loops: part %d of %d says that there is more: %v", n, i, len(said), m.More)
 			}
-			p.takeLoops(m)
+			p.gather(m)
 		}
 		if len(said) == 0 || *said[0].Stats.Requests != int64(n) || len(p.loops) != n && n > 1 {
 			t.Errorf("%d loops: %d messages, %d loops have arrived", n, len(said), len(p.loops))

@@ -161,12 +161,24 @@ type ProgramStatus struct {
 	Queued  int `json:"accept_queue"`
 	Backlog int `json:"accept_backlog"`
 
+	// Totals are what all workers of the program have counted since the service was
+	// started, those that have ended as well.
+	Totals Totals `json:"totals"`
+	total  *totals
+
 	// Problems are addresses that clients do not reach, and why.
 	Problems []string `json:"problems"`
 
 	// Limits are what the program and its workers are held to, by name with the
 	// unit at the end; what is not there has no limit.
 	Limits map[string]float64 `json:"limits"`
+}
+
+// Totals are what the workers of a program have counted together: Stats has
+// counters only.
+type Totals struct {
+	Stats
+	Metrics map[string]float64 `json:"metrics,omitempty"` // those that the program has added
 }
 
 // WorkerStatus is a worker's row in status.
@@ -188,6 +200,13 @@ type WorkerStatus struct {
 
 	// Loops has a row for each loop of a worker that has several.
 	Loops []LoopStats `json:"loops,omitempty"`
+
+	// Metrics are the figures that the program has added; see Worker.Metrics.
+	Metrics map[string]float64 `json:"metrics,omitempty"`
+	metrics []metricValue
+
+	// Unhealthy are the parts that say so, and why; see Worker.Health.
+	Unhealthy map[string]string `json:"unhealthy,omitempty"`
 }
 
 // Status is the body of GET /v1/status.

@@ -36,8 +36,15 @@ type Worker struct {
 	reports   []*Report                // guarded by mu; by number, nil: one that has ended
 	past      Stats                    // guarded by mu; what those that have ended have counted
 	overtook  *Drain                   // guarded by mu; the last drain that has overtaken another
+	metrics   []Metric                 // guarded by mu; those that the program has added, never changed in place
 	listeners map[*workerListener]bool // guarded by mu; those not closed
 	settled   bool                     // guarded by mu; no listener may accept any more
+
+	ailments   map[string]string // guarded by mu; why parts are not healthy
+	telling    bool              // guarded by mu; tellHealth is about to run
+	toldHealth time.Time         // guarded by mu
+
+	answering sync.Mutex // for the parts of one answer to stay together
 }
 
 // workerRole is what the master tells a worker of itself, once, at its start.

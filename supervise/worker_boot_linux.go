@@ -64,6 +64,7 @@ func (w *Worker) live(ctx context.Context, p *Program) error {
 	if p.OnWorkerStop != nil {
 		p.OnWorkerStop(w)
 	}
+	w.answerStats(0) // nobody has asked, and nobody will
 	if err != nil {
 		return fmt.Errorf("program ended: %w", err)
 	}

@@ -27,14 +27,23 @@ func (w *Worker) figures() (sum Stats, loops []LoopStats) {
 // loopsInMessage is how many loops one message tells of at most.
 const loopsInMessage = 16
 
-// answerStats sends the worker's figures, in parts where it has many loops.
+// answerStats sends the worker's figures, in parts where there are many loops or
+// figures of the program.
 func (w *Worker) answerStats(seq uint64) {
+	w.answering.Lock()
+	defer w.answering.Unlock()
 	sum, loops := w.figures()
-	m := message{Kind: msgStats, Seq: seq, Stats: &sum, Heap: heapBytes(), LogDropped: w.logDropped()}
+	values := w.metricValues()
+	m := message{Kind: msgStats, Seq: seq, Stats: &sum, Heap: heapBytes(), LogDropped: w.logDropped(), Health: w.health()}
 	for {
 		n := min(len(loops), loopsInMessage)
 		m.Loops, loops = loops[:n], loops[n:]
-		m.More = len(loops) > 0
+		m.Metrics = nil
+		if n == 0 {
+			n = min(len(values), metricsInOne)
+			m.Metrics, values = values[:n], values[n:]
+		}
+		m.More = len(loops)+len(values) > 0
 		w.reply(m)
 		if !m.More {
 			return
