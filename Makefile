@@ -45,7 +45,7 @@ test-poison:
 # may, and whose pools overwrite what is given back: too early is seen. The tests of loop itself hold the real backends to more than that.
 test-late:
 	GOFLAGS="$$GOFLAGS -tags=jaylate,jaypoison" go test . ./http1 ./websocket ./framing
-	go test -tags jaylate -run "Late|SendFile" ./loop
+	go test -tags jaylate -run "Late|SendFile|Packets" ./loop
 
 race:
 	go test -race ./...

@@ -91,6 +91,14 @@ type backend interface {
 	// backend calls Listener.closed behind the last connection.
 	closeListener(ln *Listener, on bool)
 
+	// addPackets and the like: see Packets. recvPackets has p.recv follow what it is
+	// now. The backend calls Packets.arrived, and departed, or Departed itself with
+	// p.send cleared; closePackets forgets or completes a pending send as closeStream does.
+	addPackets(p *Packets, sock PacketSocket) error
+	recvPackets(p *Packets)
+	sendPackets(p *Packets, batch []Packet) (int, error)
+	closePackets(p *Packets)
+
 	addWatch(w *Watch) error
 	setWatch(w *Watch) error
 	removeWatch(w *Watch)

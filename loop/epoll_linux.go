@@ -28,6 +28,9 @@ type epollBackend struct {
 	scarce map[*Stream]*scarcity
 	file   []byte // what readFile reads into
 	copied int64  // how much it has read
+
+	in, outPackets *sys.PacketRing // of all sockets of datagrams
+	batch          []Packet        // what in has received
 }
 
 // wakerSlot tags the waker's events; it is never a slot of the table.
@@ -97,6 +100,8 @@ func (b *epollBackend) deliver() {
 			b.streamReady(owner, ev.Events)
 		case *Listener:
 			b.accept(owner)
+		case *Packets:
+			b.packetsReady(owner, ev.Events)
 		case *Watch:
 			if got := eventsOf(ev.Events, owner.want); got != 0 { // it may want less by now
 				owner.fn(got)

@@ -61,6 +61,31 @@ func (f *fake) leave(d time.Duration, s *Stream) {
 	f.complete(d, s.slot, s.gen, s.gone)
 }
 
+func (f *fake) addPackets(*Packets, PacketSocket) error { return nil }
+func (f *fake) recvPackets(*Packets)                    {}
+func (f *fake) closePackets(p *Packets)                 { f.closed = append(f.closed, p) }
+
+// sendPackets takes nothing at once; depart scripts the end.
+func (f *fake) sendPackets(p *Packets, batch []Packet) (int, error) {
+	p.send = true
+	f.batches = append(f.batches, slices.Clone(batch))
+	return 0, nil
+}
+
+func (f *fake) depart(d time.Duration, p *Packets, n int, err error) {
+	f.complete(d, p.slot, p.gen, func() { p.departed(n, err) })
+}
+
+func (f *fake) arrive(d time.Duration, p *Packets, packets ...string) {
+	f.complete(d, p.slot, p.gen, func() {
+		var batch []Packet
+		for _, b := range packets {
+			batch = append(batch, Packet{B: []byte(b)})
+		}
+		p.arrived(batch, nil)
+	})
+}
+
 // closeStream leaves a pending Send to be completed.
 func (f *fake) closeStream(s *Stream, _ bool) { f.closed = append(f.closed, s) }
 

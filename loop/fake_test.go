@@ -31,6 +31,8 @@ type fake struct {
 	sends map[*Stream]*fakeSend // pending
 	queue []Socket              // connections that were taken and not handed over
 
+	batches [][]Packet // of packets, that were to be sent
+
 	wakes atomic.Int64
 	bell  chan struct{} // not nil: a poll for ever really blocks
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -80,6 +82,17 @@ func TestLateCompletions(t *testing.T) {
 			f.end(7*ms, &h.Stream, io.EOF)
 			f.leave(8*ms, &h.Stream)
 		}, []string{"gone", `received "a" <nil>`, `received "" EOF`}},
+		"a file is in use behind Close": {func(f *fake, h *heard) {
+			name := filepath.Join(f.t.TempDir(), "file")
+			file, err := os.Create(name)
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			_, _ = h.SendFile([][]byte{[]byte("head")}, file, 0, 10)
+			f.completeSend(2*ms, &h.Stream, 4, nil)
+			h.on = func(string) { _ = file.Close() }
+			h.Close(true)
+		}, []string{"sent 4 <nil>"}},
 		"a send that was not done at once is done in parts": {func(f *fake, h *heard) {
 			rest := []byte("12345")
 			next := func(string) {
@@ -128,6 +141,76 @@ func TestSlotOfClosedStream(t *testing.T) {
 	f.run()
 	if len(a.log) != 1 || len(b.log) != 0 || l.slots.live != 0 {
 		t.Errorf("told: %q and %q; %d slots are in use, want none", a.log, b.log, l.slots.live)
+	}
+}
+
+// packetsHeard writes down what a handler of packets is told.
+type packetsHeard struct {
+	*Packets
+	log log
+	on  func()
+}
+
+func (h *packetsHeard) Arrived(batch []Packet, err error) {
+	what := ""
+	for _, p := range batch {
+		what += string(p.B)
+	}
+	h.log = append(h.log, fmt.Sprintf("arrived %q %v", what, err))
+	if h.on != nil {
+		h.on()
+	}
+}
+
+func (h *packetsHeard) Departed(n int, err error) {
+	h.log = append(h.log, fmt.Sprintf("departed %d %v", n, err))
+}
+
+// TestLatePackets: as of a stream, what is under way comes behind a stop, and a Send
+// is completed behind Close.
+func TestLatePackets(t *testing.T) {
+	tests := map[string]struct {
+		play func(f *fake, h *packetsHeard)
+		want []string
+	}{
+		"behind a stop": {func(f *fake, h *packetsHeard) {
+			h.StartRecv()
+			h.StopRecv()
+			f.arrive(1*ms, h.Packets, "a", "b")
+			f.arrive(2*ms, h.Packets, "c")
+		}, []string{`arrived "ab" <nil>`, `arrived "c" <nil>`}},
+		"nothing arrives behind Close": {func(f *fake, h *packetsHeard) {
+			h.StartRecv()
+			_, _ = h.Send([]Packet{{B: []byte("out")}})
+			h.on = h.Close
+			f.arrive(1*ms, h.Packets, "a", "b")
+			f.arrive(2*ms, h.Packets, "c")
+			f.depart(3*ms, h.Packets, 0, net.ErrClosed)
+		}, []string{`arrived "ab" <nil>`, "departed 0 " + net.ErrClosed.Error()}},
+		"a batch in parts": {func(f *fake, h *packetsHeard) {
+			batch := []Packet{{B: []byte("a")}, {B: []byte("b")}, {B: []byte("c")}}
+			_, _ = h.Send(batch)
+			f.depart(1*ms, h.Packets, 2, nil)
+			f.l.AfterFunc(2*ms, func() {
+				_, _ = h.Send(batch[2:])
+				f.depart(1*ms, h.Packets, 1, nil)
+			})
+		}, []string{"departed 2 <nil>", "departed 1 <nil>"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			l, f := newFake(t, Config{})
+			h := new(packetsHeard)
+			var err error
+			if h.Packets, err = l.Packets(PacketSocket{}, h); err != nil {
+				t.Fatal(err)
+			}
+			tt.play(f, h)
+			f.run()
+			if !slices.Equal(h.log, tt.want) || l.slots.live != 0 {
+				t.Errorf("the handler was told\n%q, want\n%q; %d slots are in use", h.log, tt.want, l.slots.live)
+			}
+		})
 	}
 }
 

@@ -273,6 +273,8 @@ func (l *Loop) closeAll() {
 			owner.Close(false)
 		case *Listener:
 			owner.Close()
+		case *Packets:
+			owner.Close()
 		case *Watch:
 			owner.Unwatch()
 		}
