@@ -106,6 +106,7 @@ const (
 	flagLayerDue                    // the layer has to be asked again
 	flagBlocked                     // the kernel takes nothing from here: the Pipe's other end has no room
 	flagFiles                       // output waits behind a file: Worker.behind
+	flagAtOnce                      // CloseAtOnce was called, and the peer has kept its word
 
 	// flagsSettle are those that ask for more at the turn's end than to send.
 	flagsSettle = flagLayerDue | flagFullDue | flagDetach | flagDrainTell | flagDrainDue | flagDataDue | flagEOFDue | flagPiped

@@ -21,6 +21,26 @@ func (c *Conn) Close() {
 	c.later()
 }
 
+// CloseAtOnce is Close for a peer that has announced to send nothing more and has
+// sent all that it had to: the socket is closed as soon as everything written is
+// sent, without the wait for the peer's FIN. If bytes of the peer are unread
+// then, which would make the close a reset, or that is not known, it is Close.
+func (c *Conn) CloseAtOnce() {
+	if c.state != stateOpen {
+		return
+	}
+	if c.in == nil && c.layer == nil {
+		c.flags |= flagAtOnce
+	}
+	c.Close()
+}
+
+// silent reports whether the peer sends nothing, as far as can be known.
+func (c *Conn) silent() bool {
+	n, known := c.stream.Unread()
+	return known && n == 0
+}
+
 // CloseWith is Write, then Close.
 func (c *Conn) CloseWith(p []byte) error {
 	_, err := c.Write(p)
@@ -93,10 +113,11 @@ func (c *Conn) sendFin() {
 	}
 }
 
-// linger sends FIN once everything is sent, and waits for the peer's.
+// linger sends FIN once everything is sent, and waits for the peer's; or not, see
+// CloseAtOnce.
 func (c *Conn) linger() {
 	c.setState(stateLingering)
-	if c.has(flagEOF) {
+	if c.has(flagEOF) || c.take(flagAtOnce) && c.silent() {
 		c.end(nil)
 		return
 	}

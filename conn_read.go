@@ -35,6 +35,7 @@ func (c *Conn) received(b []byte) {
 	c.bytesIn += uint64(len(b))
 	c.worker.stats.bytesIn += uint64(len(b))
 	if c.state != stateOpen {
+		c.take(flagAtOnce)
 		return // discarded: see stateFlushing
 	}
 	c.touch()
@@ -103,6 +104,9 @@ func (c *Conn) join(b []byte) bool {
 func (c *Conn) keep(kept *chunk, b []byte) {
 	switch {
 	case c.state != stateOpen && !c.has(flagDetach):
+		if len(b) > 0 {
+			c.take(flagAtOnce)
+		}
 		b = nil
 	case len(b) > c.via.maxInput && c.Reading(): // else Data was not asked
 		c.misbehaved(ErrInputLimit)

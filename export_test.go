@@ -56,6 +56,12 @@ func (r testReport) Overtaken() <-chan *Drain { return r.drains }
 // FD returns the connection's descriptor, -1 where the backend has none.
 func (c *Conn) FD() int { return c.stream.FD() }
 
+// KnowsUnread reports whether the backend can tell if bytes are unread.
+func (c *Conn) KnowsUnread() bool {
+	_, known := c.stream.Unread()
+	return known
+}
+
 // Report returns the figures that a supervised worker would report.
 // Figures are those of a report, all of which a worker of ours knows.
 type Figures struct {

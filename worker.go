@@ -154,6 +154,15 @@ func (w *Worker) leave()        { w.current.Store(nil) }
 // list puts c at the end of those to settle.
 func (w *Worker) list(c *Conn) { w.due = append(w.due, c) }
 
+// unlist takes c off the list again if it was listed last.
+func (w *Worker) unlist(c *Conn) {
+	if last := len(w.due) - 1; c.has(flagListed) && w.due[last] == c {
+		c.flags &^= flagListed
+		w.due[last] = nil
+		w.due = w.due[:last]
+	}
+}
+
 // turnEnd settles the connections that were listed before it began. What they
 // list meanwhile waits for the next turn, which follows without a pause.
 func (w *Worker) turnEnd() (more bool) {
@@ -277,6 +286,7 @@ func (c *Conn) flushed() {
 	}
 	if c.state == stateClosed {
 		c.finish()
+		c.worker.unlist(c)
 	}
 }
 

@@ -193,6 +193,9 @@ func (s *serverConn) finish(c *jay.Conn) {
 		s.end()
 		c.SetDeadline(0)
 		c.SetHandler(next)
+	case !x.req.KeepAlive() && x.unread() == 0: // the client has announced that it was all
+		s.end()
+		c.CloseAtOnce()
 	case !reuse, stopping(c):
 		s.end()
 		c.Close()

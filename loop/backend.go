@@ -70,6 +70,8 @@ type backend interface {
 	setUnsentMark(s *Stream, n int)
 	// unacked: see Stream.Unacked.
 	unacked(s *Stream) (n int, known bool)
+	// unread: see Stream.Unread.
+	unread(s *Stream) (n int, known bool)
 	// splice: see Stream.Splice; errors.ErrUnsupported where there is none.
 	splice(s, dst *Stream) error
 	// unsplice: see Stream.Unsplice.

@@ -280,6 +280,8 @@ func (b *epollBackend) setUnsentMark(s *Stream, n int) { sys.SetUnsentMark(int(s
 
 func (b *epollBackend) unacked(s *Stream) (int, bool) { return sys.Unacked(int(s.fd)) }
 
+func (b *epollBackend) unread(s *Stream) (int, bool) { return sys.Unread(int(s.fd)) }
+
 func (b *epollBackend) closeStream(s *Stream, reset bool) {
 	s.send = false // the kernel has copied what it took
 	if reset {

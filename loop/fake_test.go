@@ -173,6 +173,7 @@ func (f *fake) localAddr(*Stream) net.Addr                { return nil }
 func (f *fake) remoteAddr(*Stream) net.Addr               { return nil }
 func (f *fake) setUnsentMark(*Stream, int)                {}
 func (f *fake) unacked(*Stream) (int, bool)               { return 0, false }
+func (f *fake) unread(*Stream) (int, bool)                { return 0, false }
 func (f *fake) unsplice(*Stream) ([]byte, error)          { return nil, nil }
 func (f *fake) detachStream(*Stream) (net.Conn, error)    { return nil, nil }
 func (f *fake) addListener(*Listener, ListenSocket) error { return nil }

@@ -370,6 +370,9 @@ func (b *goroutineBackend) unacked(s *Stream) (n int, known bool) {
 	return n, known
 }
 
+// unread is not known: a reader reads ahead.
+func (b *goroutineBackend) unread(*Stream) (n int, known bool) { return 0, false }
+
 func (b *goroutineBackend) splice(_, _ *Stream) error        { return errors.ErrUnsupported }
 func (b *goroutineBackend) unsplice(*Stream) ([]byte, error) { return nil, nil }
 

@@ -308,6 +308,9 @@ func (b *lateBackend) unacked(s *Stream) (n int, known bool) {
 	return n, known
 }
 
+// unread is not known: bytes may be under way.
+func (b *lateBackend) unread(*Stream) (n int, known bool) { return 0, false }
+
 func (b *lateBackend) closeWrite(s *Stream) error     { return b.backend.closeWrite(below(s)) }
 func (b *lateBackend) localAddr(s *Stream) net.Addr   { return b.backend.localAddr(below(s)) }
 func (b *lateBackend) remoteAddr(s *Stream) net.Addr  { return b.backend.remoteAddr(below(s)) }

@@ -140,6 +140,16 @@ func (s *Stream) Unacked() (n int, known bool) {
 	return s.loop.be.unacked(s)
 }
 
+// Unread returns how many bytes have arrived that Received has not been given,
+// where the backend knows: those that are there when a socket is closed make the
+// close a reset. It costs a system call.
+func (s *Stream) Unread() (n int, known bool) {
+	if !s.open {
+		return 0, false
+	}
+	return s.loop.be.unread(s)
+}
+
 // SetUnsentMark has the kernel take no more than about n bytes that it cannot
 // send yet, where it can be told so: then progress of a slow peer is seen in
 // smaller steps, and fewer bytes wait in vain.

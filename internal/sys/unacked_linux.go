@@ -17,6 +17,13 @@ func Unacked(fd int) (n int, known bool) {
 	return int(out), e == 0
 }
 
+// Unread returns how many bytes wait in a socket to be read.
+func Unread(fd int) (n int, known bool) {
+	var in int32
+	_, _, e := syscall.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCINQ, uintptr(unsafe.Pointer(&in)))
+	return int(in), e == 0
+}
+
 // SetUnsentMark has a TCP socket take no more than about n bytes that cannot be
 // sent yet, and report that it takes more when half of them have gone.
 func SetUnsentMark(fd, n int) {

@@ -1,0 +1,5 @@
+//go:build linux && !jaylate
+
+package http1_test
+
+const closesAtOnce = true
