@@ -141,13 +141,19 @@ func (c *Conn) layerChanged() {
 }
 
 // fill moves into the queue what has its turn: bytes, and what a layer makes of a
-// file. It stops at a file that the kernel is to send.
+// file. It stops at a file that the kernel is to send, and at what waits for a layer
+// to be ready: it would have to keep all of it.
 func (c *Conn) fill() error {
 	b, pool := c.worker.behind[c], &c.worker.pool
 	for c.out.size-b.bytes < filePiece {
 		p := &b.pieces[0]
 		switch {
-		case p.f != nil && p.layer == nil:
+		case p.layer == nil && p.f != nil:
+			return nil
+		case p.layer != nil && !p.layer.Ready():
+			if c.out.head == nil && c.stalled == 0 {
+				c.setStall() // nothing else bounds this wait
+			}
 			return nil
 		case p.f != nil:
 			if err := c.fillFile(b, p); err != nil {
@@ -220,10 +226,16 @@ func (c *Conn) nextPiece(b *behind) bool {
 	return false
 }
 
+// fileDue reports whether the kernel is to send a file next.
+func (c *Conn) fileDue() bool {
+	p := &c.worker.behind[c].pieces[0]
+	return p.f != nil && p.layer == nil
+}
+
 // sendFile sends bufs, which are what the queue has, and the file behind it.
 func (c *Conn) sendFile(bufs [][]byte) (int, error) {
 	b := c.worker.behind[c]
-	if p := &b.pieces[0]; p.f != nil && p.layer == nil && c.out.size-b.bytes == sum(bufs) {
+	if p := &b.pieces[0]; c.fileDue() && c.out.size-b.bytes == sum(bufs) {
 		return c.stream.SendFile(bufs, p.f, p.off, int(min(p.n, 1<<30)))
 	}
 	return c.stream.Send(bufs)

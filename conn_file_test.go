@@ -188,6 +188,74 @@ func TestLayerSpeaksBetweenFiles(t *testing.T) {
 	})
 }
 
+// shaking is stamped that is ready when it has received a byte, and keeps no output
+// until then.
+type shaking struct {
+	stamped
+	t     *testing.T
+	ready bool
+}
+
+func (l *shaking) Ready() bool { return l.ready }
+
+func (l *shaking) Decode(plain, wire []byte) ([]byte, int, error) {
+	l.ready = l.ready || len(wire) > 0
+	return plain, len(wire), nil
+}
+
+func (l *shaking) Encode(wire, plain []byte) ([]byte, error) {
+	if !l.ready {
+		l.t.Errorf("%d bytes were given to a layer that is not ready", len(plain))
+	}
+	return l.stamped.Encode(wire, plain)
+}
+
+// TestFileWaitsForLayer: a file does not go into a layer that would have to keep it.
+// The loop stands still meanwhile, and the wait is bounded.
+func TestFileWaitsForLayer(t *testing.T) {
+	path, data := file(t, 1<<20)
+	for name, answers := range map[string]bool{"ready in the end": true, "never ready": false} {
+		t.Run(name, func(t *testing.T) {
+			eachBackend(t, func(t *testing.T, backend string) {
+				turns, closed, files := make(chan uint64, 1), make(chan error, 1), make(chan *os.File, 1)
+				timeout := time.Minute
+				if !answers {
+					timeout = 200 * time.Millisecond
+				}
+				c := dial(t, serve(t, &jay.Server{
+					Conn: jay.ConnConfig{WriteTimeout: timeout},
+					Protocol: onLine(func(c *jay.Conn, _ string) {
+						c.SetLayer(&shaking{t: t})
+						if err := c.WriteFile(opened(t, path, files), 0, int64(len(data))); err != nil {
+							t.Error(err)
+						}
+						c.WriteString("tail")
+						loop := c.Loop()
+						before := loop.Turns()
+						loop.AfterFunc(50*time.Millisecond, func() { turns <- loop.Turns() - before })
+					}),
+					OnClose: func(_ *jay.Conn, err error) { closed <- err },
+					OnError: func(*jay.Conn, error) {},
+				}, backend))
+				send(t, c, "go\n")
+				if n := receive(t, turns, "a moment"); n > 30 {
+					t.Errorf("the loop has turned %d times while a file waited", n)
+				}
+				if answers {
+					send(t, c, "k")
+					got := make([]byte, len(data)+len("tail"))
+					if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(decoded(got), slices.Concat(data, []byte("tail"))) {
+						t.Errorf("not the file and the tail, or %v", err)
+					}
+				} else if err := receive(t, closed, "OnClose"); !errors.Is(err, jay.ErrWriteStall) {
+					t.Errorf("OnClose got %v, want ErrWriteStall", err)
+				}
+				wantClosed(t, files)
+			})
+		})
+	}
+}
+
 // TestWriteFileTooShort: a file that has become shorter resets the connection, so that
 // the peer does not take what it has for the whole.
 func TestWriteFileTooShort(t *testing.T) {

@@ -217,7 +217,7 @@ func (c *Conn) flush() {
 			return
 		}
 	}
-	if c.out.head != nil || c.has(flagFiles) {
+	if c.out.head != nil || c.has(flagFiles) && c.fileDue() {
 		bufs := c.out.gather(c.worker.bufs[:0])
 		n, err := 0, error(nil)
 		if c.has(flagFiles) {

@@ -213,6 +213,9 @@ func (l *layered) keep(c *Conn, rest []byte, kept bool) {
 
 // decoded goes on with what Decode has returned.
 func (c *Conn) decoded(plain []byte, err error) {
+	if c.has(flagFiles) { // which may have waited for it to be ready
+		c.later()
+	}
 	if c.ready(); len(plain) > 0 && c.begun() && c.state == stateOpen {
 		c.deliver(plain)
 	}
