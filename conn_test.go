@@ -289,7 +289,7 @@ func TestInputLimit(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		bad := make(chan error, 1)
 		addr := serve(t, &jay.Server{
-			Protocol: onLine(nil), Conn: jay.ConnConfig{MaxInput: 32},
+			Protocol: onLine(func(*jay.Conn, string) {}), Conn: jay.ConnConfig{MaxInput: 32},
 			OnError: func(c *jay.Conn, err error) { c.Write([]byte("too long")); bad <- err },
 		}, backend)
 		c := dial(t, addr)
@@ -306,7 +306,7 @@ func TestProtocolErrorCloses(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		bad, closed := make(chan error, 1), make(chan error, 1)
 		c := dial(t, serve(t, &jay.Server{
-			Protocol: onLine(nil),
+			Protocol: onLine(func(*jay.Conn, string) {}),
 			OnError:  func(_ *jay.Conn, err error) { bad <- err },
 			OnClose:  func(_ *jay.Conn, err error) { closed <- err },
 		}, backend))
