@@ -282,8 +282,7 @@ func (c *Conn) Release() {
 		c.later()
 	}
 	if c.worker.drain != nil {
-		c.flags |= flagDrainTell
-		c.later()
+		c.toldToDrain()
 	}
 }
 

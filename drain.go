@@ -92,11 +92,40 @@ func (w *Worker) closeListeners() {
 	}
 }
 
+// tellDrain tells the connections. Where the next worker waits for this one, those
+// that have not brought anything yet are told a moment later: their clients have
+// just connected, to be served.
 func (w *Worker) tellDrain() {
 	for c := range w.Conns {
-		c.flags |= flagDrainTell
-		c.later()
+		if !c.isNewcomer() {
+			c.toldToDrain()
+		}
 	}
+}
+
+// firstBytes is how long a client that has just connected may take to send
+// something when the worker is replaced.
+const firstBytes = 500 * time.Millisecond
+
+// isNewcomer reports whether a connection waits for firstBytes. If so, it is told
+// to drain when they are over.
+func (c *Conn) isNewcomer() bool {
+	w := c.worker
+	left := firstBytes - c.Age()
+	if w.drain.Reason != DrainReplace || c.bytesIn > 0 || c.via.dialled || left <= 0 {
+		return false
+	}
+	w.loop.AfterFunc(left, func() {
+		if c.state == stateOpen {
+			c.toldToDrain()
+		}
+	})
+	return true
+}
+
+func (c *Conn) toldToDrain() {
+	c.flags |= flagDrainTell
+	c.later()
 }
 
 func (c *Conn) tellDrain() {

@@ -113,6 +113,26 @@ func TestReplaceDrainClosesIdle(t *testing.T) {
 	}
 }
 
+// TestReplaceDrainServesNewcomers: a client that has just connected to a worker
+// which the next one waits for gets its answer.
+func TestReplaceDrainServesNewcomers(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	connected := make(chan struct{}, 1)
+	s := &jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", OnConnect: func(*jay.Conn) { connected <- struct{}{} }}
+	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
+	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()
+	c := dial(t, receive(t, ready, "Serve").String())
+	receive(t, connected, "the connection")
+	cancel(jay.DrainWithin(jay.DrainReplace, time.Hour))
+	send(t, c, "a")
+	expect(t, c, "a")
+	expectEOF(t, c)
+	c.Close()
+	if err := receive(t, ended, "the end of Serve"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStartErrors(t *testing.T) {
 	boom := errors.New("no database")
 	for name, s := range map[string]*jay.Server{

@@ -83,9 +83,8 @@ func (c *Conn) begin() {
 		return
 	}
 	c.handler = c.via.protocol.NewConn(c)
-	if w := c.worker; w.drain != nil && !w.emptying {
-		c.flags |= flagDrainTell
-		c.later()
+	if w := c.worker; w.drain != nil && !w.emptying && !c.isNewcomer() {
+		c.toldToDrain()
 	}
 	c.handler.Open(c)
 	if c.state != stateClosed {

@@ -107,6 +107,9 @@ func (b boolList) String() string {
 // parseCommandLine reads argv without the program, and the environment.
 func parseCommandLine(o *Options, argv0 string, args []string, env func(string) (string, bool)) (*config, error) {
 	c := &config{prog: filepath.Base(argv0), command: "start", version: o.version()}
+	if err := checkExtensions(o); err != nil {
+		return nil, err
+	}
 	v := &flagValues{}
 	fs, err := c.flagSet(o, v)
 	if err != nil {
@@ -176,7 +179,6 @@ func (c *config) flagSet(o *Options, v *flagValues) (*flag.FlagSet, error) {
 	fs.StringVar(&c.group, "group", o.Group, "`GROUP` of the workers")
 	c.memory = o.MemoryLimit
 	fs.Var(sizeFlag{&c.memory}, "memory-limit", "`SIZE` that all processes may take together, shared out as GOMEMLIMIT; off (that of the control group)")
-	fs.StringVar(&v.admin, "admin", "", "`ADDR` of metrics and dashboard, in programs that have them")
 	fs.BoolVar(&c.daemon, "d", false, "start, restart: as a daemon")
 	fs.BoolVar(&c.quiet, "q", false, "no start table, and no line of what was done")
 	fs.BoolVar(&c.noLimit, "g", false, "stop, restart: wait without a deadline")
@@ -186,24 +188,18 @@ func (c *config) flagSet(o *Options, v *flagValues) (*flag.FlagSet, error) {
 	fs.IntVar(&c.lines, "n", 100, "logs: the last `N` lines")
 	fs.StringVar(&c.filter, "program", "", "connections: of program `NAME`")
 	fs.StringVar(&c.sort, "sort", "", "connections: by `COLUMN`")
-	own := map[string]bool{}
-	fs.VisitAll(func(f *flag.Flag) { own[f.Name] = true })
-	if o.Flags != nil {
-		o.Flags(fs)
+	if err := o.addFlags(fs); err != nil {
+		return nil, err
 	}
-	var clash string
-	flag.CommandLine.VisitAll(func(f *flag.Flag) {
-		if fs.Lookup(f.Name) != nil {
-			clash = f.Name
-			return
-		}
-		fs.Var(f.Value, f.Name, f.Usage)
-	})
-	if clash != "" && own[clash] {
-		return nil, usagef("flag -%s is defined by the program and by the supervisor; give the program's another name", clash)
+	if fs.Lookup("admin") == nil {
+		fs.StringVar(&v.admin, "admin", "", noAdmin)
 	}
 	return fs, nil
 }
+
+// noAdmin is the usage of --admin where no extension has it, for a better error
+// than that it is unknown.
+const noAdmin = "`ADDR` of metrics and dashboard, in programs that have them"
 
 func or(s, def string) string {
 	if s == "" {
@@ -228,7 +224,7 @@ func parseFlags(o *Options, fs *flag.FlagSet, args []string) (help bool, err err
 	}
 	var names []string
 	fs.VisitAll(func(f *flag.Flag) {
-		if offered(o, f.Name) {
+		if offered(o, f) {
 			names = append(names, f.Name)
 		}
 	})
@@ -297,7 +293,11 @@ func (c *config) apply(o *Options, v *flagValues) error {
 		return err
 	}
 	c.warning = o.BlockWarning
-	c.programs = slices.Clone(o.Programs)
+	added, err := o.addedPrograms(o.Programs)
+	if err != nil {
+		return err
+	}
+	c.programs = slices.Concat(o.Programs, added)
 	if err := c.applyPrograms(v); err != nil {
 		return err
 	}

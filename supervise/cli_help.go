@@ -20,8 +20,8 @@ type commandInfo struct {
 // serviceFlags is in the place of all flags that say what runs, and how.
 const serviceFlags = "…"
 
-// commandTable is every command of the package, in the order of help.
-func commandTable() []commandInfo {
+// builtinCommands is every command of the package, in the order of help.
+func builtinCommands() []commandInfo {
 	const dir = "run-dir"
 	list := []commandInfo{
 		{"start", "", "run in the foreground, or as a daemon with -d (the default command)", []string{serviceFlags, "d", "q", dir},
@@ -56,11 +56,8 @@ every figure. Exit code 0: all workers are ready; 1: some are not; 3: not runnin
 
 // commands are the words of the command line, in the order of help.
 func commands(o *Options) (names []string) {
-	for _, c := range commandTable() {
+	for _, c := range o.commandTable() {
 		names = append(names, c.name)
-	}
-	for _, extra := range o.Commands {
-		names = append(names, extra.Name)
 	}
 	return names
 }
@@ -80,11 +77,8 @@ func help(o *Options, c *config, w io.Writer) error {
 		return helpCommand(o, c, c.args[0], w)
 	}
 	fmt.Fprintf(w, "usage: %s [COMMAND] [FLAGS]\n\ncommands (%s help COMMAND says more)\n", c.prog, c.prog)
-	for _, info := range commandTable() {
+	for _, info := range o.commandTable() {
 		printHelp(w, "  ", strings.TrimSpace(info.name+" "+info.words), 14, info.text)
-	}
-	for _, extra := range o.Commands {
-		printHelp(w, "  ", extra.Name, 14, extra.Usage)
 	}
 	fmt.Fprintf(w, "\nflags (each also reads JAY_NAME, for example JAY_RUN_DIR)\n")
 	if err := printFlags(o, c, w, nil); err != nil {
@@ -100,7 +94,7 @@ func help(o *Options, c *config, w io.Writer) error {
 
 // helpCommand prints what there is to know of one command.
 func helpCommand(o *Options, c *config, name string, w io.Writer) error {
-	for _, info := range commandTable() {
+	for _, info := range o.commandTable() {
 		if info.name != name {
 			continue
 		}
@@ -117,12 +111,6 @@ func helpCommand(o *Options, c *config, name string, w io.Writer) error {
 		printHelp(w, "\n", "commands: ", 0, strings.Join(commands(o), " "))
 		return nil
 	}
-	for _, extra := range o.Commands {
-		if extra.Name == name {
-			fmt.Fprintf(w, "usage: %s %s\n\n%s\n", c.prog, name, extra.Usage)
-			return nil
-		}
-	}
 	return usagef("help %s: unknown command%s", name, didYouMean(name, commands(o)))
 }
 
@@ -133,13 +121,13 @@ func printFlags(o *Options, c *config, w io.Writer, names []string) error {
 		return err
 	}
 	special := map[string]bool{} // flags that say something to some commands only
-	for _, info := range commandTable() {
+	for _, info := range builtinCommands() {
 		for _, name := range info.flags {
 			special[name] = true
 		}
 	}
 	fs.VisitAll(func(f *flag.Flag) {
-		if !offered(o, f.Name) || names != nil && !slices.Contains(names, f.Name) && (special[f.Name] || !slices.Contains(names, serviceFlags)) {
+		if !offered(o, f) || names != nil && !slices.Contains(names, f.Name) && (special[f.Name] || !slices.Contains(names, serviceFlags)) {
 			return
 		}
 		value, usage := flag.UnquoteUsage(f)
@@ -150,11 +138,11 @@ func printFlags(o *Options, c *config, w io.Writer, names []string) error {
 
 // offered reports whether help and completion show a flag: it does something in this
 // program.
-func offered(o *Options, name string) bool {
+func offered(o *Options, f *flag.Flag) bool {
 	switch {
-	case strings.HasPrefix(name, "test."), name == "admin": // no package serves that today
+	case strings.HasPrefix(f.Name, "test."), f.Usage == noAdmin:
 		return false
-	case name == "loop":
+	case f.Name == "loop":
 		return o.Loop != nil
 	}
 	return true
@@ -209,7 +197,7 @@ func completion(o *Options, c *config, w io.Writer) error {
 		return err
 	}
 	fs.VisitAll(func(f *flag.Flag) {
-		if offered(o, f.Name) {
+		if offered(o, f) {
 			words = append(words, dashes(f.Name))
 		}
 	})

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -53,12 +54,25 @@ func runCommand(o *Options, c *config) error {
 	case "stop", "reload", "upgrade", "scale", "reopen-logs":
 		return operate(c, client)
 	}
-	for _, extra := range o.Commands {
-		if extra.Name == c.command {
-			return extra.Run(client, c.args)
-		}
+	return c.runAdded(o.find(c.command), client)
+}
+
+// runAdded carries out the command of an extension.
+func (c *config) runAdded(command *Command, client *Client) error {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	err := command.Run(ctx, Call{
+		Args: c.args, Client: client, RunDir: c.runDir, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+	})
+	switch {
+	case errors.Is(err, ErrUsage):
+		return usagef("%s: %w", c.command, err)
+	case errors.Is(err, ErrNotRunning):
+		return c.noAnswer(c.command, err)
+	case err != nil:
+		return fmt.Errorf("%s: %w", c.command, err)
 	}
-	return usagef("unknown command %q", c.command) // checkCommand let it pass
+	return nil
 }
 
 // checkArgs refuses words that the command does not take.
@@ -78,12 +92,7 @@ func (c *config) checkArgs(o *Options) error {
 		}
 		return nil
 	}
-	for _, extra := range o.Commands {
-		if extra.Name == c.command {
-			return nil
-		}
-	}
-	if len(c.args) > 0 {
+	if len(c.args) > 0 && o.find(c.command) == nil {
 		return usagef("%s takes no %q; for help write: %s help", c.command, c.args[0], c.prog)
 	}
 	return nil

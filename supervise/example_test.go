@@ -3,6 +3,7 @@ package supervise_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -67,3 +68,41 @@ func ExampleWorker_Metrics() {
 }
 
 func doJob(ctx context.Context) error { return ctx.Err() }
+
+// A package adds a flag, a command and a program to the services that want it.
+func ExampleOptions_extensions() {
+	var addr string
+	stats := supervise.Extension{
+		Name:  "stats",
+		Flags: func(fs *flag.FlagSet) { fs.StringVar(&addr, "stats", "", "`ADDR` to serve figures at") },
+		Programs: func() ([]supervise.Program, error) {
+			if addr == "" {
+				return nil, nil
+			}
+			return []supervise.Program{{Name: "stats", Listen: []string{addr}, Count: 1, Run: serveStats}}, nil
+		},
+		Commands: []supervise.Command{{
+			Name: "requests", Usage: "how many requests were handled",
+			Run: func(ctx context.Context, call supervise.Call) error {
+				st, err := call.Client.Status(ctx)
+				if err != nil {
+					return err
+				}
+				for _, p := range st.Programs {
+					if n := p.Totals.Requests; n != nil {
+						fmt.Fprintln(call.Stdout, p.Name, *n)
+					}
+				}
+				return nil
+			},
+		}},
+	}
+	(&supervise.Options{
+		Programs:   []supervise.Program{{Name: "api", Listen: []string{"tcp://127.0.0.1:8080"}, Run: serveStats}},
+		Extensions: []supervise.Extension{stats},
+	}).Main()
+}
+
+func serveStats(ctx context.Context, w *supervise.Worker) error {
+	return supervise.DrainHTTP(ctx, w, &http.Server{Handler: http.NotFoundHandler()})
+}

@@ -174,12 +174,13 @@ func testServices() map[string]func() *supervise.Options {
 			stays.NotReloadable = true
 			return options(waitingProgram("c"), stays, waitingProgram("a"))
 		},
-		"log":     logOptions,
-		"hijack":  func() *supervise.Options { return options(hijackProgram()) },
-		"store":   storeOptions,
-		"figures": func() *supervise.Options { return options(figuresProgram()) },
-		"loops":   func() *supervise.Options { return options(loopsProgram()) },
-		"hung":    func() *supervise.Options { return options(hungProgram(os.Getenv("OUT"))) },
+		"log":      logOptions,
+		"hijack":   func() *supervise.Options { return options(hijackProgram()) },
+		"store":    storeOptions,
+		"extended": extendedOptions,
+		"figures":  func() *supervise.Options { return options(figuresProgram()) },
+		"loops":    func() *supervise.Options { return options(loopsProgram()) },
+		"hung":     func() *supervise.Options { return options(hungProgram(os.Getenv("OUT"))) },
 	}
 }
 

@@ -1,9 +1,6 @@
 package supervise
 
-import (
-	"flag"
-	"time"
-)
+import "time"
 
 // Options are a whole service: its programs and how the master runs them. The
 // zero value of every field works; the command line and JAY_… variables win
@@ -20,9 +17,9 @@ type Options struct {
 	// has no loop to choose, and --loop is wrong usage.
 	Loop func(requested string) (name string, err error)
 
-	// Flags registers the program's own flags. Those of package flag's
-	// CommandLine are accepted in any case.
-	Flags func(*flag.FlagSet)
+	// Extensions are what packages add to the service: flags, commands, programs.
+	// Flags of package flag's CommandLine are accepted in any case.
+	Extensions []Extension
 
 	// RunDir holds the lock, the pid file, the control socket and the daemon's
 	// log. Empty means /run/jay/PROG for root, otherwise a directory of the user's.
@@ -93,9 +90,6 @@ type Options struct {
 	// OnWorkerExit runs in the master, on a goroutine of its own, when a worker
 	// has ended. Exits come in order.
 	OnWorkerExit func(WorkerExit)
-
-	// Commands are added to the command line.
-	Commands []Command
 }
 
 // WorkerExit tells of a worker that has ended.
@@ -107,13 +101,6 @@ type WorkerExit struct {
 	Cause      string   // in words: "exit 2: panic: index out of range"
 	Planned    bool     // it drained because it was told to
 	LastLines  []string // of its standard error
-}
-
-// A Command is an addition to the command line, as package admin makes.
-type Command struct {
-	Name  string
-	Usage string // one line for help
-	Run   func(c *Client, args []string) error
 }
 
 // Main runs programs under the command line of the package and exits the
