@@ -109,7 +109,7 @@ const (
 	flagAtOnce                      // CloseAtOnce was called, and the peer has kept its word
 
 	// flagsSettle are those that ask for more at the turn's end than to send.
-	flagsSettle = flagLayerDue | flagFullDue | flagDetach | flagDrainTell | flagDrainDue | flagDataDue | flagEOFDue | flagPiped
+	flagsSettle = flagLayerDue | flagFullDue | flagDetach | flagDrainTell | flagDrainDue | flagDataDue | flagEOFDue | flagPiped | flagFiles
 )
 
 func (c *Conn) has(f flags) bool { return c.flags&f != 0 }

@@ -17,6 +17,7 @@ type behind struct {
 	old    int     // how many of them were written before the present layer was set
 	bytes  int     // in memory
 	left   int64   // of files
+	broken bool    // the layer did not return
 }
 
 // piece is a range of a file, or bytes: as written, for the layer makes of each
@@ -145,6 +146,10 @@ func (c *Conn) layerChanged() {
 // to be ready: it would have to keep all of it.
 func (c *Conn) fill() error {
 	b, pool := c.worker.behind[c], &c.worker.pool
+	if b.broken { // what it was given is lost
+		c.abort(c.err)
+		return nil
+	}
 	for c.out.size-b.bytes < filePiece {
 		p := &b.pieces[0]
 		switch {
@@ -161,17 +166,18 @@ func (c *Conn) fill() error {
 			}
 		default:
 			k := p.q.head
+			if p.layer != nil {
+				if err := c.encodeBy(b, p.layer, k.b); err != nil {
+					return err
+				}
+			}
 			p.q.head, k.next = k.next, nil
 			b.bytes -= len(k.b)
 			if p.layer == nil {
 				c.out.link(pool, k)
-				break
-			}
-			c.out.size -= len(k.b)
-			err := c.encodeBy(p.layer, k.b)
-			pool.put(k)
-			if err != nil {
-				return err
+			} else {
+				c.out.size -= len(k.b)
+				pool.put(k)
 			}
 		}
 		if (p.f == nil && p.q.head == nil || p.f != nil && p.n == 0) && !c.nextPiece(b) {
@@ -194,13 +200,15 @@ func (c *Conn) fillFile(b *behind, p *piece) error {
 	p.off += int64(n)
 	p.n -= int64(n)
 	b.left -= int64(n)
-	err = c.encodeBy(p.layer, w.file[:n])
+	err = c.encodeBy(b, p.layer, w.file[:n])
 	poison.Fill(w.file[:n])
 	return err
 }
 
-func (c *Conn) encodeBy(l Layer, p []byte) error {
+func (c *Conn) encodeBy(b *behind, l Layer, p []byte) error {
+	b.broken = true
 	wire, err := l.Encode(c.worker.wire[:0], p)
+	b.broken = false
 	c.worker.wire = scratch(wire)
 	if err == nil {
 		c.out.push(&c.worker.pool, wire)

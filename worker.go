@@ -172,7 +172,7 @@ func (w *Worker) turnEnd() (more bool) {
 		for _, c := range batch {
 			w.settled++
 			c.flags &^= flagListed
-			if c.flags&flagsSettle == 0 {
+			if c.flags&flagsSettle == 0 && c.layer == nil {
 				c.flush()
 				if c.flags&flagDrainDue == 0 && c.state != stateClosed {
 					continue // no callback is due: nobody needs to know whose it is

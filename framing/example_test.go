@@ -2,7 +2,10 @@ package framing_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/framing"
@@ -12,6 +15,28 @@ func ExampleLines() {
 	server := &jay.Server{
 		Addr:     "tcp://0.0.0.0:7000",
 		Protocol: framing.Lines(func(c *jay.Conn, line string) { c.WriteString(line + "\n") }),
+	}
+	_ = server // jay.Main(server) runs it
+}
+
+// A client that sends the name of a file gets the file, and then the end.
+func ExampleLines_file() {
+	server := &jay.Server{
+		Addr: "tcp://0.0.0.0:7000",
+		Protocol: framing.Lines(func(c *jay.Conn, name string) {
+			f, err := os.Open(filepath.Join("public", filepath.Base(name)))
+			if err != nil {
+				c.CloseWith([]byte("there is none\n"))
+				return
+			}
+			info, err := f.Stat()
+			if err != nil {
+				c.Fail(errors.Join(err, f.Close()))
+				return
+			}
+			_ = c.WriteFile(f, 0, info.Size()) // which closes f
+			c.Close()
+		}),
 	}
 	_ = server // jay.Main(server) runs it
 }
