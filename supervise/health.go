@@ -78,7 +78,7 @@ func (w *Worker) health() map[string]string {
 
 // ailments are a line for each part of a worker that is not healthy.
 func ailments(program string, slot, pid int, health map[string]string) (list []string) {
-	for _, part := range slices.Sorted(maps.Keys(health)) {
+	for _, part := range namesOf(health) {
 		why := health[part]
 		if part != "" {
 			why = part + ": " + why
@@ -86,4 +86,13 @@ func ailments(program string, slot, pid int, health map[string]string) (list []s
 		list = append(list, fmt.Sprintf("%s/%d (pid %d): %s", program, slot, pid, why))
 	}
 	return list
+}
+
+// namesOf are the names of the parts, in order.
+func namesOf(health map[string]string) (parts []string) {
+	for part := range health {
+		parts = append(parts, part)
+	}
+	slices.Sort(parts)
+	return parts
 }

@@ -3,7 +3,6 @@ package supervise
 import (
 	"log/slog"
 	"maps"
-	"slices"
 	"time"
 )
 
@@ -53,7 +52,7 @@ const healthSpacing = time.Second
 // however often it changes.
 func (m *master) takeHealth(p *proc, ailments map[string]string) {
 	p.health = nil
-	for _, part := range slices.Sorted(maps.Keys(ailments))[:min(len(ailments), maxAilments)] {
+	for _, part := range namesOf(ailments)[:min(len(ailments), maxAilments)] {
 		if p.health == nil {
 			p.health = map[string]string{}
 		}

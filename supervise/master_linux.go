@@ -258,9 +258,7 @@ func (m *master) serve(over func() bool) {
 			wake.Reset(m.untilNext())
 			select {
 			case <-m.signals.wake:
-				for range len(m.events) { // what a worker has said before it ended
-					m.handle(<-m.events)
-				}
+				m.hear()
 				m.heedSignals()
 			case <-m.suspends:
 				m.suspend()

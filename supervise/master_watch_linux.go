@@ -13,6 +13,17 @@ import (
 // in what.
 const silenceGrace = time.Second
 
+// hear takes the events that are there: what a worker has said before it ended.
+func (m *master) hear() {
+	for range len(m.events) {
+		select {
+		case ev := <-m.events:
+			m.handle(ev)
+		default:
+		}
+	}
+}
+
 // watch looks, again and again, which workers have to be replaced.
 func (m *master) watch() {
 	now := time.Now()
