@@ -14,7 +14,8 @@ import (
 // A load is what wrk puts on a server.
 type load struct {
 	connections int
-	pipeline    int // requests in one segment
+	pipeline    int  // requests in one segment
+	close       bool // each request says Connection: close
 }
 
 //go:embed pipeline.lua
@@ -22,7 +23,7 @@ var pipelineScript []byte
 
 // cpuPerRequest measures all servers in turn, round after round, each time
 // with a fresh process, and compares within each round: what the machine does
-// besides then hits all of them alike. The first server is the floor.
+// besides then hits all of them alike: the first server is what the others are held against.
 func cpuPerRequest(ctx context.Context, b *bench, f figure, o options) (result, error) {
 	servers := f.servers
 	if o.short {
@@ -46,7 +47,7 @@ func cpuPerRequest(ctx context.Context, b *bench, f figure, o options) (result, 
 		}
 		low, middle, high := spread(ratios)
 		_, ns, _ := spread(costs[i])
-		text := fmt.Sprintf("%.2f × floor (%.2f to %.2f; %.2f µs)", middle, low, high, ns/1e3)
+		text := fmt.Sprintf("%.2f × %s (%.2f to %.2f; %.2f µs)", middle, servers[0].name, low, high, ns/1e3)
 		if i == 0 {
 			text = fmt.Sprintf("%.2f µs", ns/1e3)
 		}
@@ -63,7 +64,7 @@ func costOnce(ctx context.Context, b *bench, s server, l load, seconds int) (flo
 		return 0, err
 	}
 	defer p.stop()
-	if _, err := wrk(ctx, b, p.addr, l, 1); err != nil {
+	if _, err := wrk(ctx, b, p.addr, l, 1+l.connections/3000); err != nil {
 		return 0, err
 	}
 	before, err := p.cpu()
@@ -88,7 +89,10 @@ func wrk(ctx context.Context, b *bench, addr string, l load, seconds int) (int, 
 	if err := os.WriteFile(script, pipelineScript, 0o600); err != nil {
 		return 0, err
 	}
-	args := []string{"-c", clientCore, "wrk", "-t1", "-c", strconv.Itoa(l.connections), "-d", strconv.Itoa(seconds)}
+	args := []string{"-c", clientCore, "wrk", "-t1", "-c", strconv.Itoa(l.connections), "-d", strconv.Itoa(seconds), "--timeout", "10s"}
+	if l.close {
+		args = append(args, "-H", "Connection: close")
+	}
 	if l.pipeline > 1 {
 		args = append(args, "-s", script, "http://"+addr+"/", "--", strconv.Itoa(l.pipeline))
 	} else {

@@ -74,6 +74,21 @@ var figures = []figure{
 		load:    load{connections: 64, pipeline: 16},
 	},
 	{
+		name:    "CPU per request, each on a new connection",
+		what:    "64 clients that say Connection: close",
+		servers: []server{nginx, jay, netHTTP, fastHTTP},
+		goal:    1.0, unit: "× nginx",
+		measure: cpuPerRequest,
+		load:    load{connections: 64, pipeline: 1, close: true},
+	},
+	{
+		name:    "CPU per request on 9,000 busy connections",
+		what:    "of what the same server takes per request on 64; they are opened meanwhile",
+		servers: []server{jay, nginx, floorEachRead},
+		goal:    1.35, unit: "× that on 64",
+		measure: cpuOfACrowd,
+	},
+	{
 		name:    "Memory in use per idle connection",
 		what:    "heap and stacks in use after a GC, after one request on each connection; slope from 3,000 to 9,000 connections",
 		servers: []server{jay, netHTTP, fastHTTP},

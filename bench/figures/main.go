@@ -67,7 +67,7 @@ func run() error {
 
 func parseOptions(args []string) (o options, err error) {
 	f := flag.NewFlagSet("figures", flag.ContinueOnError)
-	f.BoolVar(&o.short, "short", false, "few rounds, jay and the floor alone; fail only beyond three times a goal")
+	f.BoolVar(&o.short, "short", false, "few rounds, jay and what it is held against alone; fail only beyond three times a goal")
 	f.IntVar(&o.rounds, "rounds", 0, "interleaved rounds (default 7, short 3)")
 	f.IntVar(&o.seconds, "seconds", 0, "of load per server and round (default 3, short 1)")
 	f.StringVar(&o.out, "out", "", "write the report to this `file` (default standard output)")
