@@ -14,7 +14,7 @@ func tuneListener(fd int, from *origin) {
 	}
 }
 
-func closeFD(fd int) { _ = sys.Close(fd) }
+func closeFD(fd int) { _ = sys.CloseSocket(fd) }
 
 // maxDescriptors returns how many descriptors the process may have, 0 when
 // there is no telling.

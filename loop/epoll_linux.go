@@ -289,7 +289,7 @@ func (b *epollBackend) closeStream(s *Stream, reset bool) {
 	}
 	b.endSplice(s)
 	b.unscarce(s)
-	_ = sys.Close(int(s.fd))
+	_ = sys.CloseSocket(int(s.fd))
 }
 
 func (b *epollBackend) detachStream(s *Stream) (net.Conn, error) {

@@ -108,6 +108,14 @@ func Reset(fd int) error {
 	return unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }
 
+// CloseSocket closes the descriptor of a socket, for which nothing is waited for.
+func CloseSocket(fd int) error {
+	if _, _, e := syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0); e != 0 {
+		return e
+	}
+	return nil
+}
+
 // Close closes a descriptor; EINTR counts as closed.
 func Close(fd int) error {
 	if err := unix.Close(fd); err != nil && err != unix.EINTR {
