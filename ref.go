@@ -1,6 +1,10 @@
 package jay
 
-import "github.com/jay-go/jay/loop"
+import (
+	"math"
+
+	"github.com/jay-go/jay/loop"
+)
 
 // Ref is a connection in the hands of other goroutines. It is a small value,
 // comparable and safe to keep: once the connection has closed, its methods
@@ -175,7 +179,7 @@ func (c *Conn) reserve(n int) error {
 		switch {
 		case funcs >= maxMail:
 			err = ErrBusy
-		case n > min(c.via.maxOutput, mailBytes)-bytes:
+		case n > min(c.via.maxOutput, min(mailBytes, math.MaxInt))-bytes:
 			err = ErrOutputLimit
 		case int(w.posted.Load()+w.spent.Load())+n+mailCost > w.maxBuffered && bytes+n+funcs*mailCost > modestSize:
 			if err = ErrBudget; n == 0 {
