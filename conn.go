@@ -30,26 +30,27 @@ type Conn struct {
 	state    state
 	layer    *layered
 
-	gone    atomic.Uint32 // whether the socket is closed, for Ref, and what it has posted
-	opened  uint32        // ticks of the loop; 0 in deadlines: not set
+	// What a message that comes needs besides, up to wheel.
+	in      *chunk // bytes that the handler has not used; nil when there are none
+	need    int32  // Data is not called before this many bytes are there
+	pages   int32  // memory of Buffers
+	bytesIn uint64
 	proto   uint32        // deadline of the handler
-	closing uint32        // deadline of the lingering, whatever the peer does
-	stopped uint32        // see Paused
-	acked   uint32        // the peer's progress when it was last looked at; see progress
-	posted  atomic.Int64  // what Ref has posted and the loop has not taken; see mail
+	gone    atomic.Uint32 // whether the socket is closed, for Ref, and what it has posted
 	wheel   loop.Deadline // fires at the earliest of the deadlines
+
+	opened  uint32       // ticks of the loop; 0 in deadlines: not set
+	closing uint32       // deadline of the lingering, whatever the peer does
+	stopped uint32       // see Paused
+	acked   uint32       // the peer's progress when it was last looked at; see progress
+	posted  atomic.Int64 // what Ref has posted and the loop has not taken; see mail
 	value   any
 
 	next, prev *Conn // the worker's list of live connections
 
-	in    *chunk // bytes that the handler has not used; nil when there are none
-	need  int32  // Data is not called before this many bytes are there
-	pages int32  // memory of Buffers
-
-	id      uint64
-	remote  netip.AddrPort
-	bytesIn uint64
-	err     error // why the connection ends
+	id     uint64
+	remote netip.AddrPort
+	err    error // why the connection ends
 }
 
 // state is where a connection is in its life. setState is the only function

@@ -38,6 +38,14 @@ func TestConnLayout(t *testing.T) {
 			t.Errorf("bytes %d to %d of a Conn at an address of 64n+%d are in %d lines", begin, end, at, lines)
 		}
 	}
+
+	// What a message needs that comes and is answered begins with the Conn.
+	for _, name := range []string{"via", "times", "handler", "stream", "worker", "out", "bytesOut", "flags", "active", "state", "layer",
+		"in", "need", "pages", "bytesIn", "proto", "wheel"} {
+		if f := field(t, conn, name); f.Offset+f.Type.Size() > 4*line {
+			t.Errorf("%s ends at byte %d of a Conn, behind its fourth line", name, f.Offset+f.Type.Size())
+		}
+	}
 }
 
 func field(t *testing.T, in reflect.Type, name string) reflect.StructField {
