@@ -47,7 +47,7 @@ func (a *acceptor) Accepted(sock loop.Socket) {
 	w.stats.accepted++
 	a.taken++
 	a.backoff = 0
-	if w.taken >= w.maxConns {
+	if !w.proc.takePlace(w.maxConns) {
 		a.refuse(sock)
 		return
 	}
@@ -55,6 +55,7 @@ func (a *acceptor) Accepted(sock loop.Socket) {
 		a.restFor(firstRest)
 	}
 	if err := w.open(a.from, sock, accepted, nil); err != nil {
+		w.proc.givePlace()
 		a.drop(sock)
 		a.AcceptFailed(err)
 	}

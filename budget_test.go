@@ -95,8 +95,8 @@ func TestBudgetHolds(t *testing.T) {
 				ends := make(chan error, 2*clients)
 				addr := serve(t, &jay.Server{
 					Protocol: test.handler, MaxBuffered: budget, Conn: jay.ConnConfig{MaxInput: -1, MaxOutput: -1}, Backlog: clients,
-					OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
-					OnError:       func(_ *jay.Conn, err error) { ends <- err },
+					Loops: 1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+					OnError: func(_ *jay.Conn, err error) { ends <- err },
 				}, backend)
 				var all sync.WaitGroup
 				var open []net.Conn
@@ -159,8 +159,8 @@ func TestBudgetOfPanics(t *testing.T) {
 				_ = b.Append(c, make([]byte, 100_000))
 				panic("on purpose")
 			}),
-			OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
-			OnError:       func(_ *jay.Conn, err error) { panics <- err },
+			Loops: 1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+			OnError: func(_ *jay.Conn, err error) { panics <- err },
 		}, backend)
 		c := dial(t, addr)
 		send(t, c, strings.Repeat("x", 10_000))
@@ -182,8 +182,8 @@ func TestLargeMessageIsLetGo(t *testing.T) {
 	var worker *jay.Worker
 	lengths := make(chan int, 1)
 	addr := serve(t, &jay.Server{
-		Protocol:      onEndless(func(_ *jay.Conn, line string) { lengths <- len(line) }),
-		OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+		Protocol: onEndless(func(_ *jay.Conn, line string) { lengths <- len(line) }),
+		Loops:    1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 	}, "auto")
 	c := dial(t, addr)
 	send(t, c, strings.Repeat("x", 3<<20)+"\nrest")
@@ -220,8 +220,8 @@ func testRefIsBounded(t *testing.T, post func(*jay.Worker, jay.Ref) error, want 
 	refs := make(chan jay.Ref, conns)
 	addr := serve(t, &jay.Server{
 		Protocol: every(echo{}), Conn: jay.ConnConfig{MaxOutput: 4 << 20}, MaxBuffered: budget,
-		OnConnect:     func(c *jay.Conn) { refs <- c.Ref() },
-		OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+		OnConnect: func(c *jay.Conn) { refs <- c.Ref() },
+		Loops:     1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 	}, "auto")
 	var all []jay.Ref
 	var peers []net.Conn

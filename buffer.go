@@ -264,7 +264,7 @@ func (c *Conn) afford(n int) error {
 // what has been given back, that is collected first: nobody is refused for it.
 func (w *Worker) exceeds(n int) bool {
 	p := &w.pool
-	n += p.held + int(w.posted.Load())
+	n += p.held + int(w.posted.Load()) + w.others()
 	if n+p.dropped > w.maxBuffered && n <= w.maxBuffered && p.dropped >= w.collectFrom() {
 		runtime.GC()
 		p.collected(p.dropped)
@@ -279,5 +279,5 @@ const modestSize = 64 << 10
 // modest returns how much a connection may hold though the budget is spent: its
 // part of a further quarter of it, at least modestSize and at most HighWater.
 func (c *Conn) modest() int {
-	return max(modestSize, min(c.via.highWater, c.worker.maxBuffered/4/max(c.worker.live, 1)))
+	return max(modestSize, min(c.via.highWater, c.worker.maxBuffered/4/max(c.worker.live*len(c.worker.proc.workers), 1)))
 }

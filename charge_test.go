@@ -14,7 +14,7 @@ func TestCharge(t *testing.T) {
 	conns := make(chan *jay.Conn, 2)
 	ended := make(chan bool, 2)
 	addr := serve(t, &jay.Server{
-		Protocol: every(sink{}), MaxBuffered: budget, OnConnect: func(c *jay.Conn) { conns <- c },
+		Loops: 1, Protocol: every(sink{}), MaxBuffered: budget, OnConnect: func(c *jay.Conn) { conns <- c },
 		OnClose: func(*jay.Conn, error) { ended <- true },
 	}, "")
 	var all [2]*jay.Conn // used on the loop alone

@@ -372,8 +372,8 @@ func TestCountIsExact(t *testing.T) {
 		var opened, closed atomic.Int32
 		ids := map[uint64]bool{} // loop only
 		addr := serve(t, &jay.Server{
-			Protocol:      every(echo{}),
-			OnWorkerStart: func(w *jay.Worker) error { worker.Store(w); return nil },
+			Protocol: every(echo{}),
+			Loops:    1, OnWorkerStart: func(w *jay.Worker) error { worker.Store(w); return nil },
 			OnConnect: func(c *jay.Conn) {
 				opened.Add(1)
 				if ids[c.ID()] {

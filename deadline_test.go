@@ -218,7 +218,7 @@ func TestCloseTimeout(t *testing.T) {
 func TestAcceptErrors(t *testing.T) {
 	virtual(t, func(t *testing.T, serve func(*jay.Server) *pipes) {
 		var worker *jay.Worker
-		p := serve(&jay.Server{Protocol: every(echo{}), OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil }})
+		p := serve(&jay.Server{Protocol: every(echo{}), Loops: 1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil }})
 		from := time.Now()
 		for range 5 {
 			p.errors <- syscall.ECONNABORTED

@@ -27,7 +27,7 @@ func TestDialledIsNotAccepted(t *testing.T) {
 			Protocol: every(echo{}), MaxConns: 1,
 			Layer:     func() jay.Layer { layers.Add(1); return &shift{ready: true} },
 			OnConnect: func(*jay.Conn) { connects.Add(1) },
-			OnWorkerStart: func(w *jay.Worker) error {
+			Loops:     1, OnWorkerStart: func(w *jay.Worker) error {
 				worker = w
 				for range 4 {
 					d := jay.Dialer{Conn: jay.ConnConfig{IdleTimeout: 400 * time.Millisecond}, OnClose: func(_ *jay.Conn, err error) { ended <- err }}
@@ -75,7 +75,7 @@ func TestDialLeavesNothing(t *testing.T) {
 	up := serve(t, &jay.Server{Protocol: every(echo{})}, "auto")
 	results := make(chan error, 200)
 	var worker *jay.Worker
-	serve(t, &jay.Server{OnWorkerStart: func(w *jay.Worker) error {
+	serve(t, &jay.Server{Loops: 1, OnWorkerStart: func(w *jay.Worker) error {
 		worker = w
 		for i := range cap(results) {
 			address := "tcp://" + up
@@ -116,6 +116,7 @@ func TestListenerCallbacks(t *testing.T) {
 		s := &jay.Server{Protocol: every(echo{})}
 		s.OnConnect, s.OnClose = say("server")
 		var own, half string
+		s.Loops = 1
 		s.OnWorkerStart = func(w *jay.Worker) error {
 			e := jay.Endpoint{Addr: "tcp://127.0.0.1:0"}
 			e.OnConnect, e.OnClose = say("own")

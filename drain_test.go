@@ -18,8 +18,8 @@ func TestStopAnswersWhatCame(t *testing.T) {
 		refs := make(chan jay.Ref, 1)
 		stopped := make(chan bool, 1)
 		s := &jay.Server{
-			Protocol:     onLine(func(c *jay.Conn, line string) { c.Hold(); refs <- c.Ref() }),
-			OnWorkerStop: func(w *jay.Worker) { stopped <- w.Len() == 0 },
+			Protocol: onLine(func(c *jay.Conn, line string) { c.Hold(); refs <- c.Ref() }),
+			Loops:    1, OnWorkerStop: func(w *jay.Worker) { stopped <- w.Len() == 0 },
 		}
 		addr, stop := serveStop(t, s, backend)
 		busy, idle := dial(t, addr), dial(t, addr)

@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/internal/needs"
 	"github.com/jay-go/jay/supervise"
 )
 
 // serveAll is serve for a server with several endpoints.
 func serveAll(t *testing.T, s *jay.Server, backend string) (addrs []string) {
 	t.Helper()
-	s.Loop = backend
+	s.Loop, s.Loops = backend, needs.Loops(s.Loops)
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan []net.Addr, 1), make(chan error, 1)
 	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a }) }()
@@ -47,9 +48,9 @@ func TestEndpoints(t *testing.T) {
 				{Addr: "unix://" + filepath.Join(t.TempDir(), "s"), Protocol: onLine(func(c *jay.Conn, line string) { c.WriteString(line + ".") }), Conn: jay.ConnConfig{MaxInput: 4},
 					OnConnect: func(*jay.Conn) { events <- "own" }, OnClose: func(_ *jay.Conn, err error) { events <- err.Error() }},
 			},
-			OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
-			OnConnect:     func(*jay.Conn) { events <- "server's" },
-			OnError:       func(*jay.Conn, error) {},
+			Loops: 1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+			OnConnect: func(*jay.Conn) { events <- "server's" },
+			OnError:   func(*jay.Conn, error) {},
 		}, backend)
 		plain, loud := dial(t, addrs[0]), dial(t, addrs[1])
 		send(t, plain, "abc")
@@ -129,6 +130,7 @@ func TestNewConnFails(t *testing.T) {
 		errs := make(chan error, 1)
 		first := true
 		addr := serve(t, &jay.Server{
+			Loops: 1,
 			Protocol: jay.NewProtocol("picky", func(*jay.Conn) jay.Handler {
 				if first {
 					first = false

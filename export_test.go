@@ -29,7 +29,7 @@ func ServeOvertaken(ctx context.Context, s *Server, ln net.Listener, drains <-ch
 
 func testHost(ln net.Listener, peers func() (int, int), drains <-chan *Drain) host {
 	return host{
-		began:       func(*Worker) {},
+		began:       func([]*Worker) {},
 		incarnation: 7,
 		backend:     "goroutine",
 		logger:      slog.New(slog.DiscardHandler),
@@ -38,14 +38,14 @@ func testHost(ln net.Listener, peers func() (int, int), drains <-chan *Drain) ho
 		metrics:     new(supervise.Worker).Metrics,
 		health:      func(string, error) {},
 		report: func(supervise.Loop) (reporting, error) {
-			return testReport{alone{func() {}}, peers, drains}, nil
+			return testReport{&alone{host: &inProcess{unlisten: func() {}}}, peers, drains}, nil
 		},
 	}
 }
 
 // testReport is that of a worker whose peers, and whose later drains, are made up.
 type testReport struct {
-	alone
+	*alone
 	peers  func() (int, int)
 	drains <-chan *Drain
 }

@@ -17,13 +17,12 @@ import (
 // once the client has said "hello" and a goroutine has thought about it, ends with
 // "bye", and takes 1 on the wire for the end of what the client says.
 type shift struct {
-	under  *jay.Under
-	heard  string // of the greeting
-	ready  bool   // the goroutine is done
-	begun  bool
-	fails  error // of the goroutine
-	cut    bool  // a byte on the wire is still missing: the last was "("
-	closed bool
+	under *jay.Under
+	heard string // of the greeting
+	ready bool   // the goroutine is done
+	begun bool
+	fails error // of the goroutine
+	cut   bool  // a byte on the wire is still missing: the last was "("
 }
 
 func (l *shift) Open(under *jay.Under) { l.under = under }

@@ -30,7 +30,7 @@ func (greeter) Close(*jay.Conn, error)                  {}
 func listening(t *testing.T, backend string) (w *jay.Worker, addr string) {
 	t.Helper()
 	started := make(chan *jay.Worker, 1)
-	addr = serve(t, &jay.Server{Protocol: every(echo{}), OnWorkerStart: func(w *jay.Worker) error { started <- w; return nil }}, backend)
+	addr = serve(t, &jay.Server{Protocol: every(echo{}), Loops: 1, OnWorkerStart: func(w *jay.Worker) error { started <- w; return nil }}, backend)
 	return receive(t, started, "the worker"), addr
 }
 
@@ -84,6 +84,7 @@ func TestOwnListenersAtTheDrain(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(context.Background())
 			own := make(chan *jay.Listener, 1)
 			s := &jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0"}
+			s.Loops = 1
 			s.OnWorkerStart = func(w *jay.Worker) error {
 				ln, err := w.Listen(jay.Endpoint{Addr: "tcp://127.0.0.1:0", Protocol: every(greeter{})})
 				if err != nil {
@@ -116,7 +117,7 @@ func TestOwnListenersAtTheDrain(t *testing.T) {
 
 func TestListenWhereTheStartFails(t *testing.T) {
 	boom := errors.New("no database")
-	s := &jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", OnWorkerStart: func(w *jay.Worker) error {
+	s := &jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", Loops: 1, OnWorkerStart: func(w *jay.Worker) error {
 		if _, err := w.Listen(jay.Endpoint{Addr: "tcp://127.0.0.1:0"}); err != nil {
 			t.Error(err)
 		}

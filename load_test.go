@@ -41,8 +41,8 @@ func TestConnectAndReset(t *testing.T) {
 		const resets = 10_000
 		var worker *jay.Worker
 		addr := serve(t, &jay.Server{
-			Protocol:      every(echo{}),
-			OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+			Protocol: every(echo{}),
+			Loops:    1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 		}, backend)
 		var all sync.WaitGroup
 		for range 8 {
@@ -113,7 +113,7 @@ func TestSlowReaders(t *testing.T) {
 				}
 				c.WriteString(line)
 			}),
-			OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+			Loops: 1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 		}, backend)
 		for range 200 {
 			c := dial(t, addr)
@@ -180,8 +180,8 @@ func testBroadcast(t *testing.T, backend string, drop bool) {
 	closed := make(chan error, 100)
 	addr := serve(t, &jay.Server{
 		Protocol: every(echo{}), Conn: jay.ConnConfig{MaxOutput: 1 << 20, DropNewest: drop},
-		OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
-		OnClose:       func(_ *jay.Conn, err error) { closed <- err },
+		Loops: 1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+		OnClose: func(_ *jay.Conn, err error) { closed <- err },
 	}, backend)
 	connect := func() *net.TCPConn {
 		c := dial(t, addr)

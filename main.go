@@ -2,6 +2,10 @@ package jay
 
 import (
 	"context"
+	"flag"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/jay-go/jay/supervise"
 )
@@ -64,5 +68,36 @@ func (o *Options) Main() {
 	}
 	all.Programs = append(all.Programs, o.Options.Programs...)
 	all.Loop = o.resolveLoop
+	all.Extensions = append([]supervise.Extension{{Name: "jay", Flags: o.addFlags}}, o.Options.Extensions...)
 	all.Main()
+}
+
+// addFlags registers the flags of servers that a supervisor knows nothing of.
+func (o *Options) addFlags(fs *flag.FlagSet) {
+	fs.Func("loops", "event loops of each worker process: N or auto, NAME=N for one server (repeatable)", o.setLoops)
+}
+
+// setLoops does what --loops says.
+func (o *Options) setLoops(text string) error {
+	name, number, named := strings.Cut(text, "=")
+	if !named {
+		name, number = "", text
+	}
+	n, err := strconv.Atoi(number)
+	switch {
+	case number == "auto":
+		n = LoopPerCPU
+	case err != nil || n < 1 || n > maxLoops:
+		return fmt.Errorf("%q is not a number of loops; write 1 to %d, or auto", number, maxLoops)
+	}
+	found := false
+	for _, s := range o.Servers {
+		if !named || s.name() == name {
+			s.Loops, found = n, true
+		}
+	}
+	if !found {
+		return fmt.Errorf("there is no server %q", name)
+	}
+	return nil
 }

@@ -45,7 +45,7 @@ const (
 // this way. then, which may be nil, is called last. An error says that the loop
 // has not taken the socket, which is the caller's still.
 func (w *Worker) open(from *origin, sock loop.Socket, as entry, then func(c *Conn)) error {
-	w.nextID++
+	w.nextID += w.idStep
 	now := w.loop.TickNow()
 	c := &Conn{worker: w, via: from, times: &from.times, handler: unborn{}, id: w.nextID, remote: sock.Peer, opened: now, active: now}
 	if from.times.readIdle != 0 {

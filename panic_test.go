@@ -103,6 +103,7 @@ func testPanic(t *testing.T, backend, where string, goexit bool) {
 	}
 	errs, closes := make(chan error, 4), make(chan error, 4)
 	s := &jay.Server{
+		Loops:    1,
 		Protocol: every(h),
 		Conn:     jay.ConnConfig{HighWater: 4096},
 		OnConnect: func(c *jay.Conn) {
@@ -170,8 +171,8 @@ func TestPanicOutsideConnections(t *testing.T) {
 		errs := make(chan error, 1)
 		var worker *jay.Worker
 		addr := serve(t, &jay.Server{
-			Protocol:      every(echo{}),
-			OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+			Protocol: every(echo{}),
+			Loops:    1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 			OnError: func(c *jay.Conn, err error) {
 				if c != nil {
 					t.Error("OnError blames a connection for a posted func")

@@ -28,8 +28,8 @@ func TestMaxConns(t *testing.T) {
 		closed := make(chan bool, 8)
 		addr := serve(t, &jay.Server{
 			Protocol: sorry{every(echo{})}, MaxConns: 2,
-			OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
-			OnClose:       func(*jay.Conn, error) { closed <- true },
+			Loops: 1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+			OnClose: func(*jay.Conn, error) { closed <- true },
 		}, backend)
 		var in []net.Conn
 		for range 2 {
@@ -114,6 +114,7 @@ func TestBudget(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		closed := make(chan error, 8)
 		addr := serve(t, &jay.Server{
+			Loops: 1,
 			Protocol: onLine(func(c *jay.Conn, line string) {
 				n, _ := strconv.Atoi(line)
 				for ; n > 0; n -= 1 << 16 {
@@ -373,8 +374,8 @@ func TestConnectionsReport(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		var worker *jay.Worker
 		addr := serve(t, &jay.Server{
-			OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
-			Protocol:      onLine(func(c *jay.Conn, line string) { c.WriteString("ok") }),
+			Loops: 1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+			Protocol: onLine(func(c *jay.Conn, line string) { c.WriteString("ok") }),
 		}, backend)
 		for range 7 {
 			c := dial(t, addr)

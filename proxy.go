@@ -45,11 +45,11 @@ func (proxyError) BlamesPeer() bool  { return true }
 
 func (p *ProxyProtocol) check() error {
 	if len(p.From) == 0 {
-		return errors.New("From is empty: nobody could connect; name the networks of the load balancers, as 10.0.0.0/8, or 0.0.0.0/0 and ::/0 for everybody")
+		return errors.New("field From is empty: nobody could connect; name the networks of the load balancers, as 10.0.0.0/8, or 0.0.0.0/0 and ::/0 for everybody")
 	}
 	for i, from := range p.From {
 		if !from.IsValid() {
-			return fmt.Errorf("From[%d] is no network; use netip.MustParsePrefix(\"10.0.0.0/8\"), say", i)
+			return fmt.Errorf("field From[%d] is no network; use netip.MustParsePrefix(\"10.0.0.0/8\"), say", i)
 		}
 	}
 	return nil

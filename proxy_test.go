@@ -158,7 +158,7 @@ func TestProxyFrom(t *testing.T) {
 	})
 	for name, from := range map[string][]netip.Prefix{"nobody": nil, "nothing": {{}}} {
 		err := (&jay.Server{Addr: "tcp://127.0.0.1:0", Protocol: whois(), Proxy: &jay.ProxyProtocol{From: from}}).Serve(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "Proxy: From") {
+		if err == nil || !strings.Contains(err.Error(), "Proxy: field From") {
 			t.Errorf("%s: Serve returned %v", name, err)
 		}
 	}

@@ -181,7 +181,7 @@ func (c *Conn) reserve(n int) error {
 			err = ErrBusy
 		case n > min(c.via.maxOutput, min(mailBytes, math.MaxInt))-bytes:
 			err = ErrOutputLimit
-		case int(w.posted.Load()+w.spent.Load())+n+mailCost > w.maxBuffered && bytes+n+funcs*mailCost > modestSize:
+		case int(w.posted.Load()+w.spent.Load())+w.others()+n+mailCost > w.maxBuffered && bytes+n+funcs*mailCost > modestSize:
 			if err = ErrBudget; n == 0 {
 				err = ErrBusy
 			}

@@ -28,9 +28,9 @@ func TestRefusedWhileEnding(t *testing.T) {
 				refs := make(chan jay.Ref, 1)
 				var worker *jay.Worker
 				addr := serve(t, &jay.Server{
-					Protocol:      every(echo{}),
-					OnConnect:     func(c *jay.Conn) { refs <- c.Ref() },
-					OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+					Protocol:  every(echo{}),
+					OnConnect: func(c *jay.Conn) { refs <- c.Ref() },
+					Loops:     1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 				}, backend)
 				c := dial(t, addr)
 				ref := receive(t, refs, "the connection")

@@ -99,8 +99,8 @@ func TestRefSendIsLimited(t *testing.T) {
 		var worker *jay.Worker
 		addr := serve(t, &jay.Server{
 			Protocol: every(echo{}), Conn: jay.ConnConfig{MaxOutput: 4096},
-			OnConnect:     func(c *jay.Conn) { refs <- c.Ref() },
-			OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
+			OnConnect: func(c *jay.Conn) { refs <- c.Ref() },
+			Loops:     1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 		}, backend)
 		c := dial(t, addr)
 		ref := receive(t, refs, "the connection")

@@ -69,7 +69,7 @@ func newResting(t *testing.T, backend string) *resting {
 	s := &jay.Server{
 		Protocol: every(sink{}), Addr: "tcp://127.0.0.1:0", Endpoints: []jay.Endpoint{{Addr: "unix://" + filepath.Join(dir, "near")}},
 		Conn: jay.ConnConfig{IdleTimeout: -1, WriteTimeout: -1, CloseTimeout: -1}, MaxBuffered: -1, StopTimeout: time.Second,
-		OnWorkerStart: func(w *jay.Worker) error { r.worker = w; return nil },
+		Loops: 1, OnWorkerStart: func(w *jay.Worker) error { r.worker = w; return nil },
 		OnConnect: func(c *jay.Conn) {
 			if c.FD() >= 0 { // or what is stuck takes megabytes of the kernel
 				_ = syscall.SetsockoptInt(c.FD(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 8<<10)

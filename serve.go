@@ -27,7 +27,7 @@ type host struct {
 	logger      *slog.Logger
 	listen      []listening
 	ready       func() error
-	began       func(w *Worker)                         // called before anything runs on the loop
+	began       func(all []*Worker)                     // called before anything runs on the loop
 	report      func(supervise.Loop) (reporting, error) // the loop, before it runs
 	metrics     func(...supervise.Metric) error
 	health      func(part string, err error)
@@ -48,19 +48,6 @@ type reporting interface {
 	Overtaken() <-chan *Drain // a drain more urgent than the first
 	End()
 }
-
-// alone is the reporting of a server without a master.
-type alone struct{ unlisten func() }
-
-func (alone) Beat()                          {}
-func (alone) Hung(string)                    {}
-func (alone) Recovered()                     {}
-func (alone) SetLoad(int)                    {}
-func (alone) PeerLoad() (connections, n int) { return 0, 1 }
-func (alone) OnSockets(func())               {}
-func (a alone) Unlisten()                    { a.unlisten() }
-func (alone) Overtaken() <-chan *Drain       { return nil }
-func (alone) End()                           {}
 
 // listening is one open address.
 type listening struct {
@@ -94,19 +81,18 @@ func (s *Server) ServeReady(ctx context.Context, ready func(addrs []net.Addr)) e
 		}
 		return err
 	})
+	loops := &inProcess{unlisten: func() { _ = closeAll() }} // its error is returned below
 	h := host{
 		incarnation: uint32(time.Now().Unix()),
 		backend:     s.Loop,
 		logger:      slog.Default(),
 		listen:      listeningOn(sockets),
-		report: func(supervise.Loop) (reporting, error) {
-			return alone{unlisten: func() { _ = closeAll() }}, nil // its error is returned below
-		},
-		metrics: new(supervise.Worker).Metrics, // which says what is wrong with them
+		report:      loops.report,
+		metrics:     new(supervise.Worker).Metrics, // which says what is wrong with them
 		health: func(part string, err error) {
 			slog.Default().Info("health", "part", part, "err", err)
 		},
-		began:    func(*Worker) {},
+		began:    func([]*Worker) {},
 		watchdog: watchLimits{warn: time.Second, limit: -1},
 		ready: func() error {
 			if ready != nil {
@@ -124,26 +110,30 @@ func (s *Server) ServeReady(ctx context.Context, ready func(addrs []net.Addr)) e
 
 // program describes the server to package supervise.
 func (s *Server) program() supervise.Program {
-	var worker atomic.Pointer[Worker] // of this process, once it runs
+	var workers atomic.Pointer[[]*Worker] // of this process, once they run
 	p := supervise.Program{
 		Name: s.name(), Protocol: s.protocols(), Listen: s.addrs(),
 		Count: s.Workers, ReusePort: s.ReusePort, Backlog: s.Backlog,
 		Descriptors: s.descriptors(), StartTimeout: s.StartTimeout, StopTimeout: s.StopTimeout,
 		MaxRequests: s.MaxRequests, MaxAge: s.MaxAge, MaxRSS: s.MaxRSS,
 		NotReloadable: s.NotReloadable, Exclusive: s.Exclusive, Limits: s.limits(), Check: s.check,
-		Run: func(ctx context.Context, w *supervise.Worker) error { return s.runWorker(ctx, w, worker.Store) },
+		Run: func(ctx context.Context, w *supervise.Worker) error {
+			return s.runWorker(ctx, w, func(all []*Worker) { workers.Store(&all) })
+		},
 	}
 	if s.OnReload != nil {
 		p.OnReload = func(*supervise.Worker) {
-			if w := worker.Load(); w != nil {
-				w.await(func() { s.OnReload(w) })
+			if all := workers.Load(); all != nil {
+				for _, w := range *all {
+					w.await(func() { s.OnReload(w) })
+				}
 			}
 		}
 	}
 	return p
 }
 
-func (s *Server) runWorker(ctx context.Context, w *supervise.Worker, began func(*Worker)) error {
+func (s *Server) runWorker(ctx context.Context, w *supervise.Worker, began func([]*Worker)) error {
 	settings := w.Settings()
 	return s.run(ctx, host{
 		began: began,
@@ -156,36 +146,6 @@ func (s *Server) runWorker(ctx context.Context, w *supervise.Worker, began func(
 	})
 }
 
-// run serves until ctx is done and the connections have drained.
-func (s *Server) run(ctx context.Context, h host) error {
-	w, err := s.newWorker(h)
-	if err != nil {
-		return err
-	}
-	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
-	w.life = life
-	h.began(w)
-	_ = w.loop.PostAnyway(w.start)
-	defer w.report.End()
-	defer w.watch(h.watchdog)()
-	ended := make(chan error, 1)
-	go func() { ended <- w.loop.Run() }()
-	select {
-	case err := <-ended:
-		end()
-		w.helpers.Wait()
-		return errors.Join(w.startErr, err)
-	case <-ctx.Done():
-	}
-	w.awaitDrain(drainOf(ctx, s))
-	w.await(end) // on the loop, where no helper begins from then on
-	w.helpers.Wait()
-	_ = w.loop.PostAnyway(w.stop) // the loop may have failed
-	w.loop.Stop()
-	return errors.Join(w.startErr, <-ended)
-}
-
 // help runs fn on a goroutine that the worker's end waits for. It reports false
 // when the worker has ended.
 func (w *Worker) help(fn func()) bool {
@@ -196,48 +156,59 @@ func (w *Worker) help(fn func()) bool {
 	return true
 }
 
-func (s *Server) newWorker(h host) (*Worker, error) {
+func (p *process) newWorker(ctx context.Context, i, n int) (*Worker, error) {
+	s, h := p.server, p.host
 	w := &Worker{
-		server: s, host: h, name: s.name(), drained: make(chan struct{}),
+		proc: p, index: i, server: s, host: h, name: s.name(), drained: make(chan struct{}),
 		maxConns: s.maxConns(), maxBuffered: s.maxBuffered(),
 	}
-	w.pool.limit = w.maxBuffered
+	w.life, w.die = context.WithCancel(context.WithoutCancel(ctx))
+	w.pool.limit = w.maxBuffered / n
 	w.conns.next, w.conns.prev = &w.conns, &w.conns
-	w.nextID = firstID(h.incarnation)
+	w.nextID, w.idStep = firstID(h.incarnation)+uint64(i), uint64(n)
 	var err error
 	w.loop, err = loop.New(loop.Config{Backend: h.backend, TurnEnd: w.turnEnd, Recover: w.recovered, Logger: h.logger})
 	if err != nil {
-		return nil, fmt.Errorf("server %s: %w", s.name(), err)
+		return nil, err
 	}
 	if w.report, err = h.report(supervise.Loop{Stats: w.supervised, Connections: w.connections}); err != nil {
-		return nil, fmt.Errorf("server %s: %w", s.name(), err)
+		w.loop.Stop()
+		return nil, errors.Join(err, w.loop.Run()) // closes what it has
 	}
 	w.report.SetLoad(0)
 	return w, nil
 }
 
-// start is the first thing that runs on the loop.
-func (w *Worker) start() {
-	w.starting = true
+// start is the first thing that runs on the loop. It reports whether the start
+// goes on.
+func (w *Worker) start() bool {
+	w.starting, w.started = true, true
 	if on := w.server.OnWorkerStart; on != nil {
 		if err := on(w); err != nil {
 			w.startFailed(fmt.Errorf("OnWorkerStart: %w", err))
-			return
+			return false
 		}
 	}
 	w.starting = false
+	return true
+}
+
+// startListening accepts on the server's addresses, when all loops have started.
+// It reports whether the start goes on.
+func (w *Worker) startListening() bool {
+	if w.drain != nil {
+		return true // what was to come is over
+	}
 	for i, on := range w.host.listen {
 		if err := w.listen(i, on); err != nil {
 			w.startFailed(err)
-			return
+			return false
 		}
 	}
 	if now := w.host.listening; now != nil {
 		w.report.OnSockets(func() { w.relisten(now()) })
 	}
-	if err := w.host.ready(); err != nil {
-		w.startFailed(err)
-	}
+	return true
 }
 
 // listen accepts on the server's address number i.
@@ -350,9 +321,21 @@ func (w *Worker) awaitDrain(d *Drain) {
 	}
 }
 
+// abandon ends a loop whose sibling has failed.
+func (w *Worker) abandon() {
+	w.closeListeners()
+	for _, ln := range w.own {
+		ln.end()
+	}
+	w.stop()
+	w.loop.Stop()
+}
+
 // stop is the last thing that runs on the loop.
 func (w *Worker) stop() {
-	if on := w.server.OnWorkerStop; on != nil {
+	started := w.started
+	w.started = false
+	if on := w.server.OnWorkerStop; on != nil && started {
 		on(w)
 	}
 }

@@ -11,7 +11,7 @@ import (
 // TestWorkerMetricsAlone: without a master a wrong figure is refused as well, and
 // health has nobody to tell.
 func TestWorkerMetricsAlone(t *testing.T) {
-	s := &jay.Server{Addr: "tcp://127.0.0.1:0", Protocol: every(echo{}), OnWorkerStart: func(w *jay.Worker) error {
+	s := &jay.Server{Addr: "tcp://127.0.0.1:0", Protocol: every(echo{}), Loops: 1, OnWorkerStart: func(w *jay.Worker) error {
 		w.Health("database", errors.New("connection refused"))
 		w.Health("database", nil)
 		if err := w.Metrics(&jay.Counter{Name: "fine_total", Help: "Fine."}); err != nil {

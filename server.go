@@ -85,6 +85,14 @@ type Server struct {
 	// [supervise.Program].
 	Workers int
 
+	// Loops is how many event loops each worker process runs; zero means 1, and
+	// LoopPerCPU one for each processor. Several processes keep faults apart;
+	// several loops of one share memory: a game's world, a cache. Each is a
+	// [Worker], for which OnWorkerStart, OnWorkerStop and OnReload are called, one
+	// after the other, the first one first; nothing is accepted before all have
+	// started. Callbacks of different loops run at the same time.
+	Loops int
+
 	// ReusePort gives each worker a listening socket of its own; otherwise
 	// they share one.
 	ReusePort bool

@@ -30,7 +30,7 @@ func (s *Server) check(listen []string) error {
 	case s.Backlog < 0:
 		return fmt.Errorf("field Backlog is %d; write a positive number, or 0 for 1024", s.Backlog)
 	}
-	return s.Conn.check("Conn")
+	return errors.Join(s.checkLoops(), s.Conn.check("Conn"))
 }
 
 // streamAddr parses an address that connections are accepted on or dialled to.

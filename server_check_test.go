@@ -52,7 +52,7 @@ func TestWhatIsNotThere(t *testing.T) {
 func TestListenAndDialWhatIsNotThere(t *testing.T) {
 	dialled := make(chan error, 4)
 	var listened []error
-	serve(t, &jay.Server{Protocol: every(echo{}), OnWorkerStart: func(w *jay.Worker) error {
+	serve(t, &jay.Server{Protocol: every(echo{}), Loops: 1, OnWorkerStart: func(w *jay.Worker) error {
 		for _, address := range []string{"udp://127.0.0.1:1", "tls://127.0.0.1:1"} {
 			_, err := w.Listen(jay.Endpoint{Addr: address})
 			listened = append(listened, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/internal/leak"
+	"github.com/jay-go/jay/internal/needs"
 	"github.com/jay-go/jay/internal/reset"
 )
 
@@ -44,7 +45,7 @@ func serve(t *testing.T, s *jay.Server, backend string) string {
 // and may be called twice.
 func serveStop(t *testing.T, s *jay.Server, backend string) (addr string, stop func()) {
 	t.Helper()
-	s.Loop = backend
+	s.Loop, s.Loops = backend, needs.Loops(s.Loops)
 	if s.Addr == "" {
 		s.Addr = "tcp://127.0.0.1:0"
 	}

@@ -14,9 +14,13 @@ import (
 	"github.com/jay-go/jay/supervise"
 )
 
-// Worker is a server at work in this process: one loop and its connections.
-// Its methods belong to the loop, except where they say otherwise.
+// Worker is a server at work in this process: one loop and its connections. A
+// process has Server.Loops of them, whose callbacks run at the same time; those of
+// one Worker never do. Its methods belong to the loop, except where they say
+// otherwise.
 type Worker struct {
+	proc   *process
+	index  int // among those of the process
 	server *Server
 	host   host
 	report reporting
@@ -34,18 +38,21 @@ type Worker struct {
 	due       []*Conn     // connections to settle
 	settled   int         // how many of due were settled
 	nextID    uint64
+	idStep    uint64 // the loops of a process take turns
 	drain     *Drain
 	detached  map[*Conn]func(net.Conn, []byte, error)
 	waiting   map[*Conn]*Conn // by an end of a Pipe that is full: the one that has to wait
 	starting  bool            // OnWorkerStart is running
+	started   bool            // and was called
 	startErr  error           // why it did not start
 	emptying  bool            // the accept queue is being emptied before the drain
 	aborted   bool            // the drain's deadline has passed
 	drained   chan struct{}   // closed when no connection is left
 	stats     counters
 	life      context.Context // done when the worker ends
-	refusing  int             // connections that are being refused
-	helpers   sync.WaitGroup  // goroutines of help
+	die       context.CancelFunc
+	refusing  int            // connections that are being refused
+	helpers   sync.WaitGroup // goroutines of help
 
 	current atomic.Pointer[Conn] // whose callback is running; the watchdog reads it
 
@@ -68,8 +75,11 @@ type Worker struct {
 // Name returns the server's name.
 func (w *Worker) Name() string { return w.name }
 
-// Slot returns the worker's place among those of the server, from 0.
+// Slot returns the place of the worker's process among those of the server, from 0.
 func (w *Worker) Slot() int { return w.host.slot }
+
+// Index returns the worker's place among those of its process, from 0.
+func (w *Worker) Index() int { return w.index }
 
 // Loop returns the loop, for timers and watched descriptors.
 func (w *Worker) Loop() *loop.Loop { return w.loop }
@@ -141,6 +151,7 @@ func (w *Worker) remove(c *Conn) {
 	case c.has(flagRefused):
 		w.refusing--
 	case !c.via.dialled:
+		w.proc.givePlace()
 		w.taken--
 		w.report.SetLoad(w.taken)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/internal/leak"
+	"github.com/jay-go/jay/internal/needs"
 	"github.com/jay-go/jay/internal/reset"
 )
 
@@ -30,7 +31,7 @@ const patience = 20 * time.Second
 // serve runs s in this process until the test ends and returns its address.
 func serve(t *testing.T, s *jay.Server, backend string) string {
 	t.Helper()
-	s.Loop, s.Addr = backend, "tcp://127.0.0.1:0"
+	s.Loop, s.Loops, s.Addr = backend, needs.Loops(s.Loops), "tcp://127.0.0.1:0"
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()

@@ -82,8 +82,7 @@ func (p *packets) expect(want string) netip.AddrPort {
 func (p *packets) sendAll(batch []loop.Packet) (refused []int) {
 	p.r.Helper()
 	done, at := make(chan bool), 0
-	var more func(n int, err error)
-	more = func(n int, err error) {
+	more := func(n int, err error) {
 		if at += n; err != nil {
 			refused = append(refused, at)
 			at++

@@ -96,7 +96,7 @@ func (c *config) logLeft() string {
 	if file, err := os.Readlink(dir.logLink()); err == nil {
 		return file
 	}
-	for _, file := range []string{c.logFile, filepath.Join(c.runDir, c.prog+".log")} {
+	for _, file := range []string{c.logFile, dir.logLink(), filepath.Join(c.runDir, c.prog+".log")} {
 		if _, err := os.Stat(file); file != "" && err == nil {
 			return file
 		}
@@ -149,6 +149,9 @@ func lastLinesOf(path string, n int) ([]byte, error) {
 // it when the service does not run; "" is standard error. It is of no other use, so
 // failing is none.
 func (d *runDir) nameLog(file string) {
+	if fi, err := os.Lstat(d.logLink()); err == nil && fi.Mode()&fs.ModeSymlink == 0 {
+		return // it is the program's, the log itself perhaps
+	}
 	if file == "" {
 		os.Remove(d.logLink())
 		return

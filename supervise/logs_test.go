@@ -17,11 +17,13 @@ import (
 func TestLogsAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		daemon, elsewhere bool
+		daemon    bool
+		elsewhere string
 	}{
-		"a daemon":            {true, false},
-		"a daemon, elsewhere": {true, true},
-		"in the foreground":   {false, false},
+		"a daemon":                     {true, ""},
+		"a daemon, elsewhere":          {true, "elsewhere.log"},
+		"a daemon, by the link's name": {true, "log"},
+		"in the foreground":            {false, ""},
 	} {
 		for _, end := range []string{"stopped", "killed"} {
 			t.Run(name+", "+end, func(t *testing.T) {
@@ -29,8 +31,11 @@ func TestLogsAfterTheEnd(t *testing.T) {
 				s := newService(t, "http")
 				file := "" // standard error
 				switch {
-				case test.elsewhere:
-					file = filepath.Join(tempDir(t), "elsewhere.log")
+				case test.elsewhere == "log":
+					file = filepath.Join(s.dir, "log")
+					s.must("start", "-d", "--log-file", file)
+				case test.elsewhere != "":
+					file = filepath.Join(tempDir(t), test.elsewhere)
 					s.must("start", "-d", "--log-file", file)
 				case test.daemon:
 					file = filepath.Join(s.dir, filepath.Base(s.exe)+".log")

@@ -95,11 +95,12 @@ type workerStatus struct {
 	Program, State                string
 	Slot, PID                     int
 	Panics, Requests, Connections int
-	RSS                           int64   `json:"rss_bytes"`
-	MemoryLimit                   int64   `json:"memory_limit_bytes"`
-	BytesIn                       int     `json:"bytes_in"`
-	LogDropped                    int     `json:"log_dropped"`
-	AcceptErrors                  int     `json:"accept_errors"`
+	RSS                           int64 `json:"rss_bytes"`
+	MemoryLimit                   int64 `json:"memory_limit_bytes"`
+	BytesIn                       int   `json:"bytes_in"`
+	LogDropped                    int   `json:"log_dropped"`
+	AcceptErrors                  int   `json:"accept_errors"`
+	Loops                         []struct{ Name string }
 	BusySeconds                   float64 `json:"busy_s"`
 	BusyIn                        string  `json:"busy_in"`
 }

@@ -12,6 +12,27 @@ import (
 	"github.com/jay-go/jay/internal/load"
 )
 
+// TestHungLoop: of several loops the one that hangs is named, and its process is
+// replaced; status has a row for each.
+func TestHungLoop(t *testing.T) {
+	t.Parallel()
+	s := start(t, "faults", "--workers", "1", "--loops", "2", "--watchdog", "2s")
+	st, _ := s.status()
+	if loops := st.Workers[0].Loops; len(loops) != 2 || loops[0].Name != "0" || loops[1].Name != "1" {
+		t.Errorf("status has the loops %+v, want 0 and 1", loops)
+	}
+	victim := dial(t, s.addr)
+	hung := victim.pid()
+	victim.send(get("/block"))
+	s.wait("another worker in its place", func(st status, code int) bool {
+		return code == 0 && !st.hasWorker(hung) && len(st.Workers) == 1
+	})
+	st, _ = s.status()
+	if said := regexp.MustCompile(`^hung: loop [01]: a callback has blocked the loop for (\S+) in main.answer`); !said.MatchString(st.Programs[0].LastExit) {
+		t.Errorf("last exit %q, want %v", st.Programs[0].LastExit, said)
+	}
+}
+
 // TestHungWorker: a callback that never returns is found, explained and
 // replaced, and the clients of the other workers do not notice.
 func TestHungWorker(t *testing.T) {
