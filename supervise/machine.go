@@ -171,6 +171,8 @@ func (m *machine) take(ev any) {
 		m.onExecFailed(ev)
 	case evGoBack:
 		m.onGoBack()
+	case evTrialOver:
+		m.onTrialOver(ev)
 	case evCommand:
 		m.onCommand(ev)
 	default:
@@ -215,7 +217,7 @@ func (m *machine) nextDeadline() instant {
 	}
 	if c := m.Change; c != nil {
 		soonest(c.Until)
-	} else if len(m.Queue) > 0 {
+	} else if m.mayBegin() && len(m.Queue) > 0 {
 		soonest(m.Queue[0].NotBefore)
 	}
 	if !m.Held {

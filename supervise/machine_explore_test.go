@@ -64,6 +64,7 @@ func TestExplore(t *testing.T) {
 		{"replaced again and again, without a limit", []programSpec{endless(1)}, []programSpec{endless(1)}, budget{commands: 1, recycles: 4}},
 		{"scaled again and again, without a limit", []programSpec{endless(1)}, []programSpec{endless(1)}, budget{commands: 7, only: commandScale}},
 		{"reloads without a limit", []programSpec{endless(1)}, []programSpec{endless(1)}, budget{commands: 5, only: commandReload}},
+		{"a file on trial", []programSpec{one(1, false)}, []programSpec{one(1, false)}, budget{commands: 2, crashes: 1, trials: 1}},
 		{"three reloads", []programSpec{one(1, false)}, []programSpec{one(1, false)}, budget{commands: 3, only: commandReload}},
 		{"an exclusive program", []programSpec{exclusive("a", 10*time.Second)}, []programSpec{exclusive("a", 10*time.Second)},
 			budget{commands: 2, crashes: 2, fails: 1, waits: 1, states: 1000}},
@@ -83,6 +84,9 @@ func TestExplore(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.World.Slow = tt.budget.losses > 0
+			if tt.budget.trials > 0 {
+				s.beginTrial()
+			}
 			drops := len(tt.next[0].Listen) < len(tt.first[0].Listen)
 			e := &explorer{
 				t: t, next: tt.next, drops: drops, seen: map[[sha256.Size]byte]bool{},
@@ -105,6 +109,7 @@ type budget struct {
 	commands, crashes, fails, waits, hangs, recycles int
 	losses                                           int // of orders; with any, orders take their time
 
+	trials int         // 1: a restart has just executed the file
 	only   commandKind // "" is all
 	states int         // to visit; 0: the usual number
 }
@@ -236,6 +241,10 @@ func (e *explorer) choices(s *situation) (list []choice) {
 		add("described", "", func(s *situation) { s.described(nil, e.next...) })
 		add("description fails", "", func(s *situation) { s.described(errors.New("exit 1")) })
 	}
+	if m.Trial != nil {
+		add("the trial is over", "", func(s *situation) { s.Machine.step(evTrialOver{}) })
+		add("the trial fails", "*", func(s *situation) { s.Machine.step(evGoBack{}) })
+	}
 	if at := m.nextDeadline(); at != 0 {
 		add("time passes", "*", func(s *situation) { s.tick() })
 	}
@@ -349,6 +358,9 @@ func (s *situation) key() [sha256.Size]byte {
 	}
 	if m.Restarting != nil {
 		m.Restarting.Token, m.Restarting.Ops = 0, nil
+	}
+	if m.Trial != nil {
+		m.Trial.Ops = nil
 	}
 	m.RestartBuild = name("build", m.RestartBuild)
 	m.Sockets, m.Builds, w.Sockets, w.Files = nil, nil, nil, nil

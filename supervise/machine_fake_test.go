@@ -343,6 +343,12 @@ func (s *fakeService) described(err error, specs ...programSpec) {
 	s.Machine.step(ev)
 }
 
+// beginTrial makes the service one that a restart has just begun anew.
+func (s *fakeService) beginTrial() {
+	before := s.Machine.newOperation(commandRestart)
+	s.Machine.beginTrial(state{Operations: []*operation{before}, NextOperation: s.Machine.NextOperation})
+}
+
 // exec continues as the master that an upgrade has put in this one's place.
 func (s *fakeService) exec(specs ...programSpec) {
 	next := s.clone()

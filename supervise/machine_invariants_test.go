@@ -212,6 +212,8 @@ func (e *explorer) checkEnds(from *situation) {
 			s.takeOrders(s.World.Procs[slices.IndexFunc(s.World.Procs, (*fakeProc).hasOrders)])
 		case slices.ContainsFunc(s.World.Procs, func(p *fakeProc) bool { return !p.Ready && !p.Hung }):
 			s.allReady()
+		case m.Trial != nil:
+			m.step(evTrialOver{})
 		case !s.tick():
 			e.checkOver(from, s)
 			return

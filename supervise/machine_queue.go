@@ -86,9 +86,14 @@ func (m *machine) enqueue(c *command) {
 	m.Queue = append(m.Queue, c)
 }
 
+// mayBegin reports whether no change is in progress, nor a trial.
+func (m *machine) mayBegin() bool {
+	return m.Phase == phaseRunning && m.Change == nil && m.Trial == nil
+}
+
 // advanceQueue begins the next change when none is in progress.
 func (m *machine) advanceQueue() {
-	for m.Phase == phaseRunning && m.Change == nil && len(m.Queue) > 0 {
+	for m.mayBegin() && len(m.Queue) > 0 {
 		c := m.Queue[0]
 		if m.world.now() < c.NotBefore {
 			return

@@ -1,10 +1,39 @@
 package supervise
 
 import (
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
 )
+
+// errGoingBack fails what waits for a trial that has failed.
+var errGoingBack = errors.New("a restart goes back to the file before")
+
+// trial is the time of a file that a restart has executed, until all of its workers have
+// been ready for a while. No change begins before that: its file would take the place
+// of the one on trial, and an exec would forget the way back.
+type trial struct {
+	Ops []string `json:"ops"` // the restarts that wait for it
+}
+
+// evTrialOver: the file on trial serves, or Err says why it does not.
+type evTrialOver struct{ Err error }
+
+// beginTrial begins with the operations of the master that was restarted.
+func (m *machine) beginTrial(s state) {
+	m.Operations, m.NextOperation = s.Operations, s.NextOperation
+	m.Trial = &trial{Ops: m.restartOps()}
+}
+
+func (m *machine) onTrialOver(ev evTrialOver) {
+	if m.Trial == nil {
+		return
+	}
+	ops := m.Trial.Ops
+	m.Trial = nil
+	m.finish(ops, ev.Err, nil)
+}
 
 // restarting is a restart that asks its file, as a reload does, while the service
 // goes on. It overtakes the changes that are made and wait, but it ends them only
@@ -52,6 +81,9 @@ func (m *machine) onGoBack() {
 		if !w.serves() {
 			m.kill(w, "no longer wanted")
 		}
+	}
+	for _, c := range m.Queue {
+		m.finish(c.Ops, errGoingBack, nil)
 	}
 	m.stop(evCommand{Kind: commandRestart})
 	for _, w := range m.Workers {

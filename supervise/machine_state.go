@@ -29,6 +29,7 @@ type state struct {
 	Queue           []*command   `json:"queue"`
 	Change          *change      `json:"change"`
 	Restarting      *restarting  `json:"restarting"` // a restart that asks its file; nil where there is none
+	Trial           *trial       `json:"trial"`      // nil where there is none
 	Restart         bool         `json:"restart"`    // exec the file of RestartBuild when stopped
 	RestartBuild    int          `json:"restart_build"`
 	Held            bool         `json:"held"`        // workers are drained and not started again

@@ -31,7 +31,7 @@ func (m *machine) stop(ev evCommand) {
 		m.finish(c.Ops, errStopping, nil)
 	}
 	m.Queue = nil
-	m.Restarting = nil
+	m.Restarting, m.Trial = nil, nil
 	if ev.Kind == commandStop {
 		m.finish(m.restartOps(), errStopping, nil)
 	}

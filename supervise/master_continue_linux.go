@@ -60,11 +60,11 @@ func (m *master) restart(s savedMaster) error {
 	if err := private(s.descriptors()); err != nil {
 		return err
 	}
-	m.trial.back = boot.Back
+	m.fallback.file = boot.Back
 	if err := m.beginLocked((*master).restarted); err != nil {
 		return err
 	}
-	m.machine.Operations, m.machine.NextOperation = s.State.Operations, s.State.NextOperation
+	m.machine.beginTrial(s.State)
 	return nil
 }
 

@@ -79,7 +79,7 @@ type master struct {
 	ending   bool        // the workers have gone, and the master is about to
 	hurried  bool        // somebody does not want to wait for the end
 	deaf     bool        // it could not be opened again afterwards, and the log says so
-	trial    trial       // of the file that a restart has executed
+	fallback fallback    // while a file is on trial
 	happened fanOut      // what happens, as events
 	told     string      // the state that was last among them
 }
@@ -213,7 +213,7 @@ func (m *master) bringUp(ctx context.Context) error {
 		return err
 	}
 	m.hosts.add(lookUpHosts(m.c.specs()))
-	first := evDescribed{File: file, Version: m.c.version, Specs: m.c.specs(), Same: m.trial.back != 0 && sameContents(m.trial.back, file)}
+	first := evDescribed{File: file, Version: m.c.version, Specs: m.c.specs(), Same: m.fallback.file != 0 && sameContents(m.fallback.file, file)}
 	incarnation := uint32(time.Now().UnixMilli() / 10) // outruns any counter
 	for deadline := time.Now().Add(3 * time.Second); ; {
 		if err = m.dir.free(first.Specs); err == nil {
@@ -290,7 +290,7 @@ func (m *master) dispatch() {
 	if at := m.machine.nextDeadline(); at != 0 && m.now() >= at {
 		m.step(evTick{})
 	}
-	if m.machine.execDue() && !m.quieting {
+	if m.machine.execDue() && !m.quieting && m.report == nil { // who started us has been told
 		m.quiet()
 	}
 }
@@ -347,42 +347,6 @@ func (m *master) do(ctx context.Context, fn func()) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-}
-
-// reportStart tells who started the master how the first start went, once.
-func (m *master) reportStart() {
-	if m.report == nil {
-		if m.late != nil && m.machine.allReady(m.machine.Programs) {
-			m.late()
-			m.late = nil
-		}
-		return
-	}
-	if m.machine.allReady(m.machine.Programs) {
-		m.report(nil)
-		m.report = nil
-		return
-	}
-	var failed error
-	for _, p := range m.machine.Programs {
-		for i, sl := range p.Slots {
-			w := m.machine.worker(sl.Worker)
-			switch {
-			case w != nil && w.State == workerReady:
-			case sl.Streak > 0:
-				failed = fmt.Errorf("worker %s/%d: %s", p.Spec.Name, i, p.LastExit)
-			default:
-				return // not decided yet
-			}
-		}
-	}
-	if m.machine.Phase != phaseRunning {
-		failed = errStopping
-	}
-	if failed != nil {
-		m.report(failed)
-		m.report = nil
 	}
 }
 

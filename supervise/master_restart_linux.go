@@ -11,12 +11,11 @@ import (
 	"github.com/jay-go/jay/internal/sys"
 )
 
-// trial is the first time of a file that a restart has executed: until all of its
-// workers have been ready for a while, the file before is kept, and executed again
-// where that does not come to pass.
-type trial struct {
-	back   int   // the file before; 0: none, or no longer
-	failed error // why it is executed again
+// fallback is the file before the one that is on trial. It is executed again where
+// that does not serve.
+type fallback struct {
+	file int   // 0: none, or no longer
+	why  error // it is executed again
 }
 
 // inThisRunDir refuses a file whose master would live in another run directory: its
@@ -94,6 +93,8 @@ func (m *master) restarted(err error) {
 		}
 		m.logger.Error("restart failed", "error", failed)
 		m.endTrial(failed)
+	case errors.Is(err, errToldToDrain): // no fault of the file's
+		m.endTrial(err)
 	case err != nil:
 		m.goBack(err)
 	default:
@@ -104,6 +105,10 @@ func (m *master) restarted(err error) {
 // settled ends the trial: all workers were ready, and are if nothing is wrong.
 func (m *master) settled() {
 	if m.machine.Phase != phaseRunning {
+		return
+	}
+	if m.machine.Held {
+		m.endTrial(errToldToDrain)
 		return
 	}
 	for _, p := range m.machine.Programs {
@@ -117,21 +122,21 @@ func (m *master) settled() {
 
 // goBack gives the file before its place again, if there is one.
 func (m *master) goBack(err error) {
-	if m.trial.back == 0 {
+	if m.fallback.file == 0 {
 		m.endTrial(err)
 		return
 	}
-	m.trial.failed = err
+	m.fallback.why = err
 	m.logger.Error("restart: back to the file before", "error", err)
 	m.local = append(m.local, evGoBack{})
 }
 
-// endTrial answers those who wait for the restart.
+// endTrial lets what waits for the trial go on.
 func (m *master) endTrial(err error) {
-	m.machine.finish(m.machine.restartOps(), err, nil)
-	if m.trial.back != 0 {
-		sys.Close(m.trial.back)
-		m.trial.back = 0
+	m.local = append(m.local, evTrialOver{Err: err})
+	if m.fallback.file != 0 {
+		sys.Close(m.fallback.file)
+		m.fallback.file = 0
 	}
 }
 
@@ -139,10 +144,10 @@ func (m *master) endTrial(err error) {
 // returns only where neither can be executed.
 func (m *master) execRestart() error {
 	s := m.save(true)
-	if m.trial.failed != nil {
-		return m.execState(fdPath(m.trial.back), s, bootInfo{Failed: printable(m.trial.failed.Error(), 2000)})
+	if m.fallback.why != nil {
+		return m.execState(fdPath(m.fallback.file), s, bootInfo{Failed: printable(m.fallback.why.Error(), 2000)})
 	}
-	back, err := m.trial.back, error(nil)
+	back, err := m.fallback.file, error(nil)
 	if back == 0 {
 		if back, err = openSelf(); err != nil {
 			return err

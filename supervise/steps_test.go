@@ -78,7 +78,7 @@ func (s *service) begin(command string, at step) (result func() (output string, 
 		code   int
 	}
 	done := make(chan answer, 1)
-	cmd := s.command(command)
+	cmd := s.command(strings.Fields(command)...)
 	go func() {
 		b, _ := cmd.CombinedOutput()
 		done <- answer{string(b), cmd.ProcessState.ExitCode()}

@@ -1,0 +1,54 @@
+package supervise
+
+import (
+	"errors"
+	"fmt"
+)
+
+// reportStart tells who started the master how the first start went, once.
+func (m *master) reportStart() {
+	if m.report == nil {
+		if m.late != nil && m.machine.allReady(m.machine.Programs) {
+			m.late()
+			m.late = nil
+		}
+		return
+	}
+	if m.machine.allReady(m.machine.Programs) {
+		m.report(nil)
+		m.report = nil
+		return
+	}
+	failed, decided := m.startFailure()
+	if !decided {
+		return
+	}
+	m.report(failed)
+	m.report = nil
+}
+
+// errToldToDrain ends a start whose workers are told to drain before they are ready.
+var errToldToDrain = errors.New("SIGWINCH has told its workers to drain")
+
+// startFailure is why not all workers are ready, where that is decided.
+func (m *master) startFailure() (failed error, decided bool) {
+	switch {
+	case m.machine.Phase != phaseRunning:
+		return errStopping, true
+	case m.machine.Held:
+		return errToldToDrain, true
+	}
+	for _, p := range m.machine.Programs {
+		for i, sl := range p.Slots {
+			w := m.machine.worker(sl.Worker)
+			switch {
+			case w != nil && w.State == workerReady:
+			case sl.Streak > 0:
+				failed = fmt.Errorf("worker %s/%d: %s", p.Spec.Name, i, p.LastExit)
+			default:
+				return nil, false
+			}
+		}
+	}
+	return failed, failed != nil
+}
