@@ -19,7 +19,8 @@ type terminal struct {
 	attached bool // it is the controlling terminal, and its signals are meant for us
 	nohup    bool // whoever started us wants us to live on when it hangs up
 
-	gone time.Time // when it was first seen to have gone
+	gone   time.Time // when it was first seen to have gone
+	hangup bool      // a SIGHUP waits for the second look
 }
 
 // newTerminal looks at the terminal of this process, before signals are notified.
@@ -110,8 +111,10 @@ func (m *master) onHangup() {
 	if m.leaveTerminal() {
 		return
 	}
+	m.terminal.hangup = true
 	m.after(hangupDelay, func() {
-		if !m.leaveTerminal() {
+		if m.terminal.hangup && !m.leaveTerminal() {
+			m.terminal.hangup = false
 			m.step(evCommand{Kind: commandReload})
 		}
 	})

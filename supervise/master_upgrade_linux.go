@@ -264,6 +264,10 @@ func (m *master) execState(path string, s savedMaster, info bootInfo) error {
 		return err
 	}
 	defer sys.Close(fd)
+	if m.terminal.hangup { // the next master looks again
+		m.terminal.hangup = false
+		m.signals.add(syscall.SIGHUP, 1)
+	}
 	info.Role, info.Path, info.State = roleMaster, m.path, fd
 	return m.signals.exec(path, info, os.Environ(), s.descriptors())
 }

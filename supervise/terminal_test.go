@@ -308,3 +308,23 @@ func TestTerminalHangsUp(t *testing.T) {
 		})
 	}
 }
+
+// TestTerminalUpgrade: a SIGHUP at a terminal is a reload, also when an upgrade
+// executes the next master before the terminal has been looked at again.
+func TestTerminalUpgrade(t *testing.T) {
+	t.Parallel()
+	x := newTTY(t, "http", false)
+	x.write("exec $SRV start\n")
+	master := x.started()
+	eventually(t, "the service is ready", func() bool { return strings.Contains(x.output.String(), "\nready\r\n") })
+	for round := range 5 {
+		for _, sig := range []syscall.Signal{syscall.SIGUSR2, syscall.SIGHUP} {
+			if err := syscall.Kill(master, sig); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Duration(round) * 10 * time.Millisecond) // some are in the last moment before the exec
+		}
+		eventually(t, "both have been heeded", func() bool { return x.status().Generation == 1+2*(round+1) })
+	}
+	x.must("stop")
+}
