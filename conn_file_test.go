@@ -254,7 +254,7 @@ func TestWriteFileTakesNoMemory(t *testing.T) {
 			}
 		})
 		receive(t, check, "the look at the connection")
-		if grown := heap() - before; grown > 4<<20 {
+		if grown := heap() - before; grown > 16<<20 { // of a file of 1 GiB
 			t.Errorf("the heap has grown by %d bytes", grown)
 		}
 		_ = conn.Ref().Abort()
