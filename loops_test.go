@@ -113,15 +113,15 @@ func TestLoopsBudget(t *testing.T) {
 			OnError:   func(*jay.Conn, error) {},
 		}, backend)
 		first := map[int]*jay.Conn{}
-		for range 20 {
+		for range 200 {
 			dial(t, addr)
 			c := receive(t, conns, "the connection")
-			if first[c.Worker().Index()] == nil {
-				first[c.Worker().Index()] = c
-			}
-			if len(first) == 2 {
+			if first[c.Worker().Index()] = c; len(first) == 2 {
 				break
 			}
+		}
+		if len(first) != 2 {
+			t.Fatal("one loop has all connections")
 		}
 		write := func(c *jay.Conn) {
 			_ = c.Ref().Do(func(c *jay.Conn) {
