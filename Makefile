@@ -8,7 +8,7 @@ TARGETS  := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 freebsd/
 VETTED   := linux/amd64 linux/386 darwin/arm64 windows/amd64
 MODULES  := . $(patsubst %/go.mod,%,$(wildcard */go.mod))
 
-.PHONY: fmt lint fmt-check vet vet-modules staticcheck test test-goroutine test-poison test-late test-loops race test-modules fuzz reproducible bench faults soak figures
+.PHONY: fmt lint fmt-check vet vet-modules staticcheck test test-goroutine test-poison test-late race test-modules fuzz reproducible bench faults soak figures
 
 fmt:
 	gofmt -w .
@@ -51,12 +51,10 @@ test-late:
 	GOFLAGS="$$GOFLAGS -tags=jaylate,jaypoison" go test . ./http1 ./websocket ./framing
 	go test -tags jaylate -run "Late|SendFile|Packets" ./loop
 
-# Connections and protocols with several loops in the process.
-test-loops:
-	JAY_LOOPS=2 go test -race . ./framing
-
+# Everything under the race detector, and connections with several loops in the
+# process unless a test needs all on one.
 race:
-	go test -race ./...
+	JAY_LOOPS=2 go test -race ./...
 
 # The modules beside the main one: their dependencies reach no user.
 test-modules:
