@@ -143,6 +143,24 @@ func TestLoopsBudget(t *testing.T) {
 	})
 }
 
+// TestFiguresAtOnce: the figures of a worker may be asked for from several sides.
+func TestFiguresAtOnce(t *testing.T) {
+	workers := make(chan *jay.Worker, 1)
+	serve(t, &jay.Server{Loops: 1, Protocol: every(echo{}), OnWorkerStart: func(w *jay.Worker) error { workers <- w; return nil }}, "auto")
+	w := receive(t, workers, "the worker")
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 3000 {
+				if n := w.Report().Connections; n != 0 {
+					t.Errorf("%d connections, want none", n)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
 // TestLoopsCheck: a number of loops that cannot be is refused at the start.
 func TestLoopsCheck(t *testing.T) {
 	for _, n := range []int{-2, 65} {

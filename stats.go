@@ -33,7 +33,8 @@ func (w *Worker) supervised() supervise.Stats {
 	if w.loop.Post(func() { answer <- w.figures() }) == nil {
 		select {
 		case st = <-answer:
-			w.stats.last.Store(&st)
+			last := st // what is added below is of this call
+			w.stats.last.Store(&last)
 		case <-time.After(reportPatience):
 		}
 	}
