@@ -51,10 +51,11 @@ test-late:
 	GOFLAGS="$$GOFLAGS -tags=jaylate,jaypoison" go test . ./http1 ./websocket ./framing
 	go test -tags jaylate -run "Late|SendFile|Packets" ./loop
 
-# Everything under the race detector, and connections with several loops in the
-# process unless a test needs all on one.
+# Everything under the race detector; connections have several loops in the process,
+# unless a test needs all on one.
 race:
-	JAY_LOOPS=2 go test -race ./...
+	go test -race $$(go list ./... | grep -v -x -e github.com/jay-go/jay -e github.com/jay-go/jay/framing)
+	JAY_TEST_LOOPS=2 go test -race . ./framing
 
 # The modules beside the main one: their dependencies reach no user.
 test-modules:
