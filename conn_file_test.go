@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/internal/poison"
 	"github.com/jay-go/jay/loop"
 )
 
@@ -254,7 +255,11 @@ func TestWriteFileTakesNoMemory(t *testing.T) {
 			}
 		})
 		receive(t, check, "the look at the connection")
-		if grown := heap() - before; grown > 16<<20 { // of a file of 1 GiB
+		allowed := 4 << 20
+		if poison.On { // no buffer is used again there, so some are still to be collected
+			allowed = 16 << 20
+		}
+		if grown := heap() - before; grown > allowed {
 			t.Errorf("the heap has grown by %d bytes", grown)
 		}
 		_ = conn.Ref().Abort()

@@ -93,8 +93,10 @@ func (w *Worker) Slot() int { return w.role.Slot }
 // Generation is the generation of code that the worker runs.
 func (w *Worker) Generation() int { return w.role.Generation }
 
-// explainLimit is how long a hung worker may take over its goroutines.
-const explainLimit = 400 * time.Millisecond
+// explainLimit is how long a hung worker may take over its goroutines, which is
+// some milliseconds, and seconds on a machine that is busy. Only one whose standard
+// error is stuck takes all of it.
+const explainLimit = 2 * time.Second
 
 // maxWhy bounds the reason that a worker gives, of which the log shows less.
 const maxWhy = maxPacket / 32
