@@ -10,9 +10,8 @@ import (
 )
 
 // hangupDelay is how long after a SIGHUP the terminal is looked at again: when a
-// session's leader exits, the signal comes a moment before the terminal goes, on a
-// busy machine a long one.
-const hangupDelay = 500 * time.Millisecond
+// session's leader exits, the signal comes a moment before the terminal goes.
+const hangupDelay = 100 * time.Millisecond
 
 // terminal is what a master has to know of the terminal that it was started
 // from. The zero value is none.
@@ -114,17 +113,16 @@ func (m *master) onHangup() {
 	}
 	m.terminal.hangup = true
 	m.after(hangupDelay, func() {
-		if !m.terminal.hangup || m.leaveTerminal() {
-			return
+		if m.terminal.hangup && !m.leaveTerminal() {
+			m.terminal.hangup = false
+			m.step(evCommand{Kind: commandReload})
 		}
-		m.terminal.hangup = false
-		m.step(evCommand{Kind: commandReload})
 	})
 }
 
-// hangupMay is how far apart the end of the terminal and the SIGHUP for it may be:
-// a shell passes that on to its jobs, and the machine may be busy.
-const hangupMay = 5 * time.Second
+// hangupMay is how much later than the terminal goes the SIGHUP for it may come,
+// which a shell passes on to its jobs.
+const hangupMay = 2 * time.Second
 
 // watchTerminal notices a terminal that has gone without a SIGHUP, as it does
 // when the user logs out and leaves the service in the background. Then the next

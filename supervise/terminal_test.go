@@ -295,7 +295,7 @@ func TestTerminalHangsUp(t *testing.T) {
 			x.hangUp()
 			idles(t, "without its terminal", master)
 			if test.leave != "" { // it may be noticed a while later
-				time.Sleep(5500 * time.Millisecond)
+				time.Sleep(2500 * time.Millisecond)
 				syscall.Kill(master, syscall.SIGHUP)
 				eventually(t, "HUP is a reload again", func() bool { return x.status().Generation == 3 })
 			} else {
