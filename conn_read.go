@@ -60,7 +60,7 @@ func (c *Conn) deliver(b []byte) {
 	c.worker.lent = kept
 	for again := true; again && c.Reading() && len(b) > 0 && len(b) >= int(c.need); {
 		c.need = 0
-		h := c.handler
+		h, plain := c.handler, c.layer == nil
 		c.flags |= flagData
 		n, err := h.Data(c, b)
 		if n < 0 || n > len(b) {
@@ -73,6 +73,11 @@ func (c *Conn) deliver(b []byte) {
 		}
 		again = c.take(flagReplaced) // an upgrade: the rest belongs to the next
 		c.take(flagData)
+		if plain && c.layer != nil { // what follows was sent to the layer
+			c.worker.lent = nil
+			c.raise(kept, b)
+			return
+		}
 	}
 	c.worker.lent = nil
 	c.keep(kept, b)

@@ -122,15 +122,42 @@ type layered struct {
 }
 
 // SetLayer puts a layer below a handler at work: an upgrade, STARTTLS say. Nil takes
-// the present one away. What was written before is not transformed, and what has
-// arrived and was not used by the handler is not, either.
+// the present one away. What was written before is not transformed. What has arrived
+// and the handler has not used goes through the layer, if there was none before: it
+// was not sent to the handler, and never reaches it as it is (RFC 3207 section 4.2).
+// Inside Handler.Data, which should return then, Replaced reports true.
 func (c *Conn) SetLayer(l Layer) {
 	c.unsplice()
 	c.layerChanged()
-	if had := c.layer; had != nil {
+	had := c.layer
+	if had != nil {
 		had.wire.Free()
 	}
-	c.setLayer(l)
+	switch c.setLayer(l); {
+	case had != nil || c.layer == nil:
+	case c.has(flagData):
+		c.flags |= flagReplaced // and deliver sees the layer
+	case c.in != nil:
+		kept := c.in
+		c.in = nil
+		if err := c.layer.wire.Append(c, kept.b[kept.off:]); err != nil {
+			c.misbehaved(err)
+		}
+		c.worker.pool.put(kept)
+		(*Under)(c).Wake()
+	}
+}
+
+// raise takes what a handler has left unused, which lies in kept where there is one,
+// through a layer that it has put below itself.
+func (c *Conn) raise(kept *chunk, b []byte) {
+	rest := append([]byte(nil), b...)
+	if kept != nil {
+		c.worker.pool.put(kept)
+	}
+	if len(rest) > 0 && c.state == stateOpen {
+		c.decode(rest)
+	}
 }
 
 func (c *Conn) setLayer(l Layer) {

@@ -309,6 +309,44 @@ func TestSetLayer(t *testing.T) {
 	})
 }
 
+// TestBytesBehindAnUpgrade: what a client, or somebody on the way, has sent in the
+// clear behind the request for a layer is the layer's, and never a message.
+func TestBytesBehindAnUpgrade(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend string) {
+		for name, later := range map[string]bool{"in the callback": false, "afterwards": true} {
+			t.Run(name, func(t *testing.T) {
+				lines := make(chan string, 10)
+				addr := serve(t, &jay.Server{Protocol: onLine(func(c *jay.Conn, line string) {
+					lines <- line
+					up := func() { c.SetLayer(&shift{ready: true}) }
+					switch {
+					case line != "starttls":
+						c.WriteString(line)
+					case later:
+						c.PauseRead()
+						c.Loop().AfterFunc(0, func() { up(); c.ResumeRead() })
+					default:
+						up()
+					}
+				})}, backend)
+				c := dial(t, addr)
+				send(t, c, "starttls\ninjected\n"+plus("\nsecret\n"))
+				if got := receive(t, lines, "the upgrade"); got != "starttls" {
+					t.Errorf("the first line is %q", got)
+				}
+				for range 2 {
+					if got := receive(t, lines, "a line"); got == "injected" {
+						t.Error("what was sent in the clear was taken for a message of the layer")
+					} else if got == "secret" {
+						return
+					}
+				}
+				t.Error("the message of the layer did not come")
+			})
+		}
+	})
+}
+
 // TestLayerDuringDrain: a connection that is not ready when its worker is replaced
 // is served when it is; a stop closes it.
 func TestLayerDuringDrain(t *testing.T) {

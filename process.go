@@ -21,7 +21,7 @@ const maxLoops = 64
 func (s *Server) loops() int {
 	switch {
 	case s.Loops == LoopPerCPU:
-		return min(runtime.NumCPU(), maxLoops)
+		return min(runtime.GOMAXPROCS(0), maxLoops) // which knows of quotas
 	case s.Loops == 0:
 		return 1
 	}
