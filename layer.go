@@ -122,10 +122,11 @@ type layered struct {
 }
 
 // SetLayer puts a layer below a handler at work: an upgrade, STARTTLS say. Nil takes
-// the present one away. What was written before is not transformed. What has arrived
-// and the handler has not used goes through the layer, if there was none before: it
-// was not sent to the handler, and never reaches it as it is (RFC 3207 section 4.2).
-// Inside Handler.Data, which should return then, Replaced reports true.
+// the present one away, and what that has not used with it. What was written before
+// is not transformed. What has arrived and the handler has not used goes through the
+// layer, if there was none before: it was not sent to the handler, and never reaches
+// it as it is (RFC 3207 section 4.2). Inside Handler.Data, which should return then,
+// Replaced reports true.
 func (c *Conn) SetLayer(l Layer) {
 	c.unsplice()
 	c.layerChanged()
