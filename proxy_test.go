@@ -3,6 +3,7 @@ package jay_test
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"net"
 	"net/netip"
@@ -168,33 +169,48 @@ func TestProxyFrom(t *testing.T) {
 // header anywhere else; a layer comes behind it; who is beyond MaxConns is refused
 // behind it.
 func TestProxyEndpoints(t *testing.T) {
-	eachBackend(t, func(t *testing.T, backend string) {
-		header := proxyHeaders["v1, TCP4"]
-		addrs := serveAll(t, &jay.Server{
-			Addr: "tcp://127.0.0.1:0", Protocol: sorry{whois()}, MaxConns: 3,
-			Endpoints: []jay.Endpoint{
-				{Addr: "unix://" + filepath.Join(t.TempDir(), "s"), Proxy: loopback},
-				{Addr: "tcp://localhost:0", Proxy: loopback, Layer: func() jay.Layer { return &shift{ready: true} }},
-			},
-		}, backend)
-		plain := dial(t, addrs[0])
-		send(t, plain, header.header)
-		expect(t, plain, strings.TrimSuffix(header.header, "\r\n")+"\r "+plain.LocalAddr().String()+"\n")
-		near, err := net.Dial("unix", addrs[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer near.Close()
-		send(t, near, header.header+"a\n")
-		expect(t, near, "a "+header.client+"\n")
-		layered := dial(t, addrs[2])
-		send(t, layered, header.header+plus("a\n"))
-		expect(t, layered, "hi "+plus("a "+header.client+"\n"))
-		late := dial(t, addrs[2])
-		send(t, late, header.header)
-		expect(t, late, "hi "+plus("full, try later")+"bye")
-		expectEOF(t, late)
-	})
+	for _, loops := range []int{1, 4} {
+		t.Run(fmt.Sprintf("%d loops", loops), func(t *testing.T) {
+			eachBackend(t, func(t *testing.T, backend string) { proxyEndpoints(t, backend, loops) })
+		})
+	}
+}
+
+func proxyEndpoints(t *testing.T, backend string, loops int) {
+	header := proxyHeaders["v1, TCP4"]
+	ends := make(chan error, 8)
+	addrs := serveAll(t, &jay.Server{
+		Addr: "tcp://127.0.0.1:0", Protocol: sorry{whois()}, MaxConns: 3, Loops: loops,
+		Endpoints: []jay.Endpoint{
+			{Addr: "unix://" + filepath.Join(t.TempDir(), "s"), Proxy: loopback, Conn: jay.ConnConfig{MaxInput: 4, CloseTimeout: 50 * time.Millisecond}, OnClose: func(_ *jay.Conn, err error) { ends <- err }},
+			{Addr: "tcp://localhost:0", Proxy: loopback, Layer: func() jay.Layer { return &shift{ready: true} }},
+		},
+		OnError: func(*jay.Conn, error) {},
+	}, backend)
+	plain := dial(t, addrs[0])
+	send(t, plain, header.header)
+	expect(t, plain, strings.TrimSuffix(header.header, "\r\n")+"\r "+plain.LocalAddr().String()+"\n")
+	near, err := net.Dial("unix", addrs[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer near.Close()
+	send(t, near, header.header+"a\n")
+	expect(t, near, "a "+header.client+"\n")
+	layered := dial(t, addrs[2])
+	send(t, layered, header.header+plus("a\n"))
+	expect(t, layered, "hi "+plus("a "+header.client+"\n"))
+	late := dial(t, addrs[2])
+	send(t, late, header.header)
+	expect(t, late, "hi "+plus("full, try later")+"bye")
+	expectEOF(t, late)
+	const long = "longer than one of them allows"
+	send(t, near, long)
+	if err := receive(t, ends, "the end of what is too long"); !errors.Is(err, jay.ErrInputLimit) {
+		t.Errorf("it ended with %v, want ErrInputLimit", err)
+	}
+	send(t, layered, plus(long+"\n"))
+	expect(t, layered, plus(long+" "+header.client+"\n"))
 }
 
 // TestProxyTimeout: a header that does not come in time ends the connection, and

@@ -246,7 +246,7 @@ func measured() {
 
 // ownPrograms are what the test binary becomes when JAY_E2E_PROGRAM says so.
 var ownPrograms = map[string]func(){
-	"addressed": addressed, "extended": extended,
+	"addressed": addressed, "endpoints": endpoints, "extended": extended,
 	"bothKinds": bothKinds, "counting": counting, "crowded": crowded, "dumping": dumping, "holding": holding, "large": large, "logging": logging,
 	"measured": measured, "mortal": mortal, "leaking": leaking, "narrow": narrow, "reloading": reloading,
 }
