@@ -27,12 +27,13 @@ func dial(t *testing.T, addr string) *peer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { reset.Close(conn) })
-	conn.SetDeadline(time.Now().Add(patience))
 	return &peer{t, conn}
 }
 
+// send begins an exchange, for which there is so much patience.
 func (p *peer) send(text string) {
 	p.t.Helper()
+	p.conn.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(p.conn, text); err != nil {
 		p.t.Fatal(err)
 	}
