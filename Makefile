@@ -51,11 +51,13 @@ test-late:
 	GOFLAGS="$$GOFLAGS -tags=jaylate,jaypoison" go test . ./http1 ./websocket ./framing
 	go test -tags jaylate -run "Late|SendFile|Packets" ./loop
 
+CONNECTIONS = . ./framing ./http1 ./websocket
+
 # Everything under the race detector; connections have several loops in the process,
 # unless a test needs all on one.
 race:
-	go test -race $$(go list ./... | grep -v -x -e github.com/jay-go/jay -e github.com/jay-go/jay/framing)
-	JAY_TEST_LOOPS=2 go test -race . ./framing
+	JAY_TEST_LOOPS=2 go test -race $(CONNECTIONS)
+	go test -race $$(go list ./... | grep -v -x $(foreach d,$(CONNECTIONS),-e github.com/jay-go/jay$(d:.%=%)))
 
 # The modules beside the main one: their dependencies reach no user.
 test-modules:

@@ -66,7 +66,7 @@ func TestBudget(t *testing.T) {
 // fit the budget one by one are all served.
 func TestBudgetOfOneAfterTheOther(t *testing.T) {
 	const each = 3 << 20
-	addr := serveWith(t, &jay.Server{MaxBuffered: 10 << 20, Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+	addr := serveWith(t, &jay.Server{Loops: 1, MaxBuffered: 10 << 20, Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
 		_, _ = fmt.Fprint(w, len(r.BodyView()))
 	})})
 	body := strings.Repeat("x", each)

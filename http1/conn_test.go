@@ -13,6 +13,7 @@ import (
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/http1"
 	"github.com/jay-go/jay/internal/leak"
+	"github.com/jay-go/jay/internal/needs"
 )
 
 // TestMain lets more parallel tests run than there are processors: they wait.
@@ -40,6 +41,7 @@ func serveWith(t testing.TB, s *jay.Server) string {
 func start(t testing.TB, s *jay.Server) (addr string, stop func()) {
 	t.Helper()
 	s.Addr, s.Loop = cmp.Or(s.Addr, "tcp://127.0.0.1:0"), cmp.Or(s.Loop, os.Getenv("JAY_LOOP"))
+	s.Loops = needs.Loops(s.Loops)
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()

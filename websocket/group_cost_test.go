@@ -24,7 +24,7 @@ func TestGroupCost(t *testing.T) {
 				g.Send(payload)
 			}
 		},
-	}, func(s *jay.Server) { s.Loop = "auto" })
+	}, func(s *jay.Server) { s.Loop = "auto" }, oneLoop)
 	peers := make([]*peer, members)
 	for i := range peers {
 		peers[i] = dial(t, addr)

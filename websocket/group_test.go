@@ -32,7 +32,7 @@ func room(g *websocket.Group, times int) *websocket.Handler {
 // what is sent to one alone, compressed for who can take it.
 func TestGroup(t *testing.T) {
 	var g websocket.Group
-	addr := serve(t, room(&g, 3))
+	addr := serve(t, room(&g, 3), oneLoop)
 	plain, sender := dial(t, addr), dial(t, addr)
 	deflated := dial(t, addr, "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10")
 	gone := dial(t, addr)
@@ -74,7 +74,7 @@ func TestGroupTakeover(t *testing.T) {
 			g.Send(m)
 		}
 	}
-	addr := serve(t, h)
+	addr := serve(t, h, oneLoop)
 	const offer = "Sec-WebSocket-Extensions: permessage-deflate"
 	members := []*peer{dial(t, addr, offer), dial(t, addr, offer), dial(t, addr, offer+"; server_no_context_takeover")}
 	clients := []*takeoverClient{newTakeoverClient(), newTakeoverClient(), nil}
@@ -138,7 +138,7 @@ func TestSlowMember(t *testing.T) {
 					}
 				},
 				OnClose: func(_ *websocket.Conn, code websocket.Code, _ string) { closed <- code },
-			}, func(s *jay.Server) { s.Conn.CloseTimeout = 100 * time.Millisecond })
+			}, func(s *jay.Server) { s.Conn.CloseTimeout = 100 * time.Millisecond }, oneLoop)
 			slow, fast := dial(t, addr), dial(t, addr)
 			slow.expect(fin|opText, "joined")
 			fast.expect(fin|opText, "joined")

@@ -14,7 +14,7 @@ func onLoop(t *testing.T, n int, fn func(all []*websocket.Conn)) []*peer {
 	addr := serve(t, &websocket.Handler{
 		OnOpen:    func(c *websocket.Conn) { all = append(all, c) },
 		OnMessage: func(*websocket.Conn, websocket.Message) { fn(all) },
-	})
+	}, oneLoop)
 	peers := make([]*peer, n)
 	for i := range peers {
 		peers[i] = dial(t, addr)

@@ -17,12 +17,16 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/internal/needs"
 	"github.com/jay-go/jay/internal/reset"
 	"github.com/jay-go/jay/websocket"
 )
 
 // patience is how long anything may take that should happen at once.
 const patience = 20 * time.Second
+
+// oneLoop has all connections on one loop: a Group is one loop's.
+func oneLoop(s *jay.Server) { s.Loops = 1 }
 
 // serve runs a server with h until the test ends and returns its address.
 func serve(t testing.TB, h jay.Protocol, change ...func(*jay.Server)) string {
@@ -31,6 +35,7 @@ func serve(t testing.TB, h jay.Protocol, change ...func(*jay.Server)) string {
 	for _, fn := range change {
 		fn(s)
 	}
+	s.Loops = needs.Loops(s.Loops)
 	ctx, cancel := context.WithCancel(context.Background())
 	addrs, ended := make(chan string, 1), make(chan error, 1)
 	go func() {
