@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -40,6 +41,12 @@ func TestMain(m *testing.M) {
 			os.Exit(2)
 		}
 		service().Main()
+	}
+	// Whoever runs the tests may ignore hang-ups, as nohup does; programs that are
+	// started here are not to inherit that. A signal with a handler is theirs by
+	// default again.
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
 	// Daemons that outlive the command that started them become our children,
 	// so that none is left behind unseen.
