@@ -38,20 +38,20 @@ test:
 # The protocols, and the examples as processes, on the backend of the platforms
 # that have no other.
 test-goroutine:
-	JAY_LOOP=goroutine go test ./http1 ./websocket ./examples/...
+	JAY_LOOP=goroutine go test ./web ./websocket ./examples/...
 
 # The same packages in a build that overwrites every buffer that is given back:
 # what reads through a view that has outlived its bytes, reads that.
 test-poison:
-	GOFLAGS="$$GOFLAGS -tags=jaypoison" go test . ./loop ./http1 ./websocket ./framing ./examples/...
+	GOFLAGS="$$GOFLAGS -tags=jaypoison" go test . ./loop ./web ./websocket ./framing ./examples/...
 
 # Connections and protocols in a build whose backends complete as late as they
 # may, and whose pools overwrite what is given back: too early is seen. The tests of loop itself hold the real backends to more than that.
 test-late:
-	GOFLAGS="$$GOFLAGS -tags=jaylate,jaypoison" go test . ./http1 ./websocket ./framing
+	GOFLAGS="$$GOFLAGS -tags=jaylate,jaypoison" go test . ./web ./websocket ./framing
 	go test -tags jaylate -run "Late|SendFile|Packets" ./loop
 
-CONNECTIONS = . ./framing ./http1 ./websocket
+CONNECTIONS = . ./framing ./web ./websocket
 
 # Everything under the race detector; connections have several loops in the process,
 # unless a test needs all on one.

@@ -101,7 +101,7 @@ func (e *Endpoint) check() error {
 	return e.Conn.check("Conn")
 }
 
-var errNoProtocol = errors.New("field Protocol is nil; set it to http1.HandlerFunc(…), say")
+var errNoProtocol = errors.New("field Protocol is nil; set it to web.HandlerFunc(…), say")
 
 // origin makes what the connections of an endpoint that is complete have in common.
 func (e *Endpoint) origin() *origin {

@@ -57,16 +57,18 @@ func TestRefuse(t *testing.T) {
 		{"loop imports supervise", "loop/loop.go", module + "/supervise", false},
 		{"supervise imports loop", "supervise/master.go", module + "/loop", false},
 		{"supervise imports internal", "supervise/master.go", module + "/internal/sys", true},
-		{"http1 imports internal", "http1/parse.go", module + "/internal/sys", false},
-		{"an http1 test imports internal", "http1/parse_test.go", module + "/internal/leak", true},
+		{"web imports other internals", "web/request.go", module + "/internal/sys", false},
+		{"web imports what lies below it", "web/request.go", module + "/internal/http1", true},
+		{"HTTP/1 imports what lies above it", "internal/http1/conn.go", module + "/web", false},
+		{"a web test imports internal", "web/request_test.go", module + "/internal/leak", true},
 		{"code imports what is for tests", "conn.go", module + "/internal/leak", false},
-		{"cmd imports a public package", "cmd/jay/main.go", module + "/http1", true},
+		{"cmd imports a public package", "cmd/jay/main.go", module + "/web", true},
 		{"cmd imports internal", "cmd/jay/main.go", module + "/internal/sys", false},
 		{"loop imports x/sys", "loop/epoll_linux.go", "golang.org/x/sys/unix", true},
-		{"http1 imports x/sys", "http1/parse.go", "golang.org/x/sys/unix", false},
+		{"web imports x/sys", "web/request.go", "golang.org/x/sys/unix", false},
 		{"a module nobody may use", "conn.go", "github.com/valyala/fasthttp", false},
 		{"a module whose name begins alike", "loop/loop.go", "golang.org/x/system", false},
-		{"itself, from its x_test", "http1/parse_test.go", module + "/http1", true},
+		{"itself, from its x_test", "web/request_test.go", module + "/web", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, ok := find(rows, path.Dir(tt.file))

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/web"
 	"github.com/jay-go/jay/websocket"
 )
 
@@ -17,7 +17,7 @@ import (
 // the same connection before the upgrade, are HTTP as ever.
 func TestPaths(t *testing.T) {
 	ws := echo()
-	addr := serve(t, http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+	addr := serve(t, web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 		if r.Path() == "/ws" {
 			ws.Serve(w, r)
 			return
@@ -41,7 +41,7 @@ func TestPaths(t *testing.T) {
 // can be used again.
 func TestRefusedUpgrade(t *testing.T) {
 	h := echo()
-	h.OnUpgrade = func(w *http1.ResponseWriter, r *http1.Request) (any, bool) {
+	h.OnUpgrade = func(w *web.ResponseWriter, r *web.Request) (any, bool) {
 		user, _ := r.Cookie("user")
 		if user == "" {
 			w.SetStatus(401)
@@ -98,7 +98,7 @@ func TestMalformedHandshakeEnds(t *testing.T) {
 func TestUpgradeByHand(t *testing.T) {
 	ws := &websocket.Handler{Subprotocols: []string{"v2", "v1"}}
 	ws.OnOpen = func(c *websocket.Conn) { c.SendText(fmt.Sprint(c.Value(), " ", c.Subprotocol(), " ", c.Compressed())) }
-	addr := serve(t, http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+	addr := serve(t, web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 		w.SetHeader("X-Room", r.Query("room"))
 		ws.Upgrade(w, r, "room "+r.Query("room"))
 	}))
@@ -173,7 +173,7 @@ func TestKeepalive(t *testing.T) {
 func TestSendPart(t *testing.T) {
 	const size = 20 << 20
 	p := dial(t, serve(t, &websocket.Handler{
-		OnUpgrade:  func(*http1.ResponseWriter, *http1.Request) (any, bool) { return io.LimitReader(zeros{}, size), true },
+		OnUpgrade:  func(*web.ResponseWriter, *web.Request) (any, bool) { return io.LimitReader(zeros{}, size), true },
 		OnOpen:     sendSome,
 		OnWritable: sendSome,
 	}, func(s *jay.Server) { s.Conn.MaxOutput = 4 << 20 }))

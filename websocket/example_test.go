@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/web"
 	"github.com/jay-go/jay/websocket"
 )
 
@@ -31,7 +31,7 @@ func ExampleHandler_Serve() {
 	ws := &websocket.Handler{
 		Origins:      []string{"https://*.example.com"},
 		Subprotocols: []string{"orders.v2", "orders.v1"},
-		OnUpgrade: func(w *http1.ResponseWriter, r *http1.Request) (user any, ok bool) {
+		OnUpgrade: func(w *web.ResponseWriter, r *web.Request) (user any, ok bool) {
 			name, _ := r.Cookie("user")
 			if name == "" {
 				w.SetStatus(401)
@@ -45,7 +45,7 @@ func ExampleHandler_Serve() {
 	}
 	server := &jay.Server{
 		Addr: "tcp://0.0.0.0:8080",
-		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 			if r.Path() == "/orders" {
 				ws.Serve(w, r)
 				return
@@ -92,7 +92,7 @@ func ExampleRef() {
 // it: above the high-water mark Reading is false, and OnWritable follows.
 func ExampleConn_SendPart() {
 	ws := &websocket.Handler{
-		OnUpgrade: func(*http1.ResponseWriter, *http1.Request) (any, bool) {
+		OnUpgrade: func(*web.ResponseWriter, *web.Request) (any, bool) {
 			return io.LimitReader(zeros{}, 1<<30), true
 		},
 		OnOpen:     sendSome,

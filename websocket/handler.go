@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/web"
 	"github.com/klauspost/compress/flate"
 )
 
@@ -22,7 +22,7 @@ type Handler struct {
 	// OnUpgrade, if set, is called by Serve for a request that could be
 	// upgraded. Its value becomes Conn.Value. With ok false the answer in w
 	// is sent instead: 403 unless it sets another status (401, 404).
-	OnUpgrade func(w *http1.ResponseWriter, r *http1.Request) (value any, ok bool)
+	OnUpgrade func(w *web.ResponseWriter, r *web.Request) (value any, ok bool)
 
 	// OnOpen is called when the connection is open.
 	OnOpen func(c *Conn)
@@ -135,10 +135,10 @@ func limit(n, zero, none int64) int64 {
 	return min(n, none)
 }
 
-// Serve answers a request with the upgrade, or says why not: it is an
-// http1.HandlerFunc.
-func (h *Handler) Serve(w *http1.ResponseWriter, r *http1.Request) {
-	a, no := h.handshake(&r.Head)
+// Serve answers a request with the upgrade, or says why not: it is a
+// [web.Handler].
+func (h *Handler) Serve(w *web.ResponseWriter, r *web.Request) {
+	a, no := h.handshake(r)
 	if no != nil {
 		no.answer(w)
 		return
@@ -157,8 +157,8 @@ func (h *Handler) Serve(w *http1.ResponseWriter, r *http1.Request) {
 // Upgrade is Serve without OnUpgrade, for a handler that has looked at the
 // request itself. It reports whether the connection will be a WebSocket, with
 // value as its Conn.Value; otherwise w holds the refusal.
-func (h *Handler) Upgrade(w *http1.ResponseWriter, r *http1.Request, value any) bool {
-	a, no := h.handshake(&r.Head)
+func (h *Handler) Upgrade(w *web.ResponseWriter, r *web.Request, value any) bool {
+	a, no := h.handshake(r)
 	if no != nil {
 		no.answer(w)
 		return false
@@ -166,7 +166,7 @@ func (h *Handler) Upgrade(w *http1.ResponseWriter, r *http1.Request, value any) 
 	return h.switchTo(w, r, a, value)
 }
 
-func (h *Handler) switchTo(w *http1.ResponseWriter, r *http1.Request, a acceptance, value any) bool {
+func (h *Handler) switchTo(w *web.ResponseWriter, r *web.Request, a acceptance, value any) bool {
 	_ = w.SetStatus(101) // what fails here fails Switch
 	_ = w.SetHeader("Upgrade", "websocket")
 	_ = w.SetHeader("Sec-WebSocket-Accept", a.accept)
@@ -184,7 +184,7 @@ func (h *Handler) switchTo(w *http1.ResponseWriter, r *http1.Request, a acceptan
 	return true
 }
 
-func (no *refusal) answer(w *http1.ResponseWriter) {
+func (no *refusal) answer(w *web.ResponseWriter) {
 	_ = w.SetStatus(no.status)
 	var options []string
 	switch no.status {
@@ -224,14 +224,14 @@ func (h *Handler) Check() error {
 // Name is the word for status.
 func (h *Handler) Name() string { return "websocket" }
 
-// NewConn serves HTTP until the upgrade, with the defaults of http1.Protocol: a
+// NewConn serves HTTP until the upgrade, with the defaults of web.Protocol: a
 // Handler is a jay.Protocol, for a service that is nothing but WebSocket.
-func (h *Handler) NewConn(c *jay.Conn) jay.Handler { return http1.HandlerFunc(h.Serve).NewConn(c) }
+func (h *Handler) NewConn(c *jay.Conn) jay.Handler { return web.HandlerFunc(h.Serve).NewConn(c) }
 
 // Limits are for status: by name, with the unit at the end. Until the upgrade
-// those of http1.Protocol are in force.
+// those of web.Protocol are in force.
 func (h *Handler) Limits() map[string]float64 {
-	all := http1.HandlerFunc(nil).Limits()
+	all := web.HandlerFunc(nil).Limits()
 	l := h.limits()
 	all["max_message_bytes"] = float64(l.message)
 	all["max_frame_bytes"] = float64(l.frame)

@@ -4,9 +4,15 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"strings"
-
-	"github.com/jay-go/jay/http1"
 )
+
+// request is what a handshake looks at of a request.
+type request interface {
+	Method() string
+	Host() string
+	Upgrade() string
+	HeaderValues(name string) []string
+}
 
 // refusal is why a handshake is answered with something else than 101.
 type refusal struct {
@@ -29,7 +35,7 @@ type acceptance struct {
 
 // handshake holds a request against RFC 6455 section 4.2 and against what h
 // allows. It does no I/O.
-func (h *Handler) handshake(r *http1.Head) (a acceptance, no *refusal) {
+func (h *Handler) handshake(r request) (a acceptance, no *refusal) {
 	keys := r.HeaderValues("Sec-WebSocket-Key")
 	switch {
 	case r.Method() != "GET":

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/internal/http1"
 )
 
 // parseHead makes a head of a request with these lines.

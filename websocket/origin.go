@@ -6,14 +6,12 @@ import (
 	"path"
 	"strconv"
 	"strings"
-
-	"github.com/jay-go/jay/http1"
 )
 
 // allowsOrigin is the defence against pages of other sites that open a
 // connection in the name of their visitor (RFC 6455 section 10.2). A request
 // without Origin is not a browser's.
-func (h *Handler) allowsOrigin(r *http1.Head) bool {
+func (h *Handler) allowsOrigin(r request) bool {
 	values := r.HeaderValues("Origin")
 	switch {
 	case len(values) == 0:

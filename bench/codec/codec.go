@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/internal/http1"
 	"github.com/valyala/fasthttp"
 )
 

@@ -9,13 +9,13 @@ package main
 
 import (
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/web"
 )
 
 func main() {
 	jay.Main(&jay.Server{
 		Name:     "http",
 		Addr:     "tcp://127.0.0.1:9999",
-		Protocol: &http1.Protocol{Handler: reflect, RawBody: true},
+		Protocol: &web.Protocol{Handler: web.HandlerFunc(reflect), RawBody: true},
 	})
 }

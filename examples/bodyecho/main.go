@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/web"
 )
 
 func main() {
-	protocol := &http1.Protocol{Handler: echo, BodyTimeout: 10 * time.Second}
+	protocol := &web.Protocol{Handler: web.HandlerFunc(echo), BodyTimeout: 10 * time.Second}
 	flag.DurationVar(&protocol.HeaderTimeout, "header-timeout", 0, "how long a request's head may take (0: 10s)")
 	flag.DurationVar(&protocol.IdleTimeout, "idle-timeout", 0, "how long a connection may be silent (0: 75s)")
 	jay.Main(&jay.Server{
@@ -24,7 +24,7 @@ func main() {
 	})
 }
 
-func echo(w *http1.ResponseWriter, r *http1.Request) {
+func echo(w *web.ResponseWriter, r *web.Request) {
 	switch r.Method() {
 	case "CONNECT", "TRACE":
 		_ = w.SetHeader("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")

@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/web"
 	"github.com/jay-go/jay/websocket"
 )
 
@@ -57,7 +57,7 @@ func main() {
 		Name:     "chat",
 		Addr:     "tcp://127.0.0.1:9995",
 		Workers:  1,
-		Protocol: http1.HandlerFunc(c.serve),
+		Protocol: web.HandlerFunc(c.serve),
 		OnReload: func(*jay.Worker) { c.move() },
 	})
 }
@@ -68,7 +68,7 @@ func newChat() *chat {
 	return c
 }
 
-func (c *chat) serve(w *http1.ResponseWriter, r *http1.Request) {
+func (c *chat) serve(w *web.ResponseWriter, r *web.Request) {
 	switch r.Path() {
 	case "/":
 		w.SetHeader("Content-Type", "text/html; charset=utf-8")
@@ -82,7 +82,7 @@ func (c *chat) serve(w *http1.ResponseWriter, r *http1.Request) {
 }
 
 // enter refuses who has no name.
-func (c *chat) enter(w *http1.ResponseWriter, r *http1.Request) (any, bool) {
+func (c *chat) enter(w *web.ResponseWriter, r *web.Request) (any, bool) {
 	name, where := label(r.Query("name")), label(r.Query("room"))
 	if name == "" || where == "" {
 		w.SetStatus(400)

@@ -9,11 +9,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/web"
 )
 
 // answer does to its worker what the path says.
-func answer(w *http1.ResponseWriter, r *http1.Request) {
+func answer(w *web.ResponseWriter, r *web.Request) {
 	switch r.Path() {
 	case "/panic":
 		panic("asked to by GET /panic")
@@ -48,7 +48,7 @@ func answer(w *http1.ResponseWriter, r *http1.Request) {
 }
 
 // answerLater returns at once: the loop goes on with other connections.
-func answerLater(w *http1.ResponseWriter, r *http1.Request, after time.Duration) {
+func answerLater(w *web.ResponseWriter, r *web.Request, after time.Duration) {
 	later := w.Later()
 	r.Conn().Loop().AfterFunc(after, func() {
 		if later.Gone() {
@@ -59,13 +59,13 @@ func answerLater(w *http1.ResponseWriter, r *http1.Request, after time.Duration)
 	})
 }
 
-func ok(w *http1.ResponseWriter) {
+func ok(w *web.ResponseWriter) {
 	w.SetHeader("Content-Type", "text/plain")
 	fmt.Fprintf(w, "ok %d\n", os.Getpid())
 }
 
 // number is a query parameter; 0 when it is none.
-func number(r *http1.Request, name string) int {
+func number(r *web.Request, name string) int {
 	n, _ := strconv.Atoi(r.Query(name))
 	return n
 }

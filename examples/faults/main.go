@@ -12,13 +12,13 @@ package main
 
 import (
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/web"
 )
 
 func main() {
 	jay.Main(&jay.Server{
 		Name:     "faults",
 		Addr:     "tcp://127.0.0.1:9999",
-		Protocol: http1.HandlerFunc(answer),
+		Protocol: web.HandlerFunc(answer),
 	})
 }

@@ -6,14 +6,14 @@ package main
 
 import (
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/web"
 )
 
 func main() {
 	jay.Main(&jay.Server{
 		Name: "hello",
 		Addr: "tcp://127.0.0.1:9999",
-		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 			w.SetContentType("text/plain")
 			w.WriteString("Hello, World!")
 		}),

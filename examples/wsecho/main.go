@@ -8,7 +8,7 @@ import (
 	"flag"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/web"
 	"github.com/jay-go/jay/websocket"
 )
 
@@ -31,7 +31,7 @@ func main() {
 	jay.Main(&jay.Server{
 		Name: "wsecho",
 		Addr: "tcp://127.0.0.1:9997",
-		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 			switch r.Path() {
 			case "/", "/ws":
 				echo.Serve(w, r)

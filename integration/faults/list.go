@@ -343,7 +343,7 @@ func clients() []fault {
 			name: "thousands of connections reset, in the queue and within requests and answers", holds: "no descriptor is lost, the log is not flooded, a bystander is served", tests: in(e2e, "TestClientsReset"),
 		},
 		{
-			name: "slow requests: a header, a body, a byte at a time", holds: "they end at their deadlines; others do not notice", tests: in("http1", "TestSlowClients", "TestDeadlines", "TestMinBodyRate"),
+			name: "slow requests: a header, a body, a byte at a time", holds: "they end at their deadlines; others do not notice", tests: in("web", "TestSlowClients", "TestDeadlines", "TestMinBodyRate"),
 		},
 		{
 			name: "slow readers of large answers, a slow member of a group", holds: "memory is bounded, they are closed when they stall; others do not notice",
@@ -358,32 +358,32 @@ func clients() []fault {
 			holds: "the worker uses less than a hundredth of a processor", tests: both(in("examples/tcpproxy", "TestStuckConnectionsCostNothing"), in(".", "TestNothingSpins")),
 		},
 		{
-			name: "half-closed clients", holds: "they get their answer", tests: both(in(".", "TestLateAnswerAfterHalfClose", "TestGoneIsNoEnd"), in("http1", "TestHalfClosedClientGetsItsLaterAnswer")),
+			name: "half-closed clients", holds: "they get their answer", tests: both(in(".", "TestLateAnswerAfterHalfClose", "TestGoneIsNoEnd"), in("web", "TestHalfClosedClientGetsItsLaterAnswer")),
 		},
 		{
 			name: "clients that leave, in order or by a reset, while the server does not read", holds: "the handler is told at once, and once; what they sent before is delivered",
-			tests: append(in("loop", "TestGone", "TestResetAfterTheEnd"), both(in(".", "TestGoneWhilePaused", "TestResetWhileHeld"), in("http1", "TestLaterIsToldThatTheClientLeaves"))...),
+			tests: append(in("loop", "TestGone", "TestResetAfterTheEnd"), both(in(".", "TestGoneWhilePaused", "TestResetWhileHeld"), in("web", "TestLaterIsToldThatTheClientLeaves"))...),
 		},
 		{
 			name: "a response that the program never gives, an upload that it never resumes", holds: "504, or a response that is cut short, after `ResponseTimeout`; a stream that goes on may last",
-			tests: in("http1", "TestResponsesThatNeverCome", "TestAStreamThatGoesOn"),
+			tests: in("web", "TestResponsesThatNeverCome", "TestAStreamThatGoesOn"),
 		},
 		{
 			name: "a field, cookie or status that may not be sent", holds: "500 and a line in the log where the error is ignored; otherwise what the handler answers",
-			tests: in("http1", "TestRefusedFields", "TestWhatIsLoggedByDefault"),
+			tests: in("web", "TestRefusedFields", "TestWhatIsLoggedByDefault"),
 		},
 		{
 			name:  "uploads that the server itself holds up, and responses that are taken slowly",
-			holds: "no time of the client's passes meanwhile", tests: both(in(".", "TestPaused"), in("http1", "TestUploadsThatTheServerHoldsUp", "TestTimeGoesOnAfterAPause", "TestSlowReaderIsNotIdle")),
+			holds: "no time of the client's passes meanwhile", tests: both(in(".", "TestPaused"), in("web", "TestUploadsThatTheServerHoldsUp", "TestTimeGoesOnAfterAPause", "TestSlowReaderIsNotIdle")),
 		},
 		{
 			name:  "requests hidden in a body that is withheld, cut short or answered before it has come",
-			holds: "no byte of a body is read as a request; the response says close where the connection closes", tests: in("http1", "TestEndsBeforeTheBody"),
+			holds: "no byte of a body is read as a request; the response says close where the connection closes", tests: in("web", "TestEndsBeforeTheBody"),
 		},
 		{
 			name:  "a response or message that exceeds what may be unsent, `DropNewest` or not",
 			holds: "500 while nothing of the response was sent; otherwise it is queued whole or the connection ends; messages are dropped whole",
-			tests: append(in("http1", "TestResponseWithoutRoom"), append(in("websocket", "TestDropNewest"), in("framing", "TestDropNewest")...)...),
+			tests: append(in("web", "TestResponseWithoutRoom"), append(in("websocket", "TestDropNewest"), in("framing", "TestDropNewest")...)...),
 		},
 		{
 			name: "slow readers that never pause, and busy uploads that were answered early", holds: "they are not cut, while they are open, closed or piped; who stalls or trickles is",

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
 	"github.com/jay-go/jay/internal/exampletest"
+	"github.com/jay-go/jay/web"
 	"github.com/jay-go/jay/websocket"
 )
 
@@ -27,7 +27,7 @@ func program() {
 		Name:    "soak",
 		Addr:    "tcp://127.0.0.1:0",
 		Workers: 4,
-		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 			switch r.Path() {
 			case "/ws":
 				echo.Serve(w, r)

@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
 	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/supervise"
+	"github.com/jay-go/jay/web"
 )
 
 // addressed listens where the file $JAY_E2E_ADDRESSES says, which a reload
@@ -31,7 +31,7 @@ func addressed() {
 	text := string(b)
 	s := &jay.Server{
 		Name: "addressed", Workers: 2, ReusePort: os.Getenv("JAY_E2E_REUSE") != "", StopTimeout: time.Minute,
-		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 			if r.Path() != "/slow" {
 				io.WriteString(w, "ok")
 				return

@@ -17,8 +17,8 @@ import (
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/framing"
-	"github.com/jay-go/jay/http1"
 	"github.com/jay-go/jay/internal/needs"
+	"github.com/jay-go/jay/web"
 	"github.com/jay-go/jay/websocket"
 )
 
@@ -75,7 +75,7 @@ func holding() {
 		},
 	}
 	jay.Main(
-		server("web", &http1.Protocol{MaxHeader: heldWhole, MaxFields: -1, Handler: func(w *http1.ResponseWriter, r *http1.Request) {
+		server("web", &web.Protocol{MaxHeader: heldWhole, MaxFields: -1, Handler: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 			switch r.Path() {
 			case "/ws":
 				ws.Serve(w, r)
@@ -98,7 +98,7 @@ func holding() {
 			default:
 				_, _ = w.WriteString("ok")
 			}
-		}}),
+		})}),
 		server("frames", framing.LengthPrefixed{}.Protocol(func(c *jay.Conn, m []byte) { _ = framing.LengthPrefixed{}.Send(c, m) })),
 	)
 }

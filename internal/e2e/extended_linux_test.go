@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
 	"github.com/jay-go/jay/supervise"
+	"github.com/jay-go/jay/web"
 )
 
 // extended is an exclusive server that answers with what the flag of an extension
@@ -24,7 +24,7 @@ func extended() {
 	s := &jay.Server{
 		Name: "extended", Addr: "tcp://127.0.0.1:0", Exclusive: true,
 		OnWorkerStart: func(w *jay.Worker) error { return w.Metrics(said) },
-		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 			said.Inc()
 			w.WriteString(motto)
 		}),

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
 	"github.com/jay-go/jay/supervise"
+	"github.com/jay-go/jay/web"
 )
 
 // counting is a program whose workers leave the number of requests that they
@@ -27,7 +27,7 @@ func counting() {
 		Name:    "counting",
 		Addr:    "tcp://127.0.0.1:0",
 		Workers: 2,
-		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 			handled++
 			w.WriteString("ok")
 		}),
@@ -85,9 +85,9 @@ func serveBothKinds(ctx context.Context, w *supervise.Worker) error {
 func large() {
 	jay.Main(&jay.Server{
 		Addr: "tcp://127.0.0.1:0",
-		Protocol: &http1.Protocol{MaxBody: -1, Handler: func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: &web.Protocol{MaxBody: -1, Handler: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 			w.Write(r.Body())
-		}},
+		})},
 		Conn: jay.ConnConfig{MaxOutput: -1},
 	})
 }
@@ -99,7 +99,7 @@ func mortal() {
 		Addr:        "tcp://127.0.0.1:0",
 		Workers:     2,
 		MaxRequests: 500,
-		Protocol:    http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { w.WriteString("ok") }),
+		Protocol:    web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) { w.WriteString("ok") }),
 	})
 }
 
@@ -110,7 +110,7 @@ func narrow() {
 		Addr:     "tcp://127.0.0.1:0",
 		Workers:  2,
 		Backlog:  8,
-		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { w.WriteString("ok") }),
+		Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) { w.WriteString("ok") }),
 	})
 }
 
@@ -118,7 +118,7 @@ func narrow() {
 // in the way that the path says.
 func logging() {
 	var logger *slog.Logger
-	handle := func(w *http1.ResponseWriter, r *http1.Request) {
+	handle := func(w *web.ResponseWriter, r *web.Request) {
 		switch body := string(r.Body()); r.Path() {
 		case "/log":
 			logger.Info(body, "target", r.Target(), "peer", r.RemoteAddr(), "agent", r.Header("User-Agent"), body, errors.New(body))
@@ -145,7 +145,7 @@ func logging() {
 	jay.Main(&jay.Server{
 		Name: "logging", Addr: "tcp://127.0.0.1:0", Workers: 1,
 		OnWorkerStart: func(w *jay.Worker) error { logger = w.Logger(); return nil },
-		Protocol:      http1.HandlerFunc(handle),
+		Protocol:      web.HandlerFunc(handle),
 	})
 }
 
@@ -155,7 +155,7 @@ func dumping() {
 		Name:     "dumping",
 		Addr:     "tcp://127.0.0.1:0",
 		Workers:  1,
-		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { go panic("for a core file") }),
+		Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) { go panic("for a core file") }),
 	}}}).Main()
 }
 
@@ -170,7 +170,7 @@ func leaking() {
 		Addr:    "tcp://127.0.0.1:0",
 		Workers: 1,
 		MaxRSS:  leakingRSS,
-		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 			leak := make([]byte, 64<<10)
 			for i := 0; i < len(leak); i += 4096 {
 				leak[i] = 1
@@ -189,7 +189,7 @@ func crowded() {
 		Workers:  1,
 		MaxConns: 1_000_000_000,
 		Backlog:  2_000_000,
-		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) { w.WriteString("ok") }),
+		Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) { w.WriteString("ok") }),
 	})
 }
 
@@ -203,7 +203,7 @@ func reloading() {
 			Addr:     "tcp://127.0.0.1:0",
 			Workers:  1,
 			OnReload: func(*jay.Worker) { reloads++ },
-			Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+			Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 				fmt.Fprintf(w, "%d %d", os.Getpid(), reloads)
 			}),
 		}
@@ -225,7 +225,7 @@ func measured() {
 	var held [][]byte // belongs to the loop
 	jay.Main(&jay.Server{
 		Name: "measured", Addr: "tcp://127.0.0.1:0", Workers: 1,
-		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 			switch r.Path() {
 			case "/hold":
 				b := make([]byte, heldBytes)

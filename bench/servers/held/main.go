@@ -4,7 +4,7 @@ package main
 
 import (
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/web"
 	"github.com/jay-go/jay/websocket"
 )
 
@@ -14,7 +14,7 @@ func main() {
 		Name:        "held",
 		Addr:        "tcp://127.0.0.1:9994",
 		MaxBuffered: 32 << 20,
-		Protocol: http1.HandlerFunc(func(w *http1.ResponseWriter, r *http1.Request) {
+		Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 			if r.Path() == "/ws" {
 				ws.Serve(w, r)
 			}

@@ -4,18 +4,18 @@ package main
 import (
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/bench/internal/inuse"
-	"github.com/jay-go/jay/http1"
+	"github.com/jay-go/jay/web"
 )
 
 func main() {
 	jay.Main(&jay.Server{
 		Name:     "hello",
 		Addr:     "tcp://127.0.0.1:9999",
-		Protocol: http1.HandlerFunc(answer),
+		Protocol: web.HandlerFunc(answer),
 	})
 }
 
-func answer(w *http1.ResponseWriter, r *http1.Request) {
+func answer(w *web.ResponseWriter, r *web.Request) {
 	w.SetContentType("text/plain")
 	if r.Path() == inuse.Path {
 		w.WriteString(inuse.Report())

@@ -1,5 +1,0 @@
-//go:build linux && !jaylate
-
-package http1_test
-
-const closesAtOnce = true

@@ -1,0 +1,5 @@
+//go:build linux && !jaylate
+
+package web_test
+
+const closesAtOnce = true

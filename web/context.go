@@ -1,0 +1,39 @@
+package web
+
+import (
+	"context"
+
+	"github.com/jay-go/jay"
+)
+
+// Context returns a context that ends with the exchange: when the response is
+// complete, or before that when the client leaves. [context.Cause] is jay.ErrClosed
+// then. A client that has only finished sending looks like one that has left; it gets
+// its response all the same, if there is one. Any goroutine may use the context;
+// Context itself is the loop's.
+func (r *Request) Context() context.Context {
+	x := r.x
+	if x.ctx != nil {
+		return x.ctx
+	}
+	over := x.s.Conn() == nil
+	ctx, cancel := context.WithCancelCause(context.Background())
+	switch {
+	case over:
+		cancel(context.Canceled)
+		return ctx
+	case x.s.HasLeft():
+		cancel(jay.ErrClosed)
+	}
+	x.ctx, x.cancel = ctx, cancel
+	return ctx
+}
+
+// end ends the context, if there is one.
+func (x *exchange) end(cause error) {
+	if x.ctx == nil {
+		return
+	}
+	x.cancel(cause)
+	x.ctx, x.cancel = nil, nil
+}
