@@ -52,17 +52,46 @@ func (c *Conn) CloseWith(p []byte) error {
 // lost. Handler.Close gets ErrAborted.
 func (c *Conn) Abort() { c.abort(ErrAborted) }
 
-// Fail reports err to OnError and closes the connection in order; Handler.Close
-// gets err. Without an OnError it is logged, unless it blames the peer (Blamer).
-func (c *Conn) Fail(err error) {
-	c.misbehaved(err)
-	c.worker.logFailure(c, err)
+// CloseOn is Close for something that went wrong: OnError is told of err, and
+// Handler.Close gets it. Without an OnError it is logged, unless it is the peer's
+// fault.
+func (c *Conn) CloseOn(whose Fault, err error) {
+	c.because(err)
+	c.Report(whose, err)
+	c.Close()
 }
 
-// Report tells of err as Fail does; the connection goes on.
-func (c *Conn) Report(err error) {
+// AbortOn is CloseOn with the end of Abort, for a peer that must not take what it
+// has for the whole, or would not take part in an orderly end.
+func (c *Conn) AbortOn(whose Fault, err error) {
+	c.because(err)
+	c.Report(whose, err)
+	c.abort(err)
+}
+
+// Report tells of err as CloseOn does; the connection goes on.
+func (c *Conn) Report(whose Fault, err error) {
 	c.worker.onError(c, err)
-	c.worker.logFailure(c, err)
+	c.worker.logFault(c, whose, err)
+}
+
+// closeOverdue is Close for a connection whose time is over, which is nobody's
+// fault: Handler.Close alone is told.
+func (c *Conn) closeOverdue(err error) {
+	if c.state == stateOpen {
+		c.because(err)
+	}
+	c.Close()
+}
+
+// abortOverdue is closeOverdue with the end of Abort.
+func (c *Conn) abortOverdue(err error) { c.abort(err) }
+
+// because notes why the connection ends. The first reason counts.
+func (c *Conn) because(err error) {
+	if c.err == nil {
+		c.err = err
+	}
 }
 
 func (c *Conn) abort(err error) {
@@ -72,18 +101,9 @@ func (c *Conn) abort(err error) {
 	}
 }
 
-// misbehaved closes, after the last answer, a connection on which something
-// went wrong in or through user code and protocol.
-func (c *Conn) misbehaved(err error) {
-	if c.err == nil {
-		c.err = err
-	}
-	c.worker.onError(c, err)
-	c.Close()
-}
-
-// fail ends a connection whose socket or peer has failed.
-func (c *Conn) fail(err error) {
+// lost ends a connection whose socket has failed: the peer, or the way to it, is
+// gone. That is no error (see Server.OnError), and there is nobody to send FIN or RST.
+func (c *Conn) lost(err error) {
 	if c.state == stateLingering {
 		err = nil // everything was sent; how the peer leaves does not matter
 	}
@@ -138,9 +158,7 @@ func (c *Conn) end(err error) {
 		return
 	}
 	c.setState(stateClosed)
-	if c.err == nil {
-		c.err = err
-	}
+	c.because(err)
 	c.gone.Or(refGone)
 	c.dropInput()
 	if p, ok := c.handler.(*pipeEnd); ok && p.to.pipedTo(c) {
@@ -185,9 +203,7 @@ func (c *Conn) panicked(err *PanicError) {
 	again := c.has(flagPanicked)
 	c.flags = c.flags&^flagMail | flagPanicked
 	c.later()
-	if c.err == nil {
-		c.err = err
-	}
+	c.because(err)
 	if again || c.state != stateOpen {
 		c.worker.logPanic(c, err)
 		if c.state == stateOpen {

@@ -198,32 +198,24 @@ func (c *Conn) expire(now uint32) {
 	case passed(c.stalled):
 		c.stall()
 	case passed(c.lifeAt()) && c.state == stateOpen:
-		c.closeFor(ErrLifetime)
+		c.closeOverdue(ErrLifetime)
 	case passed(c.lifeAt()):
-		c.abort(ErrLifetime)
+		c.abortOverdue(ErrLifetime)
 	case passed(c.firstAt()):
-		c.closeFor(ErrFirstByte)
+		c.closeOverdue(ErrFirstByte)
 	case passed(c.proto):
 		c.proto = 0
 		c.touch()
 		if h, ok := optional[DeadlineHandler](c.handler); ok && c.state == stateOpen {
 			h.Deadline(c)
 		} else {
-			c.closeFor(ErrDeadline)
+			c.closeOverdue(ErrDeadline)
 		}
 	case passed(c.idleAt()) && c.takesStill():
 		c.touch()
 	case passed(c.readIdleAt()):
-		c.closeFor(ErrReadIdle)
+		c.closeOverdue(ErrReadIdle)
 	case passed(c.idleAt()):
-		c.closeFor(ErrIdle)
+		c.closeOverdue(ErrIdle)
 	}
-}
-
-// closeFor closes in order for a reason that Handler.Close is told.
-func (c *Conn) closeFor(err error) {
-	if c.err == nil && c.state == stateOpen {
-		c.err = err
-	}
-	c.Close()
 }

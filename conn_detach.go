@@ -54,12 +54,12 @@ func (c *Conn) detach() {
 	}
 	conn, err := c.stream.Detach()
 	if err != nil {
-		c.misbehaved(fmt.Errorf("detach: %w", err)) // fn is told next
+		c.CloseOn(SystemFault, fmt.Errorf("detach: %w", err)) // fn is told next
 		return
 	}
 	if c.layer != nil {
 		if conn, err = c.layer.detach(conn); err != nil {
-			c.misbehaved(fmt.Errorf("detach: %w", err))
+			c.CloseOn(SystemFault, fmt.Errorf("detach: %w", err))
 			return
 		}
 	}

@@ -292,13 +292,12 @@ func (c *Conn) sendFailed(err error) {
 		c.cutShort(err)
 		return
 	}
-	c.fail(fmt.Errorf("send: %w", err))
+	c.lost(fmt.Errorf("send: %w", err))
 }
 
 // cutShort ends a connection of whose output the rest cannot be had. It is reset, so
 // that the peer does not take the end for that of the output.
 func (c *Conn) cutShort(err error) {
 	c.worker.enter(c) // what ends is settled next
-	c.worker.onError(c, err)
-	c.abort(err)
+	c.AbortOn(SystemFault, err)
 }

@@ -98,9 +98,9 @@ func (c *Conn) look() {
 func (c *Conn) stall() {
 	switch c.state {
 	case stateOpen:
-		c.abort(ErrWriteStall)
+		c.abortOverdue(ErrWriteStall)
 	case stateFlushing:
-		c.abort(ErrCloseTimeout)
+		c.abortOverdue(ErrCloseTimeout)
 	default:
 		c.leave(ErrCloseTimeout)
 	}

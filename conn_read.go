@@ -24,7 +24,7 @@ func (e *events) Received(b []byte, err error) {
 	case err == io.EOF:
 		c.receivedEOF()
 	case err != nil:
-		c.fail(fmt.Errorf("receive: %w", err))
+		c.lost(fmt.Errorf("receive: %w", err))
 	default:
 		c.received(b)
 	}
@@ -68,8 +68,8 @@ func (c *Conn) deliver(b []byte) {
 		}
 		poison.Fill(b[:n])
 		b = b[n:]
-		if err != nil {
-			c.misbehaved(err)
+		if err != nil && c.state == stateOpen { // otherwise it is that of a Write, and was told
+			c.CloseOn(blamed(err, PeerFault), err)
 		}
 		again = c.take(flagReplaced) // an upgrade: the rest belongs to the next
 		c.take(flagData)
@@ -95,7 +95,7 @@ func (c *Conn) join(b []byte) bool {
 	default:
 		size := nextSize(cap(k.b), need, int(c.need))
 		if err := c.afford(size); err != nil {
-			c.misbehaved(err)
+			c.CloseOn(PeerFault, err)
 			return false
 		}
 		k = pool.grown(k, size)
@@ -114,10 +114,10 @@ func (c *Conn) keep(kept *chunk, b []byte) {
 		}
 		b = nil
 	case len(b) > c.via.maxInput && c.Reading(): // else Data was not asked
-		c.misbehaved(ErrInputLimit)
+		c.CloseOn(PeerFault, ErrInputLimit)
 		b = nil
 	case kept == nil && len(b) > 0 && c.afford(takes(len(b))) != nil:
-		c.misbehaved(ErrBudget)
+		c.CloseOn(PeerFault, ErrBudget)
 		b = nil
 	}
 	if len(b) == 0 {
@@ -257,7 +257,7 @@ func (c *Conn) readOn() {
 // ConnConfig.MaxInput fails the connection.
 func (c *Conn) Need(n int) {
 	if n > c.via.maxInput {
-		c.misbehaved(ErrInputLimit)
+		c.CloseOn(PeerFault, ErrInputLimit)
 		return
 	}
 	c.need = int32(min(n, math.MaxInt32))

@@ -110,7 +110,7 @@ func (c *Conn) put(p []byte) error {
 	} else if c.layer == nil {
 		c.push(p)
 	} else if err := c.encode(p); err != nil {
-		c.misbehaved(err)
+		c.CloseOn(blamed(err, ProgramFault), err)
 		return err
 	}
 	return nil
@@ -149,8 +149,7 @@ func (c *Conn) roomFor(unsent, n int) error {
 func (c *Conn) overflow(err error, n int, drop bool) error {
 	c.worker.stats.sendFailures++
 	if !drop {
-		c.misbehaved(fmt.Errorf("%w: %d bytes are unsent, %d more were written", err, c.out.size, n))
-		c.abort(err)
+		c.AbortOn(PeerFault, fmt.Errorf("%w: %d bytes are unsent, %d more were written", err, c.out.size, n))
 	}
 	return err
 }

@@ -86,7 +86,8 @@ func TestDetachThatFails(t *testing.T) {
 	}{
 		"Close":                {(*jay.Conn).Close, jay.ErrClosed},
 		"Abort":                {(*jay.Conn).Abort, jay.ErrAborted},
-		"Fail":                 {func(c *jay.Conn) { c.Fail(boom) }, boom},
+		"CloseOn":              {func(c *jay.Conn) { c.CloseOn(jay.ProgramFault, boom) }, boom},
+		"AbortOn":              {func(c *jay.Conn) { c.AbortOn(jay.SystemFault, boom) }, boom},
 		"Abort, output unsent": {func(c *jay.Conn) { c.Loop().AfterFunc(0, c.Abort) }, jay.ErrAborted},
 		"the peer resets":      {func(c *jay.Conn) {}, nil},
 	} {

@@ -161,7 +161,7 @@ func (w *Worker) abortAll() {
 			c.leave(ErrStopped) // without a reset, which would destroy what is on its way
 			continue
 		}
-		c.abort(ErrStopped)
+		c.abortOverdue(ErrStopped)
 	}
 }
 

@@ -10,11 +10,37 @@ import (
 // stack. OnError gets it.
 type PanicError = loop.PanicError
 
-// Blamer is an error that knows whose mistake it is. One of the peer's is told to
-// OnError, and not logged where there is none: strangers could fill the log.
+// Fault is whose fault it is that something went wrong on a connection. Without a
+// Server.OnError a fault of the program or of the system is logged; one of the peer
+// is not, for strangers could fill the log.
+type Fault uint8
+
+const (
+	// PeerFault: the peer has broken the protocol, or sends or leaves unread more
+	// than a limit allows.
+	PeerFault Fault = iota
+	// ProgramFault: a handler, a layer or a callback has done what it must not.
+	ProgramFault
+	// SystemFault: what the program relies on has failed: a file, a disk, another
+	// server.
+	SystemFault
+)
+
+func (f Fault) String() string { return [...]string{"peer", "program", "system"}[f] }
+
+// Blamer is an error that knows whose fault it is.
 type Blamer interface {
 	error
-	BlamesPeer() bool
+	Blames() Fault
+}
+
+// blamed returns whose fault err is: what it says itself, or else what is usual
+// where it comes from.
+func blamed(err error, usual Fault) Fault {
+	if b, ok := errors.AsType[Blamer](err); ok {
+		return b.Blames()
+	}
+	return usual
 }
 
 // Why a connection ended, or a call on it failed.

@@ -29,8 +29,9 @@ type Layer interface {
 	// Decode takes bytes as they arrived, appends to plain what the handler is to
 	// see and returns how many it used; the rest comes again with more. wire is
 	// valid only inside Decode. io.EOF says that the peer has ended the stream in
-	// order, whatever follows. Any other error closes the connection once what
-	// the layer has sent is gone, an alert say, and goes to OnError.
+	// order, whatever follows. Any other error closes the connection as CloseOn does,
+	// once what the layer has sent is gone, an alert say; the peer's fault, unless it is a
+	// [Blamer].
 	Decode(plain, wire []byte) (out []byte, used int, err error)
 
 	// Encode appends to wire what the peer is to see for plain. A layer that
@@ -89,8 +90,9 @@ func (u *Under) Wake() {
 	c.later()
 }
 
-// Fail closes the connection for a reason, as an error of Decode does.
-func (u *Under) Fail(err error) { (*Conn)(u).misbehaved(err) }
+// CloseOn closes the connection as [Conn.CloseOn] does, once what the layer has sent
+// is gone.
+func (u *Under) CloseOn(whose Fault, err error) { (*Conn)(u).CloseOn(whose, err) }
 
 // SetDeadline bounds the time until the layer is ready; zero or less takes the
 // deadline back. When the connection begins there is none.
@@ -142,7 +144,7 @@ func (c *Conn) SetLayer(l Layer) {
 		kept := c.in
 		c.in = nil
 		if err := c.layer.wire.Append(c, kept.b[kept.off:]); err != nil {
-			c.misbehaved(err)
+			c.CloseOn(PeerFault, err)
 		}
 		c.worker.pool.put(kept)
 		(*Under)(c).Wake()
@@ -176,7 +178,7 @@ func (c *Conn) cut() bool {
 		return false
 	}
 	if err := c.layer.End(); err != nil {
-		c.fail(fmt.Errorf("receive: %w", err))
+		c.lost(fmt.Errorf("receive: %w", err))
 		return true
 	}
 	return false
@@ -188,7 +190,7 @@ func (c *Conn) decode(b []byte) {
 		wire, kept := b, l.wire.Len() > 0
 		if kept {
 			if err := l.wire.Append(c, b); err != nil {
-				c.misbehaved(err)
+				c.CloseOn(PeerFault, err)
 				return
 			}
 			wire = l.wire.Bytes()
@@ -225,14 +227,14 @@ func (c *Conn) decode(b []byte) {
 func (l *layered) keep(c *Conn, rest []byte, kept bool) {
 	switch {
 	case len(rest) > c.via.maxInput:
-		c.misbehaved(ErrInputLimit)
+		c.CloseOn(PeerFault, ErrInputLimit)
 	case kept && len(rest) == l.wire.Len():
 	case len(rest) == 0:
 		l.wire.Free()
 	default:
 		var b Buffer
 		if err := b.Append(c, rest); err != nil {
-			c.misbehaved(err)
+			c.CloseOn(PeerFault, err)
 		}
 		l.wire.Free()
 		l.wire = b
@@ -255,7 +257,7 @@ func (c *Conn) decoded(plain []byte, err error) {
 		c.stream.StopRecv()
 		c.receivedEOF()
 	case err != nil:
-		c.misbehaved(err)
+		c.CloseOn(blamed(err, PeerFault), err)
 	}
 }
 

@@ -87,7 +87,7 @@ func (c *Conn) unspliceTo() {
 	from.unblocked()
 	held, err := from.stream.Unsplice()
 	if err != nil {
-		c.abort(err)
+		c.AbortOn(SystemFault, err)
 		return
 	}
 	c.push(held)

@@ -87,8 +87,10 @@ type Handler interface {
 	// Data gets the bytes that have arrived and not been used yet, and
 	// returns how many it used now; the rest comes again when there is more.
 	// b is valid only inside Data. Between two messages Data should return
-	// when c.Reading reports false, or c.Replaced true. An error closes the connection after
-	// what was written so far has been sent, and goes to OnError.
+	// when c.Reading reports false, or c.Replaced true. An error closes the connection
+	// after what was written so far has been sent, as [Conn.CloseOn] does: the peer's
+	// fault, unless it is a [Blamer]. One of a Write on a connection that has ended, or ends
+	// by it, may be returned: it is not told again.
 	Data(c *Conn, b []byte) (n int, err error)
 
 	// Close is called once, last. err is nil when the connection ended in

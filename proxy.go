@@ -41,7 +41,7 @@ type proxyError string
 
 func (e proxyError) Error() string   { return ErrProxyHeader.Error() + ": " + string(e) }
 func (proxyError) Is(err error) bool { return err == ErrProxyHeader }
-func (proxyError) BlamesPeer() bool  { return true }
+func (proxyError) Blames() Fault     { return PeerFault }
 
 func (p *ProxyProtocol) check() error {
 	if len(p.From) == 0 {
@@ -79,7 +79,7 @@ func (l *proxyLayer) Open(under *Under) {
 	l.under = under
 	under.SetDeadline(max(cmp.Or(l.p.Timeout, 5*time.Second), 0))
 	if peer := (*Conn)(under).Remote(); peer.IsValid() && !l.p.trusts(peer.Addr()) {
-		under.Fail(proxyError(fmt.Sprintf("%s is not one of those that may connect", peer.Addr())))
+		under.CloseOn(PeerFault, proxyError(fmt.Sprintf("%s is not one of those that may connect", peer.Addr())))
 	}
 }
 

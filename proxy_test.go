@@ -134,7 +134,7 @@ func TestNoProxyHeader(t *testing.T) {
 			expectEOF(t, c)
 			err := receive(t, errs, "OnError for "+name)
 			var b jay.Blamer
-			if !errors.Is(err, jay.ErrProxyHeader) || !errors.As(err, &b) || !b.BlamesPeer() {
+			if !errors.Is(err, jay.ErrProxyHeader) || !errors.As(err, &b) || b.Blames() != jay.PeerFault {
 				t.Errorf("%s: OnError got %v", name, err)
 			}
 			c.Close()

@@ -50,8 +50,8 @@ type Server struct {
 	// OnError is called for what went wrong in or through user code and
 	// protocol: a panic (*PanicError, with the stack), a message that breaks
 	// the protocol, a limit reached. c is nil where no connection is to blame.
-	// A peer that goes away is no error; see OnClose. Nil logs panics and what
-	// the program did wrong, and not what peers do wrong.
+	// A peer that goes away is no error; see OnClose. Nil logs panics, and faults
+	// that are not the peer's ([Fault]).
 	OnError func(c *Conn, err error)
 
 	// OnBufferFull is called when unsent output exceeds HighWater; until

@@ -2,7 +2,6 @@ package jay
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"runtime"
@@ -349,12 +348,10 @@ func (w *Worker) onError(c *Conn, err error) {
 	}
 }
 
-// logFailure says by default what a program has done wrong. What peers do wrong
-// is not logged: they could fill the log.
-func (w *Worker) logFailure(c *Conn, err error) {
-	var b Blamer
-	if w.server.OnError == nil && !(errors.As(err, &b) && b.BlamesPeer()) {
-		w.host.logger.Error("a connection failed", "conn", c.id, "err", err)
+// logFault says by default what was not the peer's fault.
+func (w *Worker) logFault(c *Conn, whose Fault, err error) {
+	if w.server.OnError == nil && whose != PeerFault {
+		w.host.logger.Error("a connection failed", "conn", c.id, "fault", whose.String(), "err", err)
 	}
 }
 

@@ -31,7 +31,7 @@ func ExampleLines_file() {
 			}
 			info, err := f.Stat()
 			if err != nil {
-				c.Fail(errors.Join(err, f.Close()))
+				c.CloseOn(jay.SystemFault, errors.Join(err, f.Close()))
 				return
 			}
 			_ = c.WriteFile(f, 0, info.Size()) // which closes f

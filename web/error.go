@@ -4,6 +4,7 @@ import (
 	"iter"
 	"strconv"
 
+	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/internal/http1"
 )
 
@@ -18,8 +19,9 @@ func (e *Error) Error() string {
 	return "http: " + strconv.Itoa(e.Status) + " " + StatusText(e.Status) + ": " + e.Reason
 }
 
-// BlamesPeer reports whether the request is to blame and not the program.
-func (e *Error) BlamesPeer() bool { return (*http1.Error)(e).BlamesPeer() }
+// Blames returns whose fault it is: the client's, unless the status says that it is
+// the server's.
+func (e *Error) Blames() jay.Fault { return (*http1.Error)(e).Blames() }
 
 // Unwrap returns e as the protocol below knows it.
 func (e *Error) Unwrap() error { return (*http1.Error)(e) }

@@ -85,8 +85,7 @@ func (c *Conn) lost() {
 	if c.h.OnError != nil {
 		c.h.OnError(c, errNoPong)
 	}
-	c.jc.Fail(errNoPong)
-	c.jc.Abort() // it would not take part in an orderly end either
+	c.jc.AbortOn(jay.PeerFault, errNoPong) // it would not take part in an orderly end either
 }
 
 // Writable: the output has fallen below the low-water mark.

@@ -76,7 +76,7 @@ func (c *Conn) fail(err *Error) {
 	if c.h.OnError != nil {
 		c.h.OnError(c, err)
 	}
-	c.jc.Fail(err)
+	c.jc.CloseOn(err.Blames(), err)
 }
 
 // free gives back the memory of the message that is coming in, of which nothing

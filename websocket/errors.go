@@ -26,9 +26,13 @@ func (e *Error) Error() string {
 	return "websocket: " + strconv.Itoa(int(e.Code)) + " " + e.Code.String() + ": " + e.Reason
 }
 
-// BlamesPeer reports whether the peer has broken a rule.
-func (e *Error) BlamesPeer() bool {
-	return e.Code != CloseInternal && e.Code != CloseTryAgain
+// Blames returns whose fault it is: the peer's, unless Code says that something went
+// wrong here.
+func (e *Error) Blames() jay.Fault {
+	if e.Code == CloseInternal || e.Code == CloseTryAgain {
+		return jay.ProgramFault
+	}
+	return jay.PeerFault
 }
 
 // Why a call failed.

@@ -59,7 +59,7 @@ func reply(c *jay.Conn, r response) {
 		err = frames().Send(c, b)
 	}
 	if err != nil {
-		c.Fail(err)
+		c.CloseOn(jay.ProgramFault, err)
 	}
 }
 

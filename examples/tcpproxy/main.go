@@ -52,7 +52,7 @@ func (p *proxy) Open(client *jay.Conn) {
 	jay.Dialer{}.Dial(client.Worker(), p.to, backend, func(server *jay.Conn, err error) {
 		switch {
 		case err != nil:
-			client.Fail(err)
+			client.CloseOn(jay.SystemFault, err)
 		case client.Ref().Closed():
 			server.Abort()
 		default:

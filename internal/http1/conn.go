@@ -184,7 +184,7 @@ func (s *serverConn) finish(c *jay.Conn) {
 	x := s.x
 	reuse, err := x.end()
 	if err != nil && x.whole() {
-		c.Report(s.reported(err))
+		c.Report(jay.ProgramFault, s.reported(err))
 		reuse, err = true, nil
 	}
 	switch {
@@ -221,11 +221,13 @@ func (s *serverConn) finish(c *jay.Conn) {
 
 // fail answers for what went wrong, if that is still possible, and closes.
 func (s *serverConn) fail(c *jay.Conn, err error) {
-	told, err := s.x.refuse(asError(err)), s.reported(err)
+	e, err := asError(err), s.reported(err)
+	told := s.x.refuse(e)
 	s.end()
-	c.Fail(err)
-	if !told {
-		c.Abort()
+	if told {
+		c.CloseOn(e.Blames(), err)
+	} else {
+		c.AbortOn(e.Blames(), err)
 	}
 }
 

@@ -1,6 +1,10 @@
 package http1
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/jay-go/jay"
+)
 
 // Error is a request that cannot be served as it was sent. Status is what
 // the client is answered; the connection is closed after it.
@@ -13,9 +17,13 @@ func (e *Error) Error() string {
 	return "http1: " + strconv.Itoa(e.Status) + " " + StatusText(e.Status) + ": " + e.Reason
 }
 
-// BlamesPeer reports whether the request is to blame and not the program.
-func (e *Error) BlamesPeer() bool {
-	return e.Status < 500 || e.Status == 501 || e.Status == 505
+// Blames returns whose fault it is: the client's, unless the status says that it is
+// the server's.
+func (e *Error) Blames() jay.Fault {
+	if e.Status < 500 || e.Status == 501 || e.Status == 505 {
+		return jay.PeerFault
+	}
+	return jay.ProgramFault
 }
 
 // The errors of the parsers. They are values, not wrapped anew, because a
