@@ -42,7 +42,8 @@ const filePiece = 64 << 10
 //
 // From now on the connection owns f, and closes it when nothing of it is left to be
 // sent, or cannot be any more; also when WriteFile returns an error. Several ranges of
-// one file may be queued together. It must be readable at any offset, and its own offset
+// one file may be queued together; with 16 that wait the connection is full, whatever
+// their size. It must be readable at any offset, and its own offset
 // does not move. One that ends before off+n, or cannot be read, resets the connection
 // with a [*loop.FileError]: the peer must not take what it has for the whole.
 func (c *Conn) WriteFile(f *os.File, off, n int64) error {
@@ -68,9 +69,16 @@ func (c *Conn) WriteFile(f *os.File, off, n int64) error {
 	}
 	b.pieces = append(b.pieces, piece{f: f, off: off, n: n, layer: c.encoder()})
 	b.left += n
+	if len(b.pieces) >= manyPieces && !c.has(flagFull) {
+		c.full()
+	}
 	c.later()
 	return nil
 }
+
+// manyPieces is how many pieces may wait before a connection is full: each may keep
+// a file open.
+const manyPieces = 16
 
 // BufferedFiles returns how much of files is queued and not yet sent.
 func (c *Conn) BufferedFiles() int64 {
@@ -82,6 +90,11 @@ func (c *Conn) BufferedFiles() int64 {
 
 // unsent reports whether output waits.
 func (c *Conn) unsent() bool { return c.out.size > 0 || c.has(flagFiles) }
+
+// drained reports whether so little waits that a full connection is so no more.
+func (c *Conn) drained() bool {
+	return c.out.size <= c.via.lowWater && (!c.has(flagFiles) || len(c.worker.behind[c].pieces) < manyPieces/2)
+}
 
 // release closes a file of which nothing is queued.
 func (c *Conn) release(f *os.File) {

@@ -289,7 +289,7 @@ func (c *Conn) sent(n int) {
 	if len(c.worker.waiting) > 0 {
 		c.waitedEnough()
 	}
-	if c.has(flagFull) && c.out.size <= c.via.lowWater {
+	if c.has(flagFull) && c.drained() {
 		c.flags = c.flags&^(flagFull|flagFullDue) | flagDrainDue
 		c.readOn()
 		c.later()

@@ -9,7 +9,8 @@ import (
 // Context returns a context that ends with the exchange: when the response is
 // complete, or before that when the client leaves. [context.Cause] is jay.ErrClosed
 // then. A client that has only finished sending looks like one that has left; it gets
-// its response all the same, if there is one. Any goroutine may use the context;
+// its response all the same, if there is one; one that has sent ahead more than the system
+// takes without being read cannot be seen to leave. Any goroutine may use the context;
 // Context itself is the loop's.
 func (r *Request) Context() context.Context {
 	x := r.x

@@ -25,7 +25,8 @@ type Request struct {
 }
 
 // Method returns the method, in the case it was sent.
-func (r *Request) Method() string { return r.head.Method() }
+func (r *Request) Method() string     { return r.head.Method() }
+func (r *Request) MethodView() []byte { return r.head.MethodView() }
 
 // Target returns the request target as it was sent.
 func (r *Request) Target() string     { return r.head.Target() }

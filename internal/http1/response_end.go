@@ -77,7 +77,7 @@ func (x *Stream) checkStatus() error {
 	switch {
 	case x.next != nil && x.unread() != 0:
 		return errors.New("switch: the request's body has not been read")
-	case x.next != nil && x.out.Len() > 0 || x.file.f != nil:
+	case x.next != nil && (x.out.Len() > 0 || x.file.f != nil):
 		return errors.New("switch: a body was written, and what follows the head is the next handler's")
 	case x.next != nil && tunnel && status/100 != 2:
 		return fmt.Errorf("switch: the status is %d; a tunnel begins with 2xx", status)
