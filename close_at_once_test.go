@@ -46,14 +46,17 @@ func TestCloseAtOnce(t *testing.T) {
 						}
 					}),
 					Conn:      jay.ConnConfig{CloseTimeout: -1},
-					OnConnect: func(c *jay.Conn) { known <- c.KnowsUnread() },
+					OnConnect: func(c *jay.Conn) { _, is := c.Unread(); known <- is },
 					OnClose:   func(_ *jay.Conn, err error) { closed <- err },
 				}, backend)
 				conn := dial(t, addr)
 				io.WriteString(conn, c.send)
 				if strings.HasPrefix(c.send, "pause") {
 					ref := receive(t, refs, "the pause")
-					io.WriteString(conn, c.second)
+					if c.second != "" {
+						io.WriteString(conn, c.second)
+						awaitUnread(t, ref)
+					}
 					if err := ref.Do(answer); err != nil {
 						t.Fatal(err)
 					}
@@ -75,6 +78,19 @@ func TestCloseAtOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// awaitUnread waits until the kernel has bytes for a connection that does not read,
+// where the backend can tell.
+func awaitUnread(t *testing.T, ref jay.Ref) {
+	t.Helper()
+	eventually(t, "the kernel has the bytes", func() bool {
+		there := make(chan bool, 1)
+		if err := ref.Do(func(c *jay.Conn) { n, known := c.Unread(); there <- n > 0 || !known }); err != nil {
+			t.Fatal(err)
+		}
+		return receive(t, there, "a turn")
+	})
 }
 
 // TestCloseAtOnceOfMuch: what the kernel does not take at once is sent all the

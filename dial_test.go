@@ -22,7 +22,7 @@ func TestDialledIsNotAccepted(t *testing.T) {
 		up := serve(t, &jay.Server{Protocol: every(echo{})}, backend)
 		var worker *jay.Worker
 		var layers, connects atomic.Int32
-		ended, opened := make(chan error, 8), make(chan error, 8)
+		ended, opened, refs := make(chan error, 8), make(chan error, 8), make(chan jay.Ref, 8)
 		addr := serve(t, &jay.Server{
 			Protocol: every(echo{}), MaxConns: 1,
 			Layer:     func() jay.Layer { layers.Add(1); return &shift{ready: true} },
@@ -30,9 +30,11 @@ func TestDialledIsNotAccepted(t *testing.T) {
 			Loops:     1, OnWorkerStart: func(w *jay.Worker) error {
 				worker = w
 				for range 4 {
-					d := jay.Dialer{Conn: jay.ConnConfig{IdleTimeout: 400 * time.Millisecond}, OnClose: func(_ *jay.Conn, err error) { ended <- err }}
+					d := jay.Dialer{Conn: jay.ConnConfig{IdleTimeout: 100 * time.Millisecond}, OnClose: func(_ *jay.Conn, err error) { ended <- err }}
 					d.Dial(w, "tcp://"+up, named, func(c *jay.Conn, err error) {
 						if err == nil {
+							c.Hold() // until it has been listed
+							refs <- c.Ref()
 							_, err = c.WriteString("x")
 						}
 						opened <- err
@@ -60,6 +62,11 @@ func TestDialledIsNotAccepted(t *testing.T) {
 		expect(t, c, "hi "+plus("abc"))
 		if f, n := layers.Load(), connects.Load(); f != 1 || n != 1 {
 			t.Errorf("%d layers, %d times OnConnect; want one of each", f, n)
+		}
+		for range 4 {
+			if err := receive(t, refs, "a Ref").Do((*jay.Conn).Release); err != nil {
+				t.Error(err)
+			}
 		}
 		for range 4 {
 			if err := receive(t, ended, "the end of a dialled connection"); !errors.Is(err, jay.ErrIdle) {

@@ -34,13 +34,25 @@ func serveAll(t *testing.T, s *jay.Server, backend string) (addrs []string) {
 	return addrs
 }
 
+// holding is raw whose connections are not idle until they are released.
+type holding struct {
+	raw
+	refs chan jay.Ref
+}
+
+func (h holding) Open(c *jay.Conn) {
+	c.Hold()
+	h.refs <- c.Ref()
+}
+
 // TestEndpoints: each endpoint of one server has a protocol, limits and callbacks
 // of its own, and the server's where it leaves them open.
 func TestEndpoints(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		var worker *jay.Worker
 		events := make(chan string, 20)
-		upper := jay.NewProtocol("upper", func(*jay.Conn) jay.Handler { return raw{} })
+		idles := make(chan jay.Ref, 1)
+		upper := jay.NewProtocol("upper", func(*jay.Conn) jay.Handler { return holding{refs: idles} })
 		addrs := serveAll(t, &jay.Server{
 			Addr: "tcp://127.0.0.1:0", Protocol: every(echo{}), Conn: jay.ConnConfig{MaxInput: 1 << 20, IdleTimeout: time.Minute},
 			Endpoints: []jay.Endpoint{
@@ -82,6 +94,7 @@ func TestEndpoints(t *testing.T) {
 		if got := receive(t, events, "OnClose"); got != jay.ErrInputLimit.Error() {
 			t.Errorf("OnClose got %q, want %q", got, jay.ErrInputLimit)
 		}
+		_ = receive(t, idles, "the one that holds").Do((*jay.Conn).Release)
 		expectEOF(t, loud) // idle
 		send(t, plain, strings.Repeat("x", 1000))
 		expect(t, plain, strings.Repeat("x", 1000))

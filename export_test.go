@@ -56,11 +56,9 @@ func (r testReport) Overtaken() <-chan *Drain { return r.drains }
 // FD returns the connection's descriptor, -1 where the backend has none.
 func (c *Conn) FD() int { return c.stream.FD() }
 
-// KnowsUnread reports whether the backend can tell if bytes are unread.
-func (c *Conn) KnowsUnread() bool {
-	_, known := c.stream.Unread()
-	return known
-}
+// Unread is how many bytes the kernel has for the connection, where the backend
+// can tell.
+func (c *Conn) Unread() (n int, known bool) { return c.stream.Unread() }
 
 // Report returns the figures that a supervised worker would report.
 // Figures are those of a report, all of which a worker of ours knows.

@@ -56,6 +56,13 @@ func TestConnectAndReset(t *testing.T) {
 					if k%2 == 0 {
 						_, _ = c.Write([]byte("x"))
 					}
+					if k%50 == 48 { // a full queue would make the kernel forget what is reset
+						_ = c.SetReadDeadline(time.Now().Add(patience))
+						if _, err := c.Read(make([]byte, 1)); err != nil {
+							t.Error(err)
+							return
+						}
+					}
 					c.Close()
 				}
 			})
@@ -208,6 +215,7 @@ func testBroadcast(t *testing.T, backend string, drop bool) {
 			}
 		})
 		for i, c := range fast {
+			_ = c.SetDeadline(time.Now().Add(patience))
 			if _, err := io.ReadFull(c, buf); err != nil || !bytes.Equal(buf, message) {
 				t.Fatalf("reader %d got another message %d, %v", i, sent, err)
 			}

@@ -14,7 +14,7 @@ import (
 func TestPaused(t *testing.T) {
 	const pause = 6 * loop.Tick
 	eachBackend(t, func(t *testing.T, backend string) {
-		paused := make(chan time.Duration, 1)
+		paused, begun := make(chan time.Duration, 1), make(chan bool, 1)
 		addr := serve(t, &jay.Server{Conn: jay.ConnConfig{HighWater: 1 << 20}, Protocol: onLine(func(c *jay.Conn, line string) {
 			switch line {
 			case "pause":
@@ -28,7 +28,9 @@ func TestPaused(t *testing.T) {
 				c.Loop().AfterFunc(pause, c.ResumeRead)
 			case "ask":
 				paused <- c.Paused()
+				return
 			}
+			begun <- true
 		})}, backend)
 		for _, how := range []string{"ask", "pause", "fill", "both"} {
 			c := dial(t, addr)
@@ -40,6 +42,7 @@ func TestPaused(t *testing.T) {
 				}
 				continue
 			}
+			receive(t, begun, "the pause")
 			time.Sleep(pause) // before the client reads
 			if how != "pause" {
 				if _, err := io.CopyN(io.Discard, c, 16<<20); err != nil {

@@ -127,13 +127,7 @@ func TestPipeIsInterfered(t *testing.T) {
 					worker.Post(func() { fn(); done <- true })
 					receive(t, done, "a turn")
 				}
-				last := uint64(0)
-				eventually(t, "the pipe is full", func() bool {
-					time.Sleep(20 * time.Millisecond)
-					was := last
-					on(func() { last = up.BytesIn() })
-					return last > 0 && last == was
-				})
+				awaitFull(t, up)
 				on(func() { tt.act(near, up, &rest) })
 				got, err := io.ReadAll(c)
 				if err != nil {
@@ -160,6 +154,24 @@ func TestPipeIsInterfered(t *testing.T) {
 			})
 		})
 	}
+}
+
+// awaitFull waits until nothing has come through a Pipe from this end for several
+// looks in a row: who sends into it may be held up as well.
+func awaitFull(t *testing.T, up *jay.Conn) {
+	t.Helper()
+	worker, last, looks := up.Worker(), uint64(0), 0
+	eventually(t, "the pipe is full", func() bool {
+		time.Sleep(20 * time.Millisecond)
+		in := make(chan uint64, 1)
+		_ = worker.Post(func() { in <- up.BytesIn() })
+		if n := receive(t, in, "a turn"); n == last && n > 0 {
+			looks++
+		} else {
+			last, looks = n, 0
+		}
+		return looks == 5
+	})
 }
 
 // piped serves, on near, a connection that is piped to a listener's, far.

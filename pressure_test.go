@@ -113,8 +113,9 @@ func TestMoreTimeouts(t *testing.T) {
 func TestBudget(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
 		closed := make(chan error, 8)
+		var worker *jay.Worker
 		addr := serve(t, &jay.Server{
-			Loops: 1,
+			Loops: 1, OnWorkerStart: func(w *jay.Worker) error { worker = w; return nil },
 			Protocol: onLine(func(c *jay.Conn, line string) {
 				n, _ := strconv.Atoi(line)
 				for ; n > 0; n -= 1 << 16 {
@@ -132,6 +133,7 @@ func TestBudget(t *testing.T) {
 		if err := receive(t, closed, "the end of the slow reader"); !errors.Is(err, jay.ErrBudget) {
 			t.Errorf("OnClose got %v, want ErrBudget", err)
 		}
+		eventually(t, "nothing is held for it any more", func() bool { return heldBy(t, worker) == 0 })
 		holder := dial(t, addr) // spends it without exceeding it
 		send(t, holder, "8000000\n")
 		fast := dial(t, addr)
@@ -356,13 +358,7 @@ func TestPipeToClosed(t *testing.T) {
 
 func TestDialFails(t *testing.T) {
 	eachBackend(t, func(t *testing.T, backend string) {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		nobody := ln.Addr().String()
-		ln.Close()
-		for _, address := range []string{nobody, "unix:///nonexistent/socket", "tcp://host:notaport"} {
+		for _, address := range []string{"127.0.0.1:1", "unix:///nonexistent/socket", "tcp://host:notaport"} {
 			c := dial(t, proxy(t, address, backend))
 			expect(t, c, "no upstream")
 			expectEOF(t, c)

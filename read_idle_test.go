@@ -158,13 +158,7 @@ func TestReadIdleOfAPipe(t *testing.T) {
 			_ = worker.Post(func() { fn(); done <- true })
 			receive(t, done, "a turn")
 		}
-		last := uint64(0)
-		eventually(t, "the pipe is full", func() bool {
-			time.Sleep(20 * time.Millisecond)
-			was := last
-			on(func() { last = up.BytesIn() })
-			return last > 0 && last == was
-		})
+		awaitFull(t, up)
 		const limit = 200 * time.Millisecond
 		on(func() { up.SetReadIdleTimeout(limit) })
 		time.Sleep(4 * limit)

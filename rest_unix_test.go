@@ -240,7 +240,7 @@ func TestNothingSpins(t *testing.T) {
 			r.on(func() { turns[i] = r.worker.Loop().Turns() - turns[i] })
 			still = still && turns[i] < 20
 		}
-		if still && spent < stretch/100 {
+		if still && spent < stretch/20 {
 			break
 		}
 		if try == 8 { // what was under way has had its time

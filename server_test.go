@@ -31,7 +31,7 @@ func eachBackend(t *testing.T, test func(t *testing.T, backend string)) {
 }
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // serve runs s in this process until the test ends and returns its address.
 func serve(t *testing.T, s *jay.Server, backend string) string {

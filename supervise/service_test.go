@@ -25,7 +25,7 @@ import (
 
 // patience is how long a condition may take on a loaded machine. Reaching it
 // is a failure, never a way to wait.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // service is a process of the test binary that runs as one of testServices.
 type service struct {

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	before := leak.Take()
 	code := m.Run()
 	os.RemoveAll(builtDir())
-	if report := before.Wait(5 * time.Second); code == 0 && report != "" {
+	if report := before.Wait(30 * time.Second); code == 0 && report != "" {
 		fmt.Fprintf(os.Stderr, "left behind:\n%s", report)
 		code = 1
 	}

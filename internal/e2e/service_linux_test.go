@@ -23,7 +23,7 @@ import (
 
 // patience is how long a condition may take that holds at once on a machine
 // with nothing else to do.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // builtDir is where the programs under test are built; TestMain removes it.
 func builtDir() string { return filepath.Join(os.TempDir(), fmt.Sprintf("jay-e2e-%d", os.Getpid())) }

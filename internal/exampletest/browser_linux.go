@@ -75,7 +75,7 @@ func (p *Page) launch(chromium string) {
 	p.in, p.out = in, bufio.NewReader(out)
 	var once sync.Once
 	kill := func() { once.Do(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }) }
-	late := time.AfterFunc(6*Patience, kill) // ends a wait for an answer too
+	late := time.AfterFunc(3*Patience, kill) // ends a wait for an answer too
 	p.t.Cleanup(func() {
 		late.Stop()
 		kill()

@@ -19,7 +19,7 @@ import (
 
 // Patience is how long a condition may take that holds at once on a machine
 // with nothing else to do.
-const Patience = 20 * time.Second
+const Patience = time.Minute
 
 // variable makes the test binary the example's program.
 const variable = "JAY_EXAMPLE_TEST"

@@ -15,7 +15,7 @@ import (
 )
 
 // settle is how long what the tests started may take to end by itself.
-const settle = 5 * time.Second
+const settle = 30 * time.Second
 
 // Main runs the tests, then exits with their result, or with 1 when something
 // has leaked. What existed before the tests is not counted. Each of tidy is
