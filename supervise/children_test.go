@@ -116,9 +116,9 @@ func TestUpgradeWaitsForHooks(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	s := newService(t, "slow hooks", "OUT="+out).start()
-	for range 3 {
+	for i := range 3 {
 		syscall.Kill(s.pids()[0], syscall.SIGKILL)
-		eventually(t, "it is replaced", func() bool { return s.status().State == "running" })
+		eventually(t, "it is replaced", func() bool { st := s.status(); return st.State == "running" && st.Programs[0].Restarts == i+1 })
 	}
 	s.must("upgrade")
 	eventually(t, "every exit has been told of, once", func() bool {

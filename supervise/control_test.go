@@ -128,7 +128,7 @@ func TestControlAnswersThroughUpgrades(t *testing.T) {
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "http").start()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*patience) // for all of it
 	defer cancel()
 	listen := func() *bufio.Scanner {
 		t.Helper()
@@ -252,10 +252,10 @@ func TestReopenLogs(t *testing.T) {
 	}
 	s.must("reopen-logs")
 	s.must("reload")
-	b, err := os.ReadFile(file)
-	if err != nil || !strings.Contains(string(b), `msg="reload done"`) {
-		t.Errorf("the new log: %v, %s", err, b)
-	}
+	eventually(t, "the new log has the reload", func() bool {
+		b, _ := os.ReadFile(file)
+		return strings.Contains(string(b), `msg="reload done"`)
+	})
 }
 
 // TestStatusAtAnExit: a status that is being put together while a worker dies

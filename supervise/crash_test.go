@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -51,7 +52,7 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 		}
 	}
 	t.Logf("replacement serving after a kill: median of %d %v", rounds, median(took))
-	if m := median(took); m > 2*time.Second {
+	if m := median(took); m > 5*time.Second {
 		t.Errorf("median of %d is %v", rounds, m)
 	}
 	p := s.status().Programs[0]
@@ -69,15 +70,7 @@ func TestCrashLoopIsHeldBack(t *testing.T) {
 	for _, w := range s.status().Workers { // one of the other program may be starting just now
 		http[w.PID] = w.Program == "http"
 	}
-	begin := time.Now()
-	for time.Since(begin) < 10*time.Second {
-		mustGet(t, s.addr())
-		time.Sleep(100 * time.Millisecond)
-	}
-	starts := strings.Count(s.log(), `msg="worker exit"`)
-	if starts < 5 || starts > 15 {
-		t.Errorf("%d starts in 10 s, want 5 to 15", starts)
-	}
+	s.heldBack(func() { mustGet(t, s.addr()) })
 	st := s.status()
 	crash := st.Programs[1]
 	if st.State != "degraded" || crash.LastExit != "exit 7" || crash.Ready != 0 {
@@ -100,11 +93,37 @@ func TestManySlotsInACrashLoop(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "crash", "CRASH=exit")
 	s.launch("--workers", "4")
-	time.Sleep(10 * time.Second) // the time is what is measured
-	if starts := strings.Count(s.log(), `msg="worker exit"`); starts < 5 || starts > 15 {
-		t.Errorf("%d starts in 10 s, want 5 to 15", starts)
+	s.heldBack(func() {})
+}
+
+// heldBack waits for five exits, and for longer than slots that knew nothing of
+// each other would need for many more, and then wants no more than fifteen within
+// ten seconds, by the log.
+func (s *service) heldBack(meanwhile func()) {
+	s.t.Helper()
+	began, exits := time.Now(), []time.Time(nil)
+	eventually(s.t, "five exits", func() bool {
+		meanwhile()
+		exits = nil
+		for _, line := range regexp.MustCompile(`(?m)^time=(\S+) .*msg="worker exit"`).FindAllStringSubmatch(s.log(), -1) {
+			at, err := time.Parse(time.RFC3339, line[1])
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			exits = append(exits, at)
+		}
+		time.Sleep(50 * time.Millisecond)
+		return len(exits) >= 5 && time.Since(began) > 6*time.Second
+	})
+	for i := 15; i < len(exits); i++ {
+		if d := exits[i].Sub(exits[i-15]); d < 10*time.Second-slackOfLog {
+			s.t.Errorf("sixteen starts within %v", d)
+		}
 	}
 }
+
+// slackOfLog is how much later than its process ended an exit may be logged.
+const slackOfLog = time.Second
 
 func TestExitCauses(t *testing.T) {
 	t.Parallel()
@@ -130,11 +149,15 @@ func TestExitCauses(t *testing.T) {
 	}
 }
 
+// orphanTime is how long what a killed master has left may live: two seconds, and
+// what a busy machine adds to them. A stop would have had an hour.
+const orphanTime = 10 * time.Second
+
 func TestKilledMasterLeavesNothing(t *testing.T) {
 	for _, name := range []string{"http", "stubborn"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newService(t, name).start()
+			s := newService(t, name).start("--stop-timeout", "1h")
 			addr, pids := s.addr(), s.pids()
 			s.cmd.Process.Kill()
 			begin := time.Now()
@@ -149,7 +172,7 @@ func TestKilledMasterLeavesNothing(t *testing.T) {
 			next.dir = s.dir
 			next.start("--listen", addr)
 			t.Logf("started again %v after the kill", time.Since(begin))
-			if d := <-lived; d > 2*time.Second+time.Second { // a second for the loaded machine
+			if d := <-lived; d > orphanTime {
 				t.Errorf("the orphans lived for %v", d)
 			}
 			<-s.exited
@@ -160,7 +183,7 @@ func TestKilledMasterLeavesNothing(t *testing.T) {
 // TestKilledMasterWithAStoppedWorker: the kernel continues a stopped process
 // whose group becomes an orphan.
 func TestKilledMasterWithAStoppedWorker(t *testing.T) {
-	s := newService(t, "http").start()
+	s := newService(t, "http").start("--stop-timeout", "1h")
 	pids := s.pids()
 	exampletest.Suspend(t, pids[0])
 	s.cmd.Process.Kill()
@@ -174,7 +197,7 @@ func TestKilledMasterWithAStoppedWorker(t *testing.T) {
 			return gone(pid)
 		})
 	}
-	if d := time.Since(begin); d > 3*time.Second {
+	if d := time.Since(begin); d > orphanTime {
 		t.Errorf("the orphans lived for %v", d)
 	}
 }
@@ -233,6 +256,7 @@ func TestStubbornWorkerIsKilledAtTheDeadline(t *testing.T) {
 	if !gone(pids[0]) {
 		t.Errorf("it lives")
 	}
+	<-s.exited // its last lines have come
 	if !strings.Contains(s.log(), "not drained in time") {
 		t.Errorf("the log does not say why it was killed")
 	}

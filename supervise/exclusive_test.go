@@ -41,7 +41,7 @@ func newStore(t *testing.T, calm func() int, env ...string) *service {
 	t.Helper()
 	s := newService(t, "store", append(env, "OUT="+filepath.Join(t.TempDir(), "store"))...)
 	s.install("good")
-	s.start("--start-timeout", "2s")
+	s.start()
 	l := startLoad(t, s.addr(), 0, 0, 2)
 	t.Cleanup(func() {
 		done, failed := l.end()
@@ -117,7 +117,11 @@ func TestExclusiveBadFiles(t *testing.T) {
 			if mode == "late" { // what it was answering is lost with it
 				requests = 4
 			}
-			s := newStore(t, func() int { return requests })
+			env := []string(nil)
+			if mode == "never" { // and 10 s otherwise
+				env = append(env, "JAY_START_TIMEOUT=3s")
+			}
+			s := newStore(t, func() int { return requests }, env...)
 			s.install(mode)
 			for _, command := range []string{"reload", "upgrade"} {
 				out, code := s.run(command)
@@ -142,7 +146,7 @@ func TestExclusiveReplacements(t *testing.T) {
 	}{
 		"killed":            {nil, func(pid int) { syscall.Kill(pid, syscall.SIGKILL) }, 4},
 		"told to leave":     {nil, func(pid int) { syscall.Kill(pid, syscall.SIGTERM) }, 0},
-		"stopped":           {[]string{"JAY_WATCHDOG=200ms"}, func(pid int) { syscall.Kill(pid, syscall.SIGSTOP) }, 4},
+		"stopped":           {[]string{"JAY_WATCHDOG=2s"}, func(pid int) { syscall.Kill(pid, syscall.SIGSTOP) }, 4},
 		"has served enough": {[]string{"STORE_REQUESTS=1"}, func(int) {}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

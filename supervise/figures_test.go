@@ -77,7 +77,7 @@ func TestFiguresOfHTTP(t *testing.T) {
 		}
 	}
 	e.Close()
-	eventually(t, "the hijacked connection has gone", func() bool { return *s.status().Workers[0].Connections == 1 })
+	eventually(t, "the hijacked connection has gone", func() bool { n := s.status().Workers[0].Connections; return n != nil && *n == 1 })
 }
 
 // tableCells are the first row of the table whose header begins with a word.

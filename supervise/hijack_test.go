@@ -181,9 +181,10 @@ func TestHijackedConnections(t *testing.T) {
 			if got := e.ask(); got != e.pid {
 				t.Errorf("process %d answers, want %d", got, e.pid)
 			}
-			if w := s.worker(e.pid); w == nil || w.Connections == nil || *w.Connections != 1 {
-				t.Errorf("the draining worker has the figures %+v, want 1 connection", w)
-			}
+			eventually(t, "the draining worker has one connection in its figures", func() bool {
+				w := s.worker(e.pid)
+				return w != nil && w.Connections != nil && *w.Connections == 1
+			})
 			e.Close()
 			eventually(t, "the worker has gone", func() bool { return gone(e.pid) })
 			if strings.Contains(s.log(), "not drained in time") {

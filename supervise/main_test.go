@@ -171,6 +171,11 @@ func testServices() map[string]func() *supervise.Options {
 			o.OnWorkerExit = func(supervise.WorkerExit) { select {} }
 			return o
 		},
+		"gated hooks": func() *supervise.Options {
+			o := options(httpProgram())
+			o.OnWorkerExit = func(supervise.WorkerExit) { awaitFile(os.Getenv("GATE")) }
+			return o
+		},
 		"refuses": func() *supervise.Options {
 			p := waitingProgram("refuses")
 			p.OnWorkerStart = func(*supervise.Worker) error { return errors.New("there is no licence") }
@@ -228,15 +233,17 @@ func hooksOptions() *supervise.Options {
 // gatedProgram is httpProgram whose workers start when the file $GATE is there.
 func gatedProgram() supervise.Program {
 	p := httpProgram()
-	p.OnWorkerStart = func(*supervise.Worker) error {
-		for {
-			if _, err := os.Stat(os.Getenv("GATE")); err == nil {
-				return nil
-			}
-			time.Sleep(time.Millisecond)
-		}
-	}
+	p.OnWorkerStart = func(*supervise.Worker) error { awaitFile(os.Getenv("GATE")); return nil }
 	return p
+}
+
+func awaitFile(name string) {
+	for {
+		if _, err := os.Stat(name); err == nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // httpProgram answers with "PID GENERATION SLOT"; /slow takes its time.
@@ -289,7 +296,7 @@ func httpProgram() supervise.Program {
 // crashProgram never serves.
 func crashProgram(how string) supervise.Program {
 	return supervise.Program{
-		Name: "crash", Count: 1, StartTimeout: time.Second,
+		Name: "crash", Count: 1, StartTimeout: map[string]time.Duration{"hang": time.Second}[how],
 		Run: func(ctx context.Context, w *supervise.Worker) error {
 			switch how {
 			case "panic":

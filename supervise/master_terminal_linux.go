@@ -135,6 +135,7 @@ func (m *master) watchTerminal() {
 		t.gone = time.Now()
 	case time.Since(t.gone) > hangupMay:
 		t.attached = false
+		m.logger.Info("the terminal has gone; SIGHUP is a reload")
 	}
 }
 

@@ -235,7 +235,7 @@ func TestFollowersOfARemovedSocket(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		c.SetDeadline(time.Now().Add(patience))
+		c.SetDeadline(time.Now().Add(4 * patience)) // for all of it
 		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: jay\r\n\r\n", path)
 		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 		if err != nil {

@@ -68,7 +68,7 @@ func TestBadRestarts(t *testing.T) {
 			t.Parallel()
 			s := newService(t, "http")
 			s.install("good")
-			s.start("--start-timeout", "1s", "--stop-timeout", "1s")
+			s.start(tt.flags()...)
 			before := s.status()
 			tt.file(s)
 			out, code := s.run("restart")

@@ -203,7 +203,7 @@ func TestTerminalForbidsOutput(t *testing.T) {
 func TestTerminalSuspends(t *testing.T) {
 	t.Parallel()
 	x := newTTY(t, "http", false)
-	x.write("$SRV start --watchdog 200ms --start-timeout 1s\n")
+	x.write("$SRV start --watchdog 1s\n")
 	master := x.started()
 	eventually(t, "the service is ready", func() bool { return strings.Contains(x.output.String(), "\nready\r\n") })
 	before, addr := x.status(), x.addr()
@@ -213,7 +213,7 @@ func TestTerminalSuspends(t *testing.T) {
 		for _, w := range before.Workers {
 			awaitState(t, "Ctrl-Z suspends a worker", w.PID, "T")
 		}
-		time.Sleep(2 * time.Second) // of a suspension that would be too long for every limit
+		time.Sleep(3 * time.Second) // of a suspension that would be too long for the watchdog and its grace
 		x.write(back + "\n")
 		mustGet(t, addr)
 		idles(t, "after "+back, master)
@@ -294,8 +294,10 @@ func TestTerminalHangsUp(t *testing.T) {
 			<-x.ended
 			x.hangUp()
 			idles(t, "without its terminal", master)
-			if test.leave != "" { // it may be noticed a while later
-				time.Sleep(2500 * time.Millisecond)
+			if test.leave != "" { // it is noticed a while later
+				eventually(t, "the log says that the terminal has gone", func() bool {
+					return strings.Contains(x.must("logs", "-n", "100"), "the terminal has gone; SIGHUP is a reload")
+				})
 				syscall.Kill(master, syscall.SIGHUP)
 				eventually(t, "HUP is a reload again", func() bool { return x.status().Generation == 3 })
 			} else {

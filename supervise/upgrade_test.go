@@ -4,7 +4,6 @@ package supervise_test
 
 import (
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,28 +115,26 @@ func TestWayBack(t *testing.T) {
 // and the control API included, and a later upgrade succeeds.
 func TestExecThatFails(t *testing.T) {
 	t.Parallel()
-	mark := filepath.Join(t.TempDir(), "mark")
-	s := newService(t, "http", "OUT="+mark)
+	mark, gate := filepath.Join(t.TempDir(), "mark"), filepath.Join(t.TempDir(), "gate")
+	s := newService(t, "gated hooks", "OUT="+mark, "GATE="+gate)
 	s.install("good")
 	s.start()
+	// A hook that has not returned holds up the exec.
+	syscall.Kill(s.pids()[0], syscall.SIGKILL)
+	eventually(t, "the killed worker is replaced", func() bool { st := s.status(); return st.State == "running" && st.Programs[0].Restarts == 1 })
 	before := s.status()
-	// Half a question holds up the exec for a while.
-	slow, err := net.Dial("unix", filepath.Join(s.dir, "control.sock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer slow.Close()
-	if _, err := slow.Write([]byte("GET /v1/status HTTP/1.1\r\n")); err != nil {
-		t.Fatal(err)
-	}
 	s.install("mark")
 	result := s.begin("upgrade", step{"described", func(*service) bool { _, err := os.Stat(mark); return err == nil }})
 	var writer *os.File
+	var err error
 	eventually(t, "nobody executes the new file", func() bool {
 		writer, err = os.OpenFile(s.exe, os.O_WRONLY, 0)
 		return !errors.Is(err, syscall.ETXTBSY)
 	})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	output, code := result()
@@ -147,7 +144,7 @@ func TestExecThatFails(t *testing.T) {
 	}
 	s.wantAsBefore(before)
 	syscall.Kill(before.Workers[0].PID, syscall.SIGKILL)
-	eventually(t, "a killed worker is replaced", func() bool { st := s.status(); return st.State == "running" && st.Programs[0].Restarts == 1 })
+	eventually(t, "a killed worker is replaced", func() bool { st := s.status(); return st.State == "running" && st.Programs[0].Restarts == 2 })
 	s.cmd.Process.Signal(syscall.SIGHUP)
 	eventually(t, "a signal is obeyed", func() bool { return s.status().Generation == 2 })
 	s.must("upgrade")
