@@ -69,7 +69,7 @@ func TestCallsAndStop(t *testing.T) {
 	addr, command, master := begin(t)
 	conn := dial(addr)
 	defer conn.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for range 100 {
 		answer, err := call(ctx, conn, "")
@@ -91,7 +91,7 @@ func TestCallsAcrossReloads(t *testing.T) {
 	addr, command, _ := begin(t)
 	conn := dial(addr)
 	defer conn.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var callers sync.WaitGroup
 	done := make(chan struct{})
@@ -129,7 +129,7 @@ func TestCallsAcrossReloads(t *testing.T) {
 // workers are replaced.
 func TestConnectionsAcrossReloads(t *testing.T) {
 	addr, command, _ := begin(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	done := make(chan struct{})
 	var callers sync.WaitGroup
@@ -163,7 +163,7 @@ func TestConnectionsAcrossReloads(t *testing.T) {
 // address waits until the workers are ready.
 func address(t *testing.T, binary string) string {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		out, err := exec.Command(binary, "status", "--json").Output()
 		if err != nil {
 			continue

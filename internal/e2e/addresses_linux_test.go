@@ -270,9 +270,7 @@ func TestRemovedPath(t *testing.T) {
 	} else {
 		c.Close()
 	}
-	if !strings.Contains(s.output.String(), "address is lost") {
-		t.Error("the log does not say so")
-	}
+	eventually(t, "the log says so", func() bool { return strings.Contains(s.output.String(), "address is lost") })
 	other.Close()
 	os.Remove(path)
 	works("when the stranger has gone")

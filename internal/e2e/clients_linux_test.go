@@ -38,7 +38,7 @@ func TestCurl(t *testing.T) {
 		{"two requests, one connection", []string{"--data-binary", "x", url + "a", "--next", "-sSv", "--data-binary", "y"}, "xy", "Re-using existing connection", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			args := append([]string{"-sSv", "--max-time", "20"}, tt.args...)
+			args := append([]string{"-sSv", "--max-time", "60"}, tt.args...)
 			stdout, stderr, code := run(t, curl, append(args, url)...)
 			if code != 0 || stdout != tt.want {
 				t.Errorf("exit %d, %d bytes, want %d\n%.300s", code, len(stdout), len(tt.want), stderr)
@@ -52,7 +52,7 @@ func TestCurl(t *testing.T) {
 		})
 	}
 	t.Run("HEAD", func(t *testing.T) {
-		stdout, stderr, code := run(t, curl, "-sSI", "--max-time", "20", url)
+		stdout, stderr, code := run(t, curl, "-sSI", "--max-time", "60", url)
 		if code != 0 || !strings.HasPrefix(stdout, "HTTP/1.1 200 OK\r\n") || !strings.HasSuffix(stdout, "\r\n\r\n") {
 			t.Errorf("exit %d, %q, %s", code, stdout, stderr)
 		}
@@ -71,7 +71,7 @@ func TestCurlLarge(t *testing.T) {
 	if err := os.WriteFile(sent, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, stderr, code := run(t, curl, "-sS", "--max-time", "50", "--data-binary", "@"+sent, "-o", got, "http://"+s.addr+"/")
+	_, stderr, code := run(t, curl, "-sS", "--max-time", "150", "--data-binary", "@"+sent, "-o", got, "http://"+s.addr+"/")
 	if code != 0 {
 		t.Fatalf("curl: exit %d, %s", code, stderr)
 	}

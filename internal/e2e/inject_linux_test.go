@@ -94,9 +94,7 @@ func TestAcceptFails(t *testing.T) {
 			if !tt.counted {
 				want = 0
 			}
-			if got := acceptErrors(s) - before; got != want {
-				t.Errorf("status counts %d failures, want %d", got, want)
-			}
+			eventually(t, fmt.Sprintf("status counts %d failures", want), func() bool { return acceptErrors(s)-before == want })
 		})
 	}
 	t.Run("for a second", func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/jay-go/jay/internal/load"
 )
 
-// TestReloadUnderLoad: eight reloads and two upgrades within 12 s, while 50
+// TestReloadUnderLoad: eight reloads and two upgrades one behind the other, while 50
 // clients keep sending on connections that stay and others come and go: none of
 // them notices anything but an announced close.
 func TestReloadUnderLoad(t *testing.T) {
@@ -36,9 +36,6 @@ func TestReloadUnderLoad(t *testing.T) {
 			t.Attr("measured", fmt.Sprintf("%s: %d changes in %.1f s, %d requests, %d failed", tt.name, len(changes), took.Seconds(),
 				stayed.Counts[load.Answered]+came.Counts[load.Answered], stayed.Failed()+came.Failed()))
 			t.Logf("%d changes in %v\nstaying: %v\ncoming and going: %v", len(changes), took, stayed, came)
-			if took > 12*time.Second {
-				t.Errorf("the changes took %v, want 12 s at most", took)
-			}
 			if n := stayed.Failed() + came.Failed(); n > 0 {
 				t.Errorf("%d requests failed; staying: %v\ncoming and going: %v", n, stayed, came)
 			}

@@ -16,19 +16,24 @@ func TestStopUnderLoad(t *testing.T) {
 	s := start(t, "faults", "--workers", "2")
 	var slow, halfway []*peer
 	for range 8 {
-		p := dial(t, s.addr)
-		p.send(get("/slow?ms=4000"))
-		slow = append(slow, p)
-		p = dial(t, s.addr)
-		p.pid() // a worker has it
-		p.send("GET /half HTTP/1.1\r\nHo")
-		halfway = append(halfway, p)
+		for _, list := range []*[]*peer{&slow, &halfway} {
+			p := dial(t, s.addr)
+			p.pid() // a worker has it
+			*list = append(*list, p)
+		}
 	}
 	idle := onePerWorker(s, 2)
 	stay := load.Load{Addr: s.addr, Connections: 16, Pause: time.Millisecond}
 	come := load.Load{Addr: s.addr, Connections: 4, PerConn: 1, Pause: time.Millisecond}
 	endStay, endCome := stay.Start(), come.Start()
-	s.wait("the halves read", func(st status, _ int) bool { return sumRequests(st) > 200 })
+	s.wait("both workers are busy", func(st status, _ int) bool { return sumRequests(st) > 200 })
+	for i := range slow {
+		halfway[i].send("GET /half HTTP/1.1\r\nHo")
+		slow[i].send(get("/slow?ms=4000"))
+	}
+	for _, p := range idle { // what was sent to its worker before has been read
+		p.pid()
+	}
 
 	stopped := make(chan int, 1)
 	go func() {
@@ -98,7 +103,7 @@ func TestStopSendsEveryAnswer(t *testing.T) {
 	s := startOwn(t, "counting")
 	stay := load.Load{Addr: s.addr, Connections: 32}
 	end := stay.Start()
-	time.Sleep(300 * time.Millisecond)
+	s.wait("the clients are served", func(st status, _ int) bool { return sumRequests(st) > 100 })
 	if out, code := s.command("stop"); code != 0 {
 		t.Errorf("stop: exit %d\n%s", code, out)
 	}

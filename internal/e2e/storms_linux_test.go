@@ -208,7 +208,7 @@ func TestOtherClock(t *testing.T) {
 	needs.Root(t)
 	path, dir := binary(t, "hello"), runDir(t)
 	cmd := exec.Command(needs.Program(t, "unshare"), "-T", "--monotonic", "100000000", "--boottime", "100000000", "--fork", "--kill-child=TERM",
-		path, "start", "--run-dir", dir, "--listen", "127.0.0.1:0", "--watchdog", "1s")
+		path, "start", "--run-dir", dir, "--listen", "127.0.0.1:0", "--watchdog", "5s")
 	s := launchCommand(t, path, dir, cmd)
 	s.waitReady()
 	busy := load.Load{Addr: s.addr, Connections: 2, Pause: time.Millisecond}

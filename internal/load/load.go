@@ -41,7 +41,7 @@ type Load struct {
 	Connections int           // in parallel; 1
 	PerConn     int           // requests on a connection before the client closes it; 0 means no limit
 	Pause       time.Duration // between two requests of a connection
-	Timeout     time.Duration // of connecting, and of each request; 10 s
+	Timeout     time.Duration // of connecting, and of each request; 30 s
 
 	Request []byte             // "GET / HTTP/1.1" with a Host field
 	Check   func(Result) error // of complete responses; the default wants status 200
@@ -178,7 +178,7 @@ func (l *Load) network() string {
 
 func (l *Load) timeout() time.Duration {
 	if l.Timeout == 0 {
-		return 10 * time.Second
+		return 30 * time.Second
 	}
 	return l.Timeout
 }
