@@ -14,15 +14,18 @@ import (
 	"github.com/jay-go/jay/web"
 )
 
+// patience is how long a test waits for what must happen.
+const patience = time.Minute
+
 // dial connects to a server under test; the connection is closed at the end.
 func dial(t testing.TB, addr string) *net.TCPConn {
 	t.Helper()
-	c, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	c, err := net.DialTimeout("tcp", addr, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { reset.Close(c) })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	return c.(*net.TCPConn)
 }
 
@@ -195,7 +198,7 @@ func TestMistakesAreReported(t *testing.T) {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v, want %q in it", path, err, want)
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			t.Errorf("%s: OnError was not called", path)
 		}
 	}

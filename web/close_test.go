@@ -87,7 +87,7 @@ func TestAnnouncedClose(t *testing.T) {
 			}
 			select {
 			case <-closed:
-			case <-time.After(20 * time.Second):
+			case <-time.After(patience):
 				t.Error("the server waits for the client")
 			}
 		})

@@ -59,7 +59,7 @@ func start(t testing.TB, s *jay.Server) (addr string, stop func()) {
 				if err != nil {
 					t.Errorf("Serve: %v", err)
 				}
-			case <-time.After(20 * time.Second):
+			case <-time.After(patience):
 				t.Error("Serve did not return within 20 s of the stop")
 			}
 		}

@@ -90,7 +90,7 @@ func TestContextEndsWhenTheClientLeaves(t *testing.T) {
 					select {
 					case <-ctx.Done():
 						t.Logf("%v after the client left", time.Since(left))
-					case <-time.After(20 * time.Second):
+					case <-time.After(patience):
 						t.Fatal("the context goes on")
 					}
 					if cause := context.Cause(ctx); !errors.Is(cause, jay.ErrClosed) {
@@ -153,7 +153,7 @@ func TestContextEndsWithTheResponse(t *testing.T) {
 		r := soon(t, requests, "the request")
 		select {
 		case <-r.ctx.Done():
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("%s: the context goes on", path)
 		}
 		if !r.same || !errors.Is(context.Cause(r.ctx), context.Canceled) {

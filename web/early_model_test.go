@@ -219,12 +219,12 @@ func TestEndsBeforeTheBody(t *testing.T) {
 // converseEarly sends the request and another one behind it, and says what is
 // wrong with what comes back.
 func converseEarly(addr string, b bodySent, out, ends string) error {
-	c, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	c, err := net.DialTimeout("tcp", addr, patience)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	head, body := b.request(out, ends)
 	in := bufio.NewReader(c)
 	next := "GET /next HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -35,7 +35,7 @@ func (h notedConn) Unwrap() jay.Handler { return h.Handler }
 // optional methods too: pipelining, deadlines, a client that has finished sending.
 func TestEmbedded(t *testing.T) {
 	t.Parallel()
-	p := noted{Protocol: &web.Protocol{Handler: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) { w.WriteString(r.Path()) }), HeaderTimeout: 200 * time.Millisecond}, opened: make(chan string, 3)}
+	p := noted{Protocol: &web.Protocol{Handler: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) { w.WriteString(r.Path()) }), HeaderTimeout: 2 * time.Second}, opened: make(chan string, 3)}
 	addr := serveWith(t, &jay.Server{Protocol: p, OnError: quiet})
 	for name, tt := range map[string]struct {
 		send string
@@ -52,7 +52,7 @@ func TestEmbedded(t *testing.T) {
 		if tt.fin {
 			_ = c.CloseWrite()
 		}
-		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(patience))
 		got, err := io.ReadAll(c)
 		for _, want := range tt.want {
 			if err != nil || !strings.Contains(string(got), want) {

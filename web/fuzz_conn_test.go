@@ -77,12 +77,12 @@ var statusLine = regexp.MustCompile(`HTTP/1\.1 \d\d\d `)
 // converse is ask for a fuzz test: in pieces, without interim answers, which
 // depend on what has arrived.
 func converse(t *testing.T, socket string, pieces [][]byte) string {
-	c, err := net.DialTimeout("unix", socket, 5*time.Second)
+	c, err := net.DialTimeout("unix", socket, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	for _, piece := range pieces {
 		if _, err := c.Write(piece); err != nil {
 			break

@@ -49,7 +49,7 @@ func TestLaterIsToldThatTheClientLeaves(t *testing.T) {
 						t.Fatal(err)
 					}
 					defer c.Close()
-					_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+					_ = c.SetDeadline(time.Now().Add(patience))
 					_, _ = io.WriteString(c, getLast)
 					if when == "with the request" {
 						_ = c.(interface{ CloseWrite() error }).CloseWrite()

@@ -82,9 +82,11 @@ func TestTimeGoesOnAfterAPause(t *testing.T) {
 		})
 		return true
 	}}
-	c := dial(t, serveWith(t, &jay.Server{Protocol: p, OnError: quiet}))
+	addr := serveWith(t, &jay.Server{Protocol: p, OnError: quiet})
+	began := time.Now()
+	c := dial(t, addr)
 	_, _ = io.WriteString(c, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n12345")
-	if got := closedWithin(t, c, 1400*time.Millisecond, 15*time.Second); !strings.HasPrefix(got, "HTTP/1.1 408 ") {
+	if got := closedAfter(t, c, began, 1500*time.Millisecond); !strings.HasPrefix(got, "HTTP/1.1 408 ") {
 		t.Errorf("got %q", got)
 	}
 }

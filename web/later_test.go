@@ -17,8 +17,8 @@ func soon[T any](t testing.TB, ch <-chan T, what string) (v T) {
 	t.Helper()
 	select {
 	case v = <-ch:
-	case <-time.After(10 * time.Second):
-		t.Fatalf("%s did not come within 10 s", what)
+	case <-time.After(patience):
+		t.Fatalf("%s did not come within %v", what, patience)
 	}
 	return v
 }

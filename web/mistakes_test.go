@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/web"
@@ -124,7 +123,7 @@ func TestRefusedFields(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			log := captureLog(t)
 			addr := serve(t, c.handler)
-			client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+			client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 			response, err := client.Get("http://" + addr + "/")
 			if err != nil {
 				t.Fatal(err)

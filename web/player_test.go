@@ -125,7 +125,7 @@ func finals(rs []response) (out []response) {
 
 // play returns what was wrong.
 func (p *player) play(c *http1test.Case) (problems []string) {
-	conn, err := reset.Dial("tcp", p.addr, 3*time.Second)
+	conn, err := reset.Dial("tcp", p.addr, patience)
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -180,10 +180,7 @@ func (g *playing) read(d time.Duration) {
 
 // receive reads until the case is decided, or for as long as it may take.
 func (g *playing) receive() {
-	limit := 4 * time.Second
-	if g.c.HoldS != nil || g.c.DripMS > 0 {
-		limit = 8 * time.Second
-	}
+	limit := patience
 	if slices.Equal(g.c.Expect, []string{"wait"}) {
 		limit = 500 * time.Millisecond
 	}
@@ -204,7 +201,7 @@ func (g *playing) receive() {
 		settling = true
 		end = time.Now().Add(250 * time.Millisecond) // for an answer too many
 		if slices.Contains(g.c.Expect, "close") && g.mustClose(done[0].status) {
-			end = time.Now().Add(6 * time.Second)
+			end = time.Now().Add(patience)
 		}
 	}
 }
@@ -289,7 +286,7 @@ func (g *playing) alive() bool {
 	}
 	before := len(g.buf)
 	_, _ = io.WriteString(g.conn, "GET /alive HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end) && !g.eof; {
+	for end := time.Now().Add(patience); time.Now().Before(end) && !g.eof; {
 		g.read(100 * time.Millisecond)
 	}
 	return bytes.HasPrefix(g.buf[before:], []byte("HTTP/1.1 2"))

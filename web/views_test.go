@@ -49,7 +49,7 @@ func TestTrailerAfterAPause(t *testing.T) {
 				resume()
 			case <-handled:
 				waiting = false
-			case <-time.After(20 * time.Second):
+			case <-time.After(patience):
 				t.Fatal("the handler was not called")
 			}
 		}
