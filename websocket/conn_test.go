@@ -138,13 +138,14 @@ func TestPanic(t *testing.T) {
 // TestKeepalive: a silent peer is pinged; who answers stays, who does not is
 // given up, and OnClose is told that nothing came.
 func TestKeepalive(t *testing.T) {
+	t.Parallel()
 	type end struct {
 		id   uint64
 		code websocket.Code
 	}
 	ends, ids := make(chan end, 2), make(chan uint64, 2)
 	h := echo()
-	h.PingInterval, h.PongTimeout = 50*time.Millisecond, 300*time.Millisecond
+	h.PingInterval, h.PongTimeout = 50*time.Millisecond, 2*time.Second
 	h.OnOpen = func(c *websocket.Conn) { ids <- c.ID() }
 	h.OnClose = func(c *websocket.Conn, code websocket.Code, _ string) { ends <- end{c.ID(), code} }
 	addr := serve(t, h)

@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long anything may take that should happen at once.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // oneLoop has all connections on one loop: a Group is one loop's.
 func oneLoop(s *jay.Server) { s.Loops = 1 }
@@ -31,7 +31,7 @@ func oneLoop(s *jay.Server) { s.Loops = 1 }
 // serve runs a server with h until the test ends and returns its address.
 func serve(t testing.TB, h jay.Protocol, change ...func(*jay.Server)) string {
 	t.Helper()
-	s := &jay.Server{Addr: "tcp://127.0.0.1:0", Loop: os.Getenv("JAY_LOOP"), Protocol: h, StopTimeout: time.Second, OnError: func(*jay.Conn, error) {}}
+	s := &jay.Server{Addr: "tcp://127.0.0.1:0", Loop: os.Getenv("JAY_LOOP"), Protocol: h, StopTimeout: 20 * time.Second, OnError: func(*jay.Conn, error) {}}
 	for _, fn := range change {
 		fn(s)
 	}
@@ -107,7 +107,7 @@ func connect(t testing.TB, addr string) (*peer, error) {
 		return nil, err
 	}
 	t.Cleanup(func() { reset.Close(conn) })
-	_ = conn.SetDeadline(time.Now().Add(3 * patience))
+	_ = conn.SetDeadline(time.Now().Add(3 * patience)) // for a whole test
 	return &peer{t: t, conn: conn, r: bufio.NewReaderSize(conn, 64<<10)}, nil
 }
 

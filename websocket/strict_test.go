@@ -268,8 +268,8 @@ func TestNoReplyToClose(t *testing.T) {
 		},
 	}
 	p := dial(t, serve(t, h))
-	p.send(text("one"), text("two"))
 	began := time.Now()
+	p.send(text("one"), text("two"))
 	p.expectClose(4001)
 	if took := time.Since(began); took < 150*time.Millisecond {
 		t.Errorf("the connection ended after %v, before CloseTimeout", took)

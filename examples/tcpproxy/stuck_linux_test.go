@@ -62,9 +62,13 @@ func TestStuckConnectionsCostNothing(t *testing.T) {
 			}
 			const long = 2 * time.Second
 			time.Sleep(long / 2) // what the filling leaves to do
-			before := processorTime(t, worker)
-			time.Sleep(long) // longer where the machine is busy, and then nothing is lost
-			if used := processorTime(t, worker) - before; used > long/100 {
+			used := long
+			for stretch := 0; stretch < 8 && used > long/100; stretch++ { // what spins does so in all of them
+				before := processorTime(t, worker)
+				time.Sleep(long)
+				used = processorTime(t, worker) - before
+			}
+			if used > long/100 {
 				t.Errorf("%v of processor time in %v", used, long)
 			}
 		})
