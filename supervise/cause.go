@@ -1,6 +1,10 @@
 package supervise
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/jay-go/jay/internal/logs"
+)
 
 // killVerdict says who is behind a SIGKILL; it is what the cause ends in.
 type killVerdict string
@@ -18,7 +22,7 @@ func exitCause(code int, signal string, verdict killVerdict, fatal, last string)
 	if text == "" {
 		text = last
 	}
-	text = printable(text, 200)
+	text = logs.Printable(text, 200)
 	switch {
 	case signal == "killed":
 		return "signal: killed" + string(verdict)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jay-go/jay/internal/addr"
+	"github.com/jay-go/jay/internal/logs"
 )
 
 // checkLevel says what a finding means for a start.
@@ -116,10 +117,10 @@ func printFindings(w io.Writer, list []finding, colour bool) {
 		if colour {
 			level = map[checkLevel]string{checkOK: "\x1b[32m", checkWarning: "\x1b[33m", checkError: "\x1b[31m"}[f.level] + level + "\x1b[0m"
 		}
-		fmt.Fprintf(w, "%s  %-*s  %s\n", level, width, f.area, printable(f.found, 500))
+		fmt.Fprintf(w, "%s  %-*s  %s\n", level, width, f.area, logs.Printable(f.found, 500))
 		lead := "to do: "
 		for _, fix := range f.fixes {
-			fmt.Fprintf(w, "%*s%s%s\n", 7+2+width+2, "", lead, printable(fix, 500))
+			fmt.Fprintf(w, "%*s%s%s\n", 7+2+width+2, "", lead, logs.Printable(fix, 500))
 			lead = "   or: "
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jay-go/jay/internal/logs"
 )
 
 // usageError is wrong usage: exit code 2.
@@ -283,8 +285,8 @@ func (c *config) apply(o *Options, v *flagValues) error {
 	if c.logFormat != "text" && c.logFormat != "json" {
 		return usagef("--log-format %q; write text or json", c.logFormat)
 	}
-	if _, err := parseLevel(c.logLevel); err != nil {
-		return err
+	if _, err := logs.ParseLevel(c.logLevel); err != nil {
+		return usagef("--log-level %v", err)
 	}
 	if c.lines < 0 {
 		return usagef("-n %d: write how many lines, from 0", c.lines)

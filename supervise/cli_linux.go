@@ -48,7 +48,7 @@ func runCommand(o *Options, c *config) error {
 	case "connections":
 		return connections(c, client)
 	case "logs":
-		return logs(c, client)
+		return showLogs(c, client)
 	case "restart":
 		return restart(o, c, client)
 	case "stop", "reload", "upgrade", "scale", "reopen-logs":

@@ -12,12 +12,14 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/jay-go/jay/internal/logs"
 )
 
-// logs prints the last lines of the log, and with -f those that come, also
+// showLogs prints the last lines of the log, and with -f those that come, also
 // through an upgrade or a restart, until the service ends. Of one that does not
 // run it prints those of the file, or says where they went.
-func logs(c *config, client *Client) error {
+func showLogs(c *config, client *Client) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	path := fmt.Sprintf("/v1/logs?n=%d", c.lines)
@@ -53,10 +55,10 @@ func logs(c *config, client *Client) error {
 func (c *config) logsEnded() error {
 	where := "its last lines went to standard error"
 	if file := c.logLeft(); file != "" {
-		where = "its last lines are in " + printable(file, 500)
+		where = "its last lines are in " + logs.Printable(file, 500)
 	}
 	if b, err := os.ReadFile((&runDir{path: c.runDir}).pidFile()); err == nil && len(b) > 0 { // an end in order empties it
-		return fmt.Errorf("logs: the master (pid %s) has died; %s", printable(string(bytes.TrimSpace(b)), 20), where)
+		return fmt.Errorf("logs: the master (pid %s) has died; %s", logs.Printable(string(bytes.TrimSpace(b)), 20), where)
 	}
 	if !c.quiet {
 		fmt.Fprintf(os.Stderr, "%s: logs: the service has ended; %s\n", c.prog, where)
@@ -84,7 +86,7 @@ func (c *config) logsLeft(notRunning error) error {
 		return exit
 	}
 	os.Stdout.Write(lines)
-	exit.text += "; these are the last lines of " + printable(file, 500)
+	exit.text += "; these are the last lines of " + logs.Printable(file, 500)
 	return exit
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/jay-go/jay/internal/logs"
 )
 
 // printStart prints what a start shows: the service and one row a program.
@@ -46,12 +48,12 @@ func printStatus(w *screen, s Status, runDir string) {
 	w.table([]string{"NAME", "ADDRESS", "PROTOCOL", "READY", "RESTARTS", "QUEUE", "LAST EXIT"}, rows)
 	for _, p := range s.Programs {
 		for _, problem := range p.Problems {
-			fmt.Fprintf(w, "%s: %s\n", printable(p.Name, 120), printable(problem, 500))
+			fmt.Fprintf(w, "%s: %s\n", logs.Printable(p.Name, 120), logs.Printable(problem, 500))
 		}
 	}
 	for _, r := range s.Workers {
 		for _, line := range ailments(r.Program, r.Slot, r.PID, r.Unhealthy) {
-			fmt.Fprintln(w, printable(line, 500))
+			fmt.Fprintln(w, logs.Printable(line, 500))
 		}
 	}
 	fmt.Fprintln(w)
@@ -152,7 +154,7 @@ func printLogState(w *screen, s Status) {
 		}
 	}
 	if s.LogError != "" {
-		parts = append(parts, "now: "+printable(s.LogError, 200))
+		parts = append(parts, "now: "+logs.Printable(s.LogError, 200))
 	}
 	if len(parts) > 1 {
 		w.line(parts...)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/jay-go/jay/internal/logs"
 )
 
 // A screen collects what is shown at once, in tables that are made to fit its width.
@@ -41,7 +43,7 @@ func (s *screen) table(header []string, rows [][]string) {
 	width := make([]int, len(header))
 	for i := range header { // the first column decides on the room for the others
 		for _, row := range all {
-			row[i] = s.fit(printable(or(row[i], "-"), 500), width[0], i)
+			row[i] = s.fit(logs.Printable(or(row[i], "-"), 500), width[0], i)
 			width[i] = max(width[i], utf8.RuneCountInString(row[i]))
 		}
 	}
@@ -90,7 +92,7 @@ func pad(b *strings.Builder, cell string, width int) {
 func (s *screen) line(parts ...string) {
 	used := 0
 	for _, part := range parts {
-		part = printable(part, 500)
+		part = logs.Printable(part, 500)
 		n := utf8.RuneCountInString(part)
 		switch {
 		case used > 0 && used+3+n <= s.width:
@@ -168,7 +170,7 @@ func together(detail map[string]any) string {
 func problems(detail map[string]any) (text string) {
 	list, _ := detail["problems"].([]any)
 	for _, p := range list {
-		text += "\nclients do not reach " + printable(fmt.Sprint(p), 500)
+		text += "\nclients do not reach " + logs.Printable(fmt.Sprint(p), 500)
 	}
 	return text
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -359,8 +360,8 @@ func (c *controlServer) logs(w http.ResponseWriter, r *http.Request) {
 		n = 100
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	lines, reader := c.m.sink.follow(n)
-	defer reader.leave()
+	lines, reader := c.m.sink.Follow(n)
+	defer reader.Leave()
 	for _, l := range lines {
 		w.Write(l)
 	}
@@ -371,13 +372,13 @@ func (c *controlServer) logs(w http.ResponseWriter, r *http.Request) {
 }
 
 // stream sends what a reader gets until the client, or the server, goes.
-func (c *controlServer) stream(w http.ResponseWriter, r *http.Request, reader *fanReader, gap func(missed int64) string) {
+func (c *controlServer) stream(w http.ResponseWriter, r *http.Request, reader *logs.FanReader, gap func(missed int64) string) {
 	flusher := http.NewResponseController(w)
 	for {
 		flusher.Flush()
 		select {
-		case b := <-reader.more:
-			if n := reader.missed.Swap(0); n > 0 {
+		case b := <-reader.More:
+			if n := reader.Missed.Swap(0); n > 0 {
 				io.WriteString(w, gap(n))
 			}
 			if _, err := w.Write(b); err != nil {

@@ -13,8 +13,8 @@ import (
 // "reload-done"), with the line's fields, and "state" whenever that changes. A
 // client that does not keep up gets "missed" with the number that it has not seen.
 func (c *controlServer) events(w http.ResponseWriter, r *http.Request) {
-	reader := c.m.happened.join()
-	defer reader.leave()
+	reader := c.m.happened.Join()
+	defer reader.Leave()
 	var state []byte
 	if c.m.do(r.Context(), func() { state = event("state", c.m.state()) }) != nil {
 		return
@@ -42,7 +42,7 @@ func event(name string, data map[string]any) []byte {
 
 // happen publishes a line of the machine's log as an event.
 func (m *master) happen(text string, args []any) {
-	if !m.happened.read() {
+	if !m.happened.HasReaders() {
 		return
 	}
 	data := map[string]any{}
@@ -56,7 +56,7 @@ func (m *master) happen(text string, args []any) {
 		}
 		data[name] = value
 	}
-	m.happened.send(event(strings.ReplaceAll(text, " ", "-"), data))
+	m.happened.Send(event(strings.ReplaceAll(text, " ", "-"), data))
 }
 
 // tellState publishes the state when it is another than before.
@@ -64,7 +64,7 @@ func (m *master) tellState() {
 	now := fmt.Sprint(m.state())
 	if now != m.told {
 		m.told = now
-		m.happened.send(event("state", m.state()))
+		m.happened.Send(event("state", m.state()))
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jay-go/jay/internal/logs"
 )
 
 const (
@@ -26,10 +28,10 @@ const (
 //
 // Any goroutine may call it, as often as it likes.
 func (w *Worker) Health(part string, err error) {
-	part = printable(part, maxPart)
+	part = logs.Printable(part, maxPart)
 	reason := ""
 	if err != nil {
-		reason = or(printable(strings.ReplaceAll(err.Error(), "\n", "; "), maxAilment), "it does not say why")
+		reason = or(logs.Printable(strings.ReplaceAll(err.Error(), "\n", "; "), maxAilment), "it does not say why")
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/jay-go/jay/internal/logs"
 )
 
 // Exit codes of the command line.
@@ -33,7 +35,7 @@ func fail(prog string, err error) int {
 		return exitDone
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintf(os.Stderr, "%s: %s\n", printable(prog, 500), printable(text, 8000))
+		fmt.Fprintf(os.Stderr, "%s: %s\n", logs.Printable(prog, 500), logs.Printable(text, 8000))
 	}
 	var exit exitError
 	var usage usageError

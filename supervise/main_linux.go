@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -214,7 +215,7 @@ func runDaemon(o *Options, c *config) error {
 	if logFile == "" {
 		logFile = filepath.Join(dir.path, c.prog+".log")
 	}
-	log, err := sys.OpenLog(logFile, logMode)
+	log, err := sys.OpenLog(logFile, logs.Mode)
 	if err != nil {
 		return fmt.Errorf("log: %w", err)
 	}

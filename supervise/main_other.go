@@ -12,6 +12,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"syscall"
+
+	"github.com/jay-go/jay/internal/logs"
 )
 
 // main runs every program in this process: supervision is for Linux.
@@ -52,7 +54,7 @@ func (o *Options) startHere(c *config) error {
 	here := *o
 	here.Programs = c.programs
 	r := &inProcess{
-		options: &here, loop: c.loop, logger: slog.New(newHandler(os.Stderr, c.logFormat, c.logLevel)),
+		options: &here, loop: c.loop, logger: slog.New(logs.NewHandler(os.Stderr, c.logFormat, c.logLevel)),
 		started: func(p *Program, sockets []Socket) {
 			for _, s := range sockets {
 				if !c.quiet {

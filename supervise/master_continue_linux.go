@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime/debug"
 
+	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -48,7 +49,7 @@ func wayBack(reason error, keep ...int) error {
 		return reason
 	}
 	info := bootInfo{Role: roleMaster, Path: boot.Path, State: boot.State}
-	info.Failed = printable(reason.Error(), 2000) // a variable has room for 128 KiB
+	info.Failed = logs.Printable(reason.Error(), 2000) // a variable has room for 128 KiB
 	err := bootInbox.exec(fdPath(boot.Back), info, bootEnviron, keep)
 	return errors.Join(reason, fmt.Errorf("back to the file before: %w", err))
 }
@@ -94,7 +95,7 @@ func (m *master) takeOver(s savedMaster) (err error) {
 		}
 		m.logger.Error("standard error takes the place of the log", "error", logErr)
 	}
-	m.sink.remember(s.Log, s.LogDropped, s.LogUntold)
+	m.sink.Remember(s.Log, s.LogDropped, s.LogUntold)
 	if m.machine, err = resume(m, s.State); err != nil {
 		return err
 	}

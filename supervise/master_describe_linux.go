@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -41,7 +42,7 @@ type describing struct {
 	file    int
 	same    bool
 	kind    commandKind
-	output  *capture
+	output  *logs.Capture
 	expired bool
 	status  syscall.WaitStatus
 }
@@ -108,8 +109,8 @@ func (m *master) beginDescribe(token int, kind commandKind, file int) error {
 		return err
 	}
 	d := &describing{token: token, pid: pid, file: file, same: m.sameFile(file), kind: kind}
-	d.output = newCapture(outR, nil, func(line string) {
-		m.sink.Write(outputLine(m.c.logFormat, "describe", 0, pid, "stderr", line))
+	d.output = logs.NewCapture(outR, nil, func(line string) {
+		m.sink.Write(logs.OutputLine(m.c.logFormat, "describe", 0, pid, "stderr", line))
 	})
 	m.describes = append(m.describes, d)
 	m.readers.Go(func() {
@@ -171,7 +172,7 @@ func sameContents(before, file int) bool {
 // endDescribe takes the answer, or what came instead.
 func (m *master) endDescribe(d *describing, b []byte, readErr error) {
 	d.expired = isTimeout(readErr)
-	d.output.finish()
+	d.output.Finish()
 	m.describes = slices.DeleteFunc(m.describes, func(other *describing) bool { return other == d })
 	ev := evDescribed{Token: d.token, File: d.file, Same: d.same}
 	ended := ""
@@ -217,7 +218,7 @@ func (d *describing) judge(b []byte, limit time.Duration, ended string) (descrip
 	case desc.Version != descriptionVersion:
 		return desc, fmt.Errorf("it describes itself in version %d, this master reads %d", desc.Version, descriptionVersion)
 	case desc.Error != "":
-		return desc, fmt.Errorf("%s", printable(desc.Error, 500))
+		return desc, fmt.Errorf("%s", logs.Printable(desc.Error, 500))
 	case len(desc.Specs) == 0:
 		return desc, fmt.Errorf("it has no programs")
 	case d.kind != commandReload && !desc.State:

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"maps"
 	"time"
+
+	"github.com/jay-go/jay/internal/logs"
 )
 
 // takeFigures takes what a worker says of its loops, of its own figures and of its
@@ -56,7 +58,7 @@ func (m *master) takeHealth(p *proc, ailments map[string]string) {
 		if p.health == nil {
 			p.health = map[string]string{}
 		}
-		p.health[printable(part, maxPart)] = printable(ailments[part], maxAilment)
+		p.health[logs.Printable(part, maxPart)] = logs.Printable(ailments[part], maxAilment)
 	}
 	m.tellState()
 	if maps.Equal(p.health, p.healthTold) || time.Since(p.healthAt) < healthSpacing {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/internal/cgroup"
+	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -32,7 +33,7 @@ type master struct {
 	began    instant
 	machine  *machine
 	control  *controlServer
-	sink     *logSink
+	sink     *logs.Sink
 	logger   *slog.Logger
 	cred     *syscall.Credential // of workers; nil: the master's own
 
@@ -80,7 +81,7 @@ type master struct {
 	hurried  bool        // somebody does not want to wait for the end
 	deaf     bool        // it could not be opened again afterwards, and the log says so
 	fallback fallback    // while a file is on trial
-	happened fanOut      // what happens, as events
+	happened logs.FanOut // what happens, as events
 	told     string      // the state that was last among them
 }
 
@@ -89,7 +90,7 @@ type proc struct {
 	w        *worker
 	ctl      *sys.PacketConn
 	outbox   []part // of the message that the kernel has begun to take
-	out, err *capture
+	out, err *logs.Capture
 
 	unanswered int
 	garbled    uint           // messages that were none
@@ -191,17 +192,17 @@ func (m *master) logFile() string {
 
 // openLog begins to log to a file; "" is standard error.
 func (m *master) openLog(path string) error {
-	var file *logFile
+	var file *logs.File
 	if path != "" {
 		var err error
 		failed := func(err error) { m.logger.Error("put the log aside", "error", err) }
-		if file, err = openLogFile(path, limitsOf(m.o), m.daemon, failed); err != nil {
+		if file, err = logs.OpenFile(path, logLimits(m.o), m.daemon, failed); err != nil {
 			return fmt.Errorf("log: %w", err)
 		}
 	}
 	m.dir.nameLog(path)
-	m.sink = newLogSink(file, m.c.logFormat)
-	m.logger = slog.New(newHandler(m.sink, m.c.logFormat, m.c.logLevel)).With("pid", os.Getpid())
+	m.sink = logs.NewSink(file, m.c.logFormat)
+	m.logger = slog.New(logs.NewHandler(m.sink, m.c.logFormat, m.c.logLevel)).With("pid", os.Getpid())
 	return nil
 }
 
@@ -380,7 +381,7 @@ func (m *master) onMessage(ev messageEvent) {
 
 // newsOf is the machine's event of a worker's message; nil for an answer.
 func newsOf(id uint32, msg message) any {
-	why := printable(msg.Why, 500)
+	why := logs.Printable(msg.Why, 500)
 	switch msg.Kind {
 	case msgReady:
 		return evReady{ID: id}

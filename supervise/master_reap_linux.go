@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -128,8 +129,8 @@ func (m *master) bury(pid int) (syscall.WaitStatus, error) {
 // buried is a worker's process after it has been reaped; unknown says why its
 // status is not known, where it is not.
 func (m *master) buried(p *proc, status syscall.WaitStatus, unknown string) {
-	p.out.finish()
-	p.err.finish()
+	p.out.Finish()
+	p.err.Finish()
 	p.ctl.Close()
 	p.dropOutbox()
 	m.retire(p)
@@ -143,12 +144,12 @@ func (m *master) buried(p *proc, status syscall.WaitStatus, unknown string) {
 		}
 		cause = causeOf(status, verdict, p.err)
 	}
-	m.step(evExited{PID: p.w.PID, Cause: cause, Lines: p.err.tail})
+	m.step(evExited{PID: p.w.PID, Cause: cause, Lines: p.err.Tail})
 	m.forget(p.w.ID) // now: who is answered by it sees a machine that knows
 }
 
 // causeOf says in words how a process ended.
-func causeOf(status syscall.WaitStatus, verdict killVerdict, stderr *capture) string {
+func causeOf(status syscall.WaitStatus, verdict killVerdict, stderr *logs.Capture) string {
 	signal := ""
 	if status.Signaled() {
 		signal = status.Signal().String()
@@ -157,10 +158,10 @@ func causeOf(status syscall.WaitStatus, verdict killVerdict, stderr *capture) st
 		}
 	}
 	last := ""
-	for _, line := range stderr.tail {
-		if !isStackLine(line) {
+	for _, line := range stderr.Tail {
+		if !logs.IsStackLine(line) {
 			last = line
 		}
 	}
-	return exitCause(status.ExitStatus(), signal, verdict, stderr.fatal, last)
+	return exitCause(status.ExitStatus(), signal, verdict, stderr.Fatal, last)
 }

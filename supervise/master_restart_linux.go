@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jay-go/jay/internal/addr"
+	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -145,7 +146,7 @@ func (m *master) endTrial(err error) {
 func (m *master) execRestart() error {
 	s := m.save(true)
 	if m.fallback.why != nil {
-		return m.execState(fdPath(m.fallback.file), s, bootInfo{Failed: printable(m.fallback.why.Error(), 2000)})
+		return m.execState(fdPath(m.fallback.file), s, bootInfo{Failed: logs.Printable(m.fallback.why.Error(), 2000)})
 	}
 	back, err := m.fallback.file, error(nil)
 	if back == 0 {
@@ -156,5 +157,5 @@ func (m *master) execRestart() error {
 	m.logger.Info("restart: exec", "path", m.path)
 	err = m.execState(fdPath(m.machine.build(m.machine.RestartBuild).File), s, bootInfo{Back: back})
 	m.logger.Error("restart: exec", "error", err)
-	return errors.Join(err, m.execState(fdPath(back), s, bootInfo{Failed: printable(err.Error(), 2000)}))
+	return errors.Join(err, m.execState(fdPath(back), s, bootInfo{Failed: logs.Printable(err.Error(), 2000)}))
 }

@@ -65,7 +65,7 @@ func (m *master) scaleBy(n int) {
 // reopenLogs opens the log's path anew, beside the owner, and then tells it.
 func (m *master) reopenLogs(then func(error)) {
 	go func() {
-		err := m.sink.reopen()
+		err := m.sink.Reopen()
 		if err != nil {
 			m.logger.Error("reopen log", "error", err)
 		} else {

@@ -129,7 +129,7 @@ func (m *master) snapshot(q *query) Status {
 		State: m.stateName(), Loop: m.c.loop, MemoryLimitBytes: m.memory.total,
 		Programs: []ProgramStatus{}, Workers: []WorkerStatus{},
 	}
-	s.LogDropped, s.LogError = m.sink.counted()
+	s.LogDropped, s.LogError = m.sink.Counted()
 	for _, p := range m.machine.Programs {
 		row := ProgramStatus{
 			Name: p.Spec.Name, Addresses: []string{}, Protocol: p.Spec.Protocol, Want: len(p.Slots), Ready: m.machine.ready(p),

@@ -86,7 +86,7 @@ func (m *master) lastHooks() {
 // Nothing may be said afterwards.
 func (m *master) lastWords() {
 	sys.DefaultAction(syscall.SIGTSTP)
-	done := []<-chan struct{}{m.sink.queue.close()}
+	done := []<-chan struct{}{m.sink.End()}
 	if m.notifier != nil {
 		done = append(done, m.notifier.close())
 	}
@@ -100,7 +100,7 @@ func (m *master) lastWords() {
 // is not for the owner, which speaks meanwhile.
 func (m *master) flush() {
 	said := func() bool {
-		return m.sink.queue.idle() && (m.notifier == nil || m.notifier.idle()) && (m.out == nil || m.out.idle())
+		return m.sink.Idle() && (m.notifier == nil || m.notifier.idle()) && (m.out == nil || m.out.idle())
 	}
 	for deadline := time.Now().Add(lastWords); !said() && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)

@@ -95,7 +95,7 @@ func (m *master) resumed(took time.Duration) {
 	for _, p := range m.procs {
 		p.heard = now
 	}
-	if m.sink.file != nil { // at a terminal in the background the line would suspend it again
+	if m.sink.InFile() { // at a terminal in the background the line would suspend it again
 		m.logger.Info("the service was suspended", "for", took.Round(time.Millisecond))
 	}
 }

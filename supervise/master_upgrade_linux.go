@@ -58,7 +58,7 @@ func (m *master) save(fresh bool) savedMaster {
 		Control: -1, Activated: m.activated, Hosts: m.hosts, Shield: m.shield,
 	}
 	onFD(m.dir.lock, func(fd int) error { s.Lock = fd; return nil })
-	for _, line := range m.sink.last(200) {
+	for _, line := range m.sink.Last(200) {
 		s.Log = append(s.Log, string(line))
 	}
 	if fresh {
@@ -67,7 +67,7 @@ func (m *master) save(fresh bool) savedMaster {
 	s.Totals = m.totals
 	s.Control, s.Socket = m.control.fd, m.dir.socket
 	for id, p := range m.procs {
-		s.Procs = append(s.Procs, savedProc{Worker: id, Ctl: p.ctl.FD(), Out: p.out.fd, Err: p.err.fd, Outbox: p.outbox,
+		s.Procs = append(s.Procs, savedProc{Worker: id, Ctl: p.ctl.FD(), Out: p.out.FD, Err: p.err.FD, Outbox: p.outbox,
 			Figures: message{Stats: &p.stats, Loops: p.loops, Metrics: p.metrics, Health: p.health}})
 	}
 	return s
@@ -197,7 +197,7 @@ func (m *master) upgrade() {
 	s := m.save(false)
 	for i := range s.Procs {
 		p := m.procs[s.Procs[i].Worker]
-		s.Procs[i].OutPartial, s.Procs[i].ErrPartial = p.out.partial, p.err.partial
+		s.Procs[i].OutPartial, s.Procs[i].ErrPartial = p.out.Partial, p.err.Partial
 	}
 	back, err := openSelf()
 	if err == nil {
@@ -236,8 +236,8 @@ func (m *master) freeze() {
 		}
 	}
 	for _, p := range m.procs {
-		p.out.pause()
-		p.err.pause()
+		p.out.Pause()
+		p.err.Pause()
 	}
 }
 
@@ -246,8 +246,8 @@ func (m *master) thaw() {
 	for id, p := range m.procs {
 		p.ctl.SetReceiveDeadline(time.Time{})
 		m.listenTo(id, p)
-		p.out.resume()
-		p.err.resume()
+		p.out.Resume()
+		p.err.Resume()
 	}
 }
 
@@ -258,7 +258,7 @@ const flushAgain = 50 * time.Millisecond
 // execState executes a file in place, with the state and all descriptors in it.
 // Where the new master cannot continue it executes the file info.Back, if there is one.
 func (m *master) execState(path string, s savedMaster, info bootInfo) error {
-	s.LogDropped, s.LogUntold = m.sink.leave(flushAgain)
+	s.LogDropped, s.LogUntold = m.sink.Leave(flushAgain)
 	fd, err := writeState(s)
 	if err != nil {
 		return err

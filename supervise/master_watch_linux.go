@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -130,7 +131,7 @@ func (m *master) watchSilence(p *proc, passed time.Duration) {
 	if stopped(p.w.PID) {
 		why = "its process is stopped"
 	} else if worst < len(p.loops) {
-		why = fmt.Sprintf("its loop %s gives no sign of life", printable(p.loops[worst].Name, 100))
+		why = fmt.Sprintf("its loop %s gives no sign of life", logs.Printable(p.loops[worst].Name, 100))
 	}
 	m.step(evReplace{ID: p.w.ID, Hung: true, Why: fmt.Sprintf("hung: %s for %v", why, silent.Round(time.Second/10))})
 }

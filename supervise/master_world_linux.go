@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/internal/addr"
+	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -144,11 +145,11 @@ func (m *master) adopt(w *worker, pid, ctl, out, err int, outPartial, errPartial
 	p := &proc{w: w, ctl: sys.NewPacketConn(ctl), heard: time.Now(), early: rand.Float64(), memory: m.group, stats: m.figures[w.Program].atStart()}
 	output := func(stream string) func(string) {
 		return func(line string) {
-			m.sink.Write(outputLine(m.c.logFormat, w.Program, w.Slot, pid, stream, line))
+			m.sink.Write(logs.OutputLine(m.c.logFormat, w.Program, w.Slot, pid, stream, line))
 		}
 	}
-	p.out = newCapture(out, outPartial, output("stdout"))
-	p.err = newCapture(err, errPartial, output("stderr"))
+	p.out = logs.NewCapture(out, outPartial, output("stdout"))
+	p.err = logs.NewCapture(err, errPartial, output("stderr"))
 	m.procs[w.ID] = p
 	m.followMemory()
 	m.listenTo(w.ID, p)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+
+	"github.com/jay-go/jay/internal/logs"
 )
 
 // Limits of what a worker's own figures are.
@@ -103,7 +105,7 @@ func (w *Worker) Metrics(list ...Metric) error {
 		}
 		kind, name, help := m.about()
 		if err := checkMetric(kind, name, help); err != nil {
-			return fmt.Errorf("metric %s: %w", printable(name, maxMetricName), err)
+			return fmt.Errorf("metric %s: %w", logs.Printable(name, maxMetricName), err)
 		}
 		if slices.ContainsFunc(all, func(other Metric) bool { _, n, _ := other.about(); return n == name }) {
 			return fmt.Errorf("metric %s: another has this name; share one, or give each a name of its own", name)
@@ -134,7 +136,7 @@ func checkMetric(kind, name, help string) error {
 		return fmt.Errorf("a gauge's name does not end in _total: that is for counters")
 	case help == "":
 		return fmt.Errorf("it has no help; write a line that says what it is")
-	case len(help) > maxMetricHelp || help != printable(help, maxMetricHelp):
+	case len(help) > maxMetricHelp || help != logs.Printable(help, maxMetricHelp):
 		return fmt.Errorf("its help is not one line of at most %d bytes", maxMetricHelp)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -81,7 +82,7 @@ func (o origin) refuses(other origin, dir *runDir) error {
 		return nil
 	case other.Named && !o.shares(other):
 		return fmt.Errorf("%s belongs to %s (%s), and this is %s; use that file, or another --run-dir",
-			dir.control(), printable(o.Path, 500), strings.Join(o.Programs, ", "), printable(other.Path, 500))
+			dir.control(), logs.Printable(o.Path, 500), strings.Join(o.Programs, ", "), logs.Printable(other.Path, 500))
 	case other.Named:
 		return nil
 	case other.Exact:
@@ -91,7 +92,7 @@ func (o origin) refuses(other origin, dir *runDir) error {
 		}
 	}
 	return fmt.Errorf("%s belongs to %s; use --run-dir: %s for that one, another for %s",
-		dir.control(), printable(o.Path, 500), dir.path, printable(other.Path, 500))
+		dir.control(), logs.Printable(o.Path, 500), dir.path, logs.Printable(other.Path, 500))
 }
 
 // shares reports a program in common.
@@ -146,7 +147,7 @@ func (c *config) elsewhere() string {
 				continue
 			}
 			if s, err := other.askStatus(); err == nil {
-				return fmt.Sprintf("; %s as %s: use --run-dir %s", says, printable(s.Path, 500), other.runDir)
+				return fmt.Sprintf("; %s as %s: use --run-dir %s", says, logs.Printable(s.Path, 500), other.runDir)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -42,7 +43,7 @@ func (e errHeld) Error() string {
 	}
 	what := ""
 	if e.path != "" {
-		what = " as " + printable(e.path, 500)
+		what = " as " + logs.Printable(e.path, 500)
 	}
 	return fmt.Sprintf("run directory %s: already running (%s)%s; stop it first, or choose another --run-dir", e.dir, who, what)
 }

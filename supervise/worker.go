@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/stack"
 )
 
@@ -20,7 +21,7 @@ import (
 type Worker struct {
 	role   workerRole
 	logger *slog.Logger
-	lines  *lineQueue // what logger writes to; nil in a process without a master
+	lines  *logs.Queue // what logger writes to; nil in a process without a master
 	cell   *cell
 	master uplink // where messages go; nil in a process without a master
 

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -43,7 +44,7 @@ func runWorker(o *Options, c *config, b bootInfo) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	link.program, link.cancel = p, cancel
 	go link.listen()
-	defer func() { await(lastLines, w.lines.close()) }()
+	defer func() { await(lastLines, w.lines.Close()) }()
 	err = w.live(ctx, p)
 	if err != nil && ctx.Err() == nil {
 		fmt.Fprintf(os.Stderr, "worker %s/%d: %v\n", w.Name(), w.Slot(), err)
@@ -90,7 +91,7 @@ func newWorker(b bootInfo, c *config) (*Worker, *workerLink, error) {
 		return nil, nil, err
 	}
 	lines := newWorkerLog(b.Log, c.logFormat)
-	w := &Worker{role: *b.Worker, logger: slog.New(newHandler(lines, c.logFormat, c.logLevel)), lines: lines}
+	w := &Worker{role: *b.Worker, logger: slog.New(logs.NewHandler(lines, c.logFormat, c.logLevel)), lines: lines}
 	w.cell = board.cell(b.Worker.Cell, b.Worker.Program)
 	for _, s := range b.Worker.Sockets {
 		w.sockets = append(w.sockets, Socket{Addr: s.Addr, Configured: s.Configured, h: newHandle(s.FD)})
@@ -107,9 +108,9 @@ const lastLines = 500 * time.Millisecond
 // newWorkerLog writes to standard error by a descriptor that does not block:
 // the loop must not stand still when the master does. A line is written at once
 // where there is room, so that what a worker logged before it died is known.
-func newWorkerLog(fd int, format string) *lineQueue {
+func newWorkerLog(fd int, format string) *logs.Queue {
 	if fd == 0 { // a master of an earlier build
-		return newLineQueue(os.Stderr.Write, nil, noteIn(format))
+		return logs.NewQueue(os.Stderr.Write, nil, logs.Note(format))
 	}
 	write := func(b []byte) (n int, err error) {
 		for {
@@ -122,7 +123,7 @@ func newWorkerLog(fd int, format string) *lineQueue {
 			}
 		}
 	}
-	return newLineQueue(write, func(b []byte) (int, error) { return sys.WriteNow(fd, b) }, noteIn(format))
+	return logs.NewQueue(write, func(b []byte) (int, error) { return sys.WriteNow(fd, b) }, logs.Note(format))
 }
 
 // workerLink is a worker's end of the control pair. listen owns it, but for

@@ -56,7 +56,7 @@ func (w *Worker) logDropped() int64 {
 	if w.lines == nil {
 		return 0
 	}
-	dropped, _ := w.lines.counted()
+	dropped, _ := w.lines.Counted()
 	return dropped
 }
 

@@ -11,6 +11,7 @@ type fault struct {
 const (
 	e2e        = "internal/e2e"
 	supervised = "supervise"
+	logging    = "internal/logs"
 )
 
 func in(dir string, names ...string) (tests []test) {
@@ -189,16 +190,16 @@ func logs() []fault {
 			name: "a worker logs 10 MB while the master stands still, or is dead", holds: "its loop goes on; what is lost is counted and told", tests: both(in(e2e, "TestLoopGoesOnWithoutMaster"), in(supervised, "TestLoggingToStoppedMaster", "TestLoggingWithoutMaster")),
 		},
 		{
-			name: "the log is renamed, or put aside, while twenty log", holds: "every line is there, whole, once; an upgrade goes on in the same file", tests: in(supervised, "TestManyWriters", "TestRotationAndUpgrade"),
+			name: "the log is renamed, or put aside, while twenty log", holds: "every line is there, whole, once; an upgrade goes on in the same file", tests: both(in(logging, "TestManyWriters"), in(supervised, "TestRotationAndUpgrade")),
 		},
 		{
 			name: "the master is stopped or dies while its log is followed, or before it is asked for", holds: "logs -f says so; logs shows the end of the file, or says that it was standard error", tests: in(supervised, "TestLogsAfterTheEnd", "TestLogsFollowSaysWhoHasGone"),
 		},
 		{
-			name: "the log is emptied, cut or written to by others (copytruncate)", holds: "put aside by what is in it, neither earlier nor later", tests: in(supervised, "TestWhatIsThereCounts"),
+			name: "the log is emptied, cut or written to by others (copytruncate)", holds: "put aside by what is in it, neither earlier nor later", tests: in(logging, "TestWhatIsThereCounts"),
 		},
 		{
-			name: "control characters, escape sequences and what is not UTF-8 from clients, programs and panics", holds: "the log has one harmless line for each, below it a stack's, indented, and no credentials", tests: both(in(e2e, "TestNothingForeignInTheLog"), in(supervised, "TestNothingHarmful", "TestStackCanBeRead")),
+			name: "control characters, escape sequences and what is not UTF-8 from clients, programs and panics", holds: "the log has one harmless line for each, below it a stack's, indented, and no credentials", tests: both(in(e2e, "TestNothingForeignInTheLog"), in(logging, "TestNothingHarmful", "TestStackCanBeRead")),
 		},
 		{
 			name: "descriptors that whoever starts the service has left open", holds: "neither a daemon, nor workers, nor what they start have them", tests: both(in(e2e, "TestDescriptors"), in(supervised, "TestDaemonKeepsNothing")),

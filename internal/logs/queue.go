@@ -1,4 +1,4 @@
-package supervise
+package logs
 
 import (
 	"bytes"
@@ -14,10 +14,10 @@ const (
 	retryLines = time.Second // how often a log that fails is tried without a line to write
 )
 
-// lineQueue writes lines on a goroutine of its own, so that whoever logs never
+// Queue writes lines on a goroutine of its own, so that whoever logs never
 // waits. What the queue cannot hold, or cannot be written, is dropped and
 // counted, and the log says so once it takes lines again.
-type lineQueue struct {
+type Queue struct {
 	put  func([]byte) (int, error) // writes; may block, and is called by the goroutine alone
 	now  func([]byte) (int, error) // nil, or writes what it can without waiting, with mu held
 	note func(lost int64) []byte   // the line that tells of dropped ones
@@ -44,15 +44,15 @@ type queued struct {
 	lost int64
 }
 
-// newLineQueue begins to write with put.
-func newLineQueue(put, now func([]byte) (int, error), note func(lost int64) []byte) *lineQueue {
-	q := &lineQueue{put: put, now: now, note: note, wake: make(chan struct{}, 1), done: make(chan struct{})}
+// NewQueue begins to write with put.
+func NewQueue(put, now func([]byte) (int, error), note func(lost int64) []byte) *Queue {
+	q := &Queue{put: put, now: now, note: note, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go q.run()
 	return q
 }
 
 // Write takes one line, newline included. It keeps no reference to b.
-func (q *lineQueue) Write(b []byte) (int, error) {
+func (q *Queue) Write(b []byte) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
@@ -84,14 +84,14 @@ func (q *lineQueue) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (q *lineQueue) signal() {
+func (q *Queue) signal() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (q *lineQueue) run() {
+func (q *Queue) run() {
 	defer close(q.done)
 	retry := time.NewTicker(retryLines)
 	defer retry.Stop()
@@ -134,7 +134,7 @@ const (
 )
 
 // next takes what comes first; it is no line where some are lost.
-func (q *lineQueue) next() (line []byte, state queueState) {
+func (q *Queue) next() (line []byte, state queueState) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.lines) == 0 {
@@ -154,13 +154,13 @@ func (q *lineQueue) next() (line []byte, state queueState) {
 	return first.line, queueMore
 }
 
-func (q *lineQueue) failing() bool {
+func (q *Queue) failing() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.failure != ""
 }
 
-func (q *lineQueue) settled() bool {
+func (q *Queue) settled() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.rest == nil && q.untold == 0
@@ -168,7 +168,7 @@ func (q *lineQueue) settled() bool {
 
 // settle writes what has to come before any other line: the rest of one that
 // was cut, and how many were dropped.
-func (q *lineQueue) settle() bool {
+func (q *Queue) settle() bool {
 	if rest := q.rest; rest != nil {
 		q.rest = nil
 		if !q.write(rest) {
@@ -196,7 +196,7 @@ func (q *lineQueue) settle() bool {
 
 // write puts b out, the rest of it later where it was only begun. False means
 // that nothing of it was.
-func (q *lineQueue) write(b []byte) bool {
+func (q *Queue) write(b []byte) bool {
 	q.mu.Lock()
 	q.putting = true
 	q.mu.Unlock()
@@ -215,29 +215,29 @@ func (q *lineQueue) write(b []byte) bool {
 	return true
 }
 
-// counted is how many lines were dropped, and what is wrong with the log now.
-func (q *lineQueue) counted() (dropped int64, failure string) {
+// Counted is how many lines were dropped, and what is wrong with the log now.
+func (q *Queue) Counted() (dropped int64, failure string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.dropped, q.failure
 }
 
-// flush waits until everything is written, or cannot be, or the time is over.
-func (q *lineQueue) flush(d time.Duration) {
+// Flush waits until everything is written, or cannot be, or the time is over.
+func (q *Queue) Flush(d time.Duration) {
 	for deadline := time.Now().Add(d); !q.idle() && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 }
 
-func (q *lineQueue) idle() bool {
+func (q *Queue) idle() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.lines) == 0 && (!q.writing || q.failure != "")
 }
 
-// abandon counts what waits as dropped: nobody will write it. It returns what
+// Abandon counts what waits as dropped: nobody will write it. It returns what
 // a queue that takes over begins with.
-func (q *lineQueue) abandon() (dropped, untold int64) {
+func (q *Queue) Abandon() (dropped, untold int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	dropped, untold = q.dropped, q.untold+q.gap
@@ -253,8 +253,8 @@ func (q *lineQueue) abandon() (dropped, untold int64) {
 	return dropped, untold
 }
 
-// inherit begins with what another queue has left.
-func (q *lineQueue) inherit(dropped, untold int64) {
+// Inherit begins with what another queue has left.
+func (q *Queue) Inherit(dropped, untold int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.dropped += dropped
@@ -263,9 +263,9 @@ func (q *lineQueue) inherit(dropped, untold int64) {
 	q.signal()
 }
 
-// close drops later lines. The channel that it returns is closed when all that
+// Close drops later lines. The channel that it returns is closed when all that
 // are queued are written, or cannot be.
-func (q *lineQueue) close() <-chan struct{} {
+func (q *Queue) Close() <-chan struct{} {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
@@ -273,11 +273,11 @@ func (q *lineQueue) close() <-chan struct{} {
 	return q.done
 }
 
-// noteIn makes a lineQueue's note in a log's format.
-func noteIn(format string, args ...any) func(lost int64) []byte {
+// Note makes a Queue's note in a log's format.
+func Note(format string, args ...any) func(lost int64) []byte {
 	return func(lost int64) []byte {
 		var line bytes.Buffer
-		slog.New(newHandler(&line, format, "warn")).Warn(fmt.Sprintf("log: %d lines dropped", lost), args...)
+		slog.New(NewHandler(&line, format, "warn")).Warn(fmt.Sprintf("log: %d lines dropped", lost), args...)
 		return line.Bytes()
 	}
 }

@@ -1,4 +1,4 @@
-package supervise
+package logs
 
 import (
 	"bytes"
@@ -19,20 +19,20 @@ const (
 	maxStack = 6 << 10 // bytes of the attribute "stack"
 )
 
-// parseLevel reads --log-level.
-func parseLevel(s string) (slog.Level, error) {
+// ParseLevel reads "debug", "info", "warn" or "error".
+func ParseLevel(s string) (slog.Level, error) {
 	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 	l, ok := levels[s]
 	if !ok {
-		return 0, usagef("--log-level %q; write debug, info, warn or error", s)
+		return 0, fmt.Errorf("%q; write debug, info, warn or error", s)
 	}
 	return l, nil
 }
 
-// newHandler formats records in the log's format, one line each and a stack below
+// NewHandler formats records in the log's format, one line each and a stack below
 // it where the format is text. Nothing in it can do harm.
-func newHandler(w io.Writer, format, level string) slog.Handler {
-	l, err := parseLevel(level)
+func NewHandler(w io.Writer, format, level string) slog.Handler {
+	l, err := ParseLevel(level)
 	if err != nil {
 		l = slog.LevelInfo
 	}
@@ -54,9 +54,9 @@ func capped(_ []string, a slog.Attr) slog.Attr {
 		case *slog.Source:
 			return a
 		case error:
-			a.Value = slog.StringValue(saying(v.Error))
+			a.Value = slog.StringValue(Saying(v.Error))
 		case fmt.Stringer:
-			a.Value = slog.StringValue(saying(v.String))
+			a.Value = slog.StringValue(Saying(v.String))
 		}
 	}
 	if a.Value.Kind() == slog.KindString && len(a.Value.String()) > limit {
@@ -65,9 +65,9 @@ func capped(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// saying is what a method of foreign code says, which may panic, as that of a
+// Saying is what a method of foreign code says, which may panic, as that of a
 // nil pointer does.
-func saying(text func() string) (s string) {
+func Saying(text func() string) (s string) {
 	defer func() {
 		if p := recover(); p != nil {
 			s = fmt.Sprintf("!PANIC: %v", p)
@@ -108,26 +108,26 @@ func (h harmless) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// outputLine formats a line that a worker wrote.
-func outputLine(format, program string, slot, pid int, stream, line string) []byte {
+// OutputLine formats a line that a worker wrote.
+func OutputLine(format, program string, slot, pid int, stream, line string) []byte {
 	if format == "json" {
 		if record := escapeAs(line, `\u%04x`); strings.HasPrefix(line, "{") && len(record) <= 2*maxLine && json.Valid([]byte(record)) { // it logs JSON itself
 			return fmt.Appendf(nil, `{"program":%q,"slot":%d,"pid":%d,"stream":%q,"record":%s}`+"\n", program, slot, pid, stream, record)
 		}
 		b, err := json.Marshal(map[string]any{
-			"time": time.Now(), "level": "INFO", "msg": printable(line, 2*maxLine), "program": program, "slot": slot, "pid": pid, "stream": stream,
+			"time": time.Now(), "level": "INFO", "msg": Printable(line, 2*maxLine), "program": program, "slot": slot, "pid": pid, "stream": stream,
 		})
 		if err == nil {
 			return append(b, '\n')
 		}
 	}
-	return fmt.Appendf(nil, "%s/%d[%d] %s\n", program, slot, pid, printable(line, 2*maxLine))
+	return fmt.Appendf(nil, "%s/%d[%d] %s\n", program, slot, pid, Printable(line, 2*maxLine))
 }
 
-// printable makes foreign text safe for a terminal and a log: what could act
+// Printable makes foreign text safe for a terminal and a log: what could act
 // on either, and what is not UTF-8, becomes \xNN or \uNNNN, and at most n bytes
 // are kept.
-func printable(s string, n int) string {
+func Printable(s string, n int) string {
 	if !isHarmless(s) {
 		s = escapeAs(s, `\x%02x`)
 	}

@@ -1,4 +1,4 @@
-package supervise
+package logs
 
 import (
 	"bytes"
@@ -55,7 +55,7 @@ func (h textHandler) Handle(ctx context.Context, r slog.Record) error {
 		return err
 	}
 	for line := range strings.Lines(cut(stack, maxStack)) {
-		h.text.b.WriteString(stackIndent + printable(strings.TrimRight(line, "\r\n"), maxField) + "\n")
+		h.text.b.WriteString(stackIndent + Printable(strings.TrimRight(line, "\r\n"), maxField) + "\n")
 	}
 	_, err := h.text.w.Write(h.text.b.Bytes())
 	return err
@@ -69,7 +69,7 @@ func (h textHandler) WithGroup(name string) slog.Handler {
 	return textHandler{h.Handler.WithGroup(name), h.text}
 }
 
-// isStackLine reports a line of a stack, which says nothing without those before it.
-func isStackLine(line string) bool {
+// IsStackLine reports a line of a stack, which says nothing without those before it.
+func IsStackLine(line string) bool {
 	return strings.HasPrefix(line, stackIndent) || strings.HasPrefix(line, "\t")
 }

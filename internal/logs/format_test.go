@@ -1,4 +1,4 @@
-package supervise
+package logs
 
 import (
 	"bytes"
@@ -46,11 +46,11 @@ func TestNothingHarmful(t *testing.T) {
 				"with":    func(l *slog.Logger) { l.With("k", s).WithGroup("g"+s).Info("m", "k", s) },
 			} {
 				var out bytes.Buffer
-				log(slog.New(newHandler(&out, format, "info")))
+				log(slog.New(NewHandler(&out, format, "info")))
 				checkLine(t, format+" "+what, s, out.Bytes(), format)
 			}
-			checkLine(t, format+" output", s, outputLine(format, "p", 0, 1, "stderr", s), format)
-			checkLine(t, format+" record", s, outputLine(format, "p", 0, 1, "stderr", `{"msg":"`+s+`"}`), format)
+			checkLine(t, format+" output", s, OutputLine(format, "p", 0, 1, "stderr", s), format)
+			checkLine(t, format+" record", s, OutputLine(format, "p", 0, 1, "stderr", `{"msg":"`+s+`"}`), format)
 		}
 	}
 }
@@ -71,7 +71,7 @@ func checkLine(t *testing.T, what, s string, line []byte, format string) {
 // TestHarmlessTextStays: what people write is not escaped.
 func TestHarmlessTextStays(t *testing.T) {
 	for _, s := range []string{"plain", "żółć", "日本語", "👩‍👩‍👧", "می\u200cخواهم", "\ufffd", "a\tb"} {
-		if got := printable(s, 100); got != s {
+		if got := Printable(s, 100); got != s {
 			t.Errorf("%q is shown as %q", s, got)
 		}
 	}
@@ -92,13 +92,13 @@ func TestCappedFields(t *testing.T) {
 		"nil pointer": func(l *slog.Logger) { l.Info("m", "k", (*broken)(nil), "x", long) },
 	} {
 		var out bytes.Buffer
-		log(slog.New(newHandler(&out, "json", "info")))
+		log(slog.New(NewHandler(&out, "json", "info")))
 		if n := out.Len(); n > maxField+500 || !strings.Contains(out.String(), "bytes more)") || !json.Valid(out.Bytes()) {
 			t.Errorf("%s: %d bytes: %.200s", what, n, out.String())
 		}
 	}
 	var out bytes.Buffer
-	slog.New(newHandler(&out, "text", "info")).Info("m", "d", 3*time.Second, "n", 7)
+	slog.New(NewHandler(&out, "text", "info")).Info("m", "d", 3*time.Second, "n", 7)
 	if got := out.String(); !strings.Contains(got, "d=3s n=7") {
 		t.Errorf("short values: %s", got)
 	}
@@ -123,7 +123,7 @@ func TestStackCanBeRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out writes
-			test.log(slog.New(newHandler(&out, "text", "info")))
+			test.log(slog.New(NewHandler(&out, "text", "info")))
 			if len(out) != 1 {
 				t.Fatalf("%d writes: %q", len(out), out)
 			}
@@ -131,7 +131,7 @@ func TestStackCanBeRead(t *testing.T) {
 				t.Errorf("the log has\n%s\nwant\n%s", got, test.want)
 			}
 			out = nil
-			test.log(slog.New(newHandler(&out, "json", "info")))
+			test.log(slog.New(NewHandler(&out, "json", "info")))
 			if len(out) != 1 || strings.Count(out[0], "\n") != 1 || !json.Valid([]byte(out[0])) {
 				t.Errorf("the JSON log has %q", out)
 			}

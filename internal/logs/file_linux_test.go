@@ -1,4 +1,4 @@
-package supervise
+package logs
 
 import (
 	"bufio"
@@ -21,26 +21,26 @@ import (
 )
 
 // never are the limits of a file that is not put aside.
-var never = logLimits{size: -1, age: -1, backups: -1, keep: -1}
+var never = Limits{Size: -1, Age: -1, Backups: -1, Keep: -1}
 
 // testLog is a log in a directory of its own.
-func testLog(t *testing.T, limits logLimits) (l *logFile, failures *atomic.Int64) {
+func testLog(t *testing.T, limits Limits) (l *File, failures *atomic.Int64) {
 	t.Helper()
 	failures = &atomic.Int64{}
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil { // whatever the umask is
 		t.Fatal(err)
 	}
-	l, err := openLogFile(filepath.Join(dir, "x.log"), limits, false, func(err error) { failures.Add(1); t.Log(err) })
+	l, err := OpenFile(filepath.Join(dir, "x.log"), limits, false, func(err error) { failures.Add(1); t.Log(err) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(l.close)
+	t.Cleanup(l.Close)
 	return l, failures
 }
 
 // files are those of the log, the present one last.
-func files(t *testing.T, l *logFile) []string {
+func files(t *testing.T, l *File) []string {
 	t.Helper()
 	list, err := filepath.Glob(filepath.Join(filepath.Dir(l.path), "*"))
 	if err != nil {
@@ -49,7 +49,7 @@ func files(t *testing.T, l *logFile) []string {
 	return list // "x-TIME…" is before "x.log"
 }
 
-func write(t *testing.T, l *logFile, text string) {
+func write(t *testing.T, l *File, text string) {
 	t.Helper()
 	if _, err := io.WriteString(l, text); err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func content(t *testing.T, file string) string {
 // TestRotateBySize: no file has more than its limit, a single line aside.
 func TestRotateBySize(t *testing.T) {
 	limits := never
-	limits.size = 10
+	limits.Size = 10
 	l, _ := testLog(t, limits)
 	for _, line := range []string{"123456789\n", "a\n", "b\n", "a line of more than ten bytes\n", "c\n"} {
 		write(t, l, line)
@@ -92,21 +92,21 @@ func TestRotateBySize(t *testing.T) {
 // it open.
 func TestRotateByAge(t *testing.T) {
 	limits := never
-	limits.age = time.Hour
+	limits.Age = time.Hour
 	l, _ := testLog(t, limits)
 	_, known := sys.BirthTime(l.f)
 	needs.That(t, known, "a file system that keeps when a file was created, for "+l.path)
 	write(t, l, "old\n")
-	again, err := openLogFile(l.path, limits, false, l.failed)
+	again, err := OpenFile(l.path, limits, false, l.failed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer again.close()
+	defer again.Close()
 	if !again.born.Equal(l.born) {
 		t.Errorf("opened again the file is of %v, before of %v", again.born, l.born)
 	}
 	write(t, again, "young\n")
-	again.born = again.born.Add(-limits.age)
+	again.born = again.born.Add(-limits.Age)
 	write(t, again, "new\n")
 	list := files(t, l)
 	if len(list) != 2 || !strings.HasSuffix(list[0], "-age.log") {
@@ -124,7 +124,7 @@ func TestRotateByAge(t *testing.T) {
 func TestBackups(t *testing.T) {
 	t.Run("number", func(t *testing.T) {
 		limits := never
-		limits.size, limits.backups = 1, 3
+		limits.Size, limits.Backups = 1, 3
 		l, _ := testLog(t, limits)
 		for i := range 8 {
 			write(t, l, fmt.Sprintln(i))
@@ -140,7 +140,7 @@ func TestBackups(t *testing.T) {
 	})
 	t.Run("age", func(t *testing.T) {
 		limits := never
-		limits.size, limits.keep = 1, 36*time.Hour // two days have begun
+		limits.Size, limits.Keep = 1, 36*time.Hour // two days have begun
 		l, _ := testLog(t, limits)
 		dir := filepath.Dir(l.path)
 		name := func(age time.Duration) string {
@@ -171,9 +171,9 @@ func TestManyWriters(t *testing.T) {
 
 func manyWriters(t *testing.T, size int64, rename bool) {
 	limits := never
-	limits.size = size
+	limits.Size = size
 	l, failures := testLog(t, limits)
-	s := newLogSink(l, "text")
+	s := NewSink(l, "text")
 	const writers, lines = 20, 500
 	due := make(chan struct{}) // a rename
 	var all sync.WaitGroup
@@ -182,7 +182,7 @@ func manyWriters(t *testing.T, size int64, rename bool) {
 			for i := range lines {
 				fmt.Fprintf(s, "writer %d line %d %s\n", w, i, strings.Repeat("x", i%50))
 				if i%100 == 99 { // the file was put aside for its size before the first rename
-					s.queue.flush(10 * time.Second) // or it is written in one go
+					s.queue.Flush(10 * time.Second) // or it is written in one go
 					if rename {
 						due <- struct{}{}
 					}
@@ -195,7 +195,7 @@ func manyWriters(t *testing.T, size int64, rename bool) {
 		i := 0
 		for range due {
 			if os.Rename(l.path, fmt.Sprintf("%s.%d", l.path, i)) == nil { // what logrotate does
-				if err := s.reopen(); err != nil {
+				if err := s.Reopen(); err != nil {
 					t.Error(err)
 				}
 			}
@@ -205,8 +205,8 @@ func manyWriters(t *testing.T, size int64, rename bool) {
 	all.Wait()
 	close(due)
 	renamed.Wait()
-	await(10*time.Second, s.queue.close())
-	s.close()
+	<-s.End()
+	s.Close()
 	count := map[string]int{}
 	aside, moved := 0, 0
 	for _, file := range files(t, l) {
@@ -239,7 +239,7 @@ func manyWriters(t *testing.T, size int64, rename bool) {
 	for line := range count {
 		t.Errorf("nobody wrote %q", line)
 	}
-	if dropped, why := s.counted(); dropped != 0 || why != "" || !rename && failures.Load() != 0 {
+	if dropped, why := s.Counted(); dropped != 0 || why != "" || !rename && failures.Load() != 0 {
 		t.Errorf("%d lines dropped, %q, %d failures", dropped, why, failures.Load())
 	}
 	if size > 0 && aside == 0 || size > 0 && !rename && aside < 5 || rename && moved < 5 {
@@ -252,7 +252,7 @@ func manyWriters(t *testing.T, size int64, rename bool) {
 func TestModesOfLogs(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
 	limits := never
-	limits.size = 1
+	limits.Size = 1
 	l, _ := testLog(t, limits)
 	mode := func(file string) os.FileMode {
 		t.Helper()
@@ -284,7 +284,7 @@ func TestModesOfLogs(t *testing.T) {
 // file it has, and says why, once. A link in the file's place is not followed.
 func TestUnsafePlaces(t *testing.T) {
 	limits := never
-	limits.size = 1
+	limits.Size = 1
 	l, failures := testLog(t, limits)
 	if err := os.Chmod(filepath.Dir(l.path), 0o777|os.ModeSticky); err != nil {
 		t.Fatal(err)
@@ -306,9 +306,9 @@ func TestUnsafePlaces(t *testing.T) {
 	if err := os.Symlink(target, link); err != nil {
 		t.Fatal(err)
 	}
-	if l, err := openLogFile(link, never, false, nil); err == nil || !strings.Contains(err.Error(), "symbolic link") {
+	if l, err := OpenFile(link, never, false, nil); err == nil || !strings.Contains(err.Error(), "symbolic link") {
 		if err == nil {
-			l.close()
+			l.Close()
 		}
 		t.Errorf("open %s, a link: %v; want to be refused", link, err)
 	}
@@ -325,12 +325,12 @@ func TestFIFO(t *testing.T) {
 		t.Fatal(err)
 	}
 	limits := never
-	limits.size, limits.age = 1, time.Nanosecond
-	l, err := openLogFile(path, limits, false, nil)
+	limits.Size, limits.Age = 1, time.Nanosecond
+	l, err := OpenFile(path, limits, false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newLogSink(l, "text")
+	s := NewSink(l, "text")
 	line := strings.Repeat("x", 1<<10-1) + "\n"
 	const lines = 8 << 10 // more than the FIFO and the queue hold
 	begin := time.Now()
@@ -340,7 +340,7 @@ func TestFIFO(t *testing.T) {
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("8 MiB took %v to be given to a log that nobody reads", took)
 	}
-	dropped, _ := s.counted()
+	dropped, _ := s.Counted()
 	if dropped == 0 {
 		t.Fatal("nothing was dropped: that was no test")
 	}
@@ -365,33 +365,33 @@ func TestFIFO(t *testing.T) {
 	if told != dropped || read+dropped != lines {
 		t.Errorf("%d lines were read, %d dropped and %d of these told of, of %d", read, dropped, told, lines)
 	}
-	await(time.Second, s.queue.close())
-	s.close()
+	await(time.Second, s.End())
+	s.Close()
 }
 
 // TestWhatIsThereCounts: the limits are those of what is in the file, whoever has
 // written it, emptied it (copytruncate) or cut it.
 func TestWhatIsThereCounts(t *testing.T) {
 	limits := never
-	limits.size, limits.age = 30, time.Hour
+	limits.Size, limits.Age = 30, time.Hour
 	line := "nine more\n"
 	for name, test := range map[string]struct {
-		change func(t *testing.T, l *logFile)
+		change func(t *testing.T, l *File)
 		files  int // after two more lines
 	}{
-		"nobody else": {func(t *testing.T, l *logFile) {}, 2},
-		"emptied": {func(t *testing.T, l *logFile) {
+		"nobody else": {func(t *testing.T, l *File) {}, 2},
+		"emptied": {func(t *testing.T, l *File) {
 			if err := os.Truncate(l.path, 0); err != nil {
 				t.Fatal(err)
 			}
-			l.born = time.Now().Add(-limits.age) // what was in it is old, and no longer there
+			l.born = time.Now().Add(-limits.Age) // what was in it is old, and no longer there
 		}, 1},
-		"cut": {func(t *testing.T, l *logFile) {
+		"cut": {func(t *testing.T, l *File) {
 			if err := os.Truncate(l.path, 10); err != nil {
 				t.Fatal(err)
 			}
 		}, 1},
-		"written by others": {func(t *testing.T, l *logFile) {
+		"written by others": {func(t *testing.T, l *File) {
 			f, err := os.OpenFile(l.path, os.O_APPEND|os.O_WRONLY, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -411,7 +411,7 @@ func TestWhatIsThereCounts(t *testing.T) {
 				t.Errorf("files %q, want %d", list, test.files)
 			}
 			for _, file := range files(t, l) {
-				if text := content(t, file); len(text) > int(limits.size) {
+				if text := content(t, file); len(text) > int(limits.Size) {
 					t.Errorf("%s has %d bytes", file, len(text))
 				}
 			}

@@ -1,4 +1,4 @@
-package supervise
+package logs
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// disk is where a lineQueue writes: it has room for so many bytes.
+// disk is where a Queue writes: it has room for so many bytes.
 type disk struct {
 	mu    sync.Mutex
 	room  int
@@ -56,7 +56,7 @@ func plainNote(lost int64) []byte { return fmt.Appendf(nil, "%d lost\n", lost) }
 func TestFullAndBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &disk{room: 6}
-		q := newLineQueue(d.Write, nil, plainNote)
+		q := NewQueue(d.Write, nil, plainNote)
 		for i := range 4 {
 			fmt.Fprintf(q, "%d%d%d\n", i, i, i)
 		}
@@ -64,7 +64,7 @@ func TestFullAndBack(t *testing.T) {
 		if got := d.String(); got != "000\n11" {
 			t.Errorf("the full disk has %q", got)
 		}
-		if n, why := q.counted(); n != 2 || why != "no space" {
+		if n, why := q.Counted(); n != 2 || why != "no space" {
 			t.Errorf("%d dropped, because of %q; want 2, no space", n, why)
 		}
 		d.give(1000)
@@ -74,11 +74,11 @@ func TestFullAndBack(t *testing.T) {
 			t.Errorf("with space again the disk has %q", got)
 		}
 		fmt.Fprint(q, "444\n")
-		await(time.Second, q.close())
+		await(time.Second, q.Close())
 		if got := d.String(); got != "000\n111\n2 lost\n444\n" {
 			t.Errorf("afterwards the disk has %q", got)
 		}
-		if n, why := q.counted(); n != 2 || why != "" {
+		if n, why := q.Counted(); n != 2 || why != "" {
 			t.Errorf("%d dropped, %q; want 2 since the start, and nothing wrong", n, why)
 		}
 	})
@@ -89,7 +89,7 @@ func TestFullAndBack(t *testing.T) {
 func TestStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &disk{room: 1 << 30, stuck: make(chan struct{})}
-		q := newLineQueue(d.Write, nil, plainNote)
+		q := NewQueue(d.Write, nil, plainNote)
 		line := []byte(strings.Repeat("x", 1023) + "\n")
 		const lines = 10_000
 		q.Write(line)
@@ -98,18 +98,18 @@ func TestStuck(t *testing.T) {
 			q.Write(line)
 		}
 		begin := time.Now()
-		q.flush(time.Second)
+		q.Flush(time.Second)
 		if took := time.Since(begin); took < time.Second || took > 2*time.Second {
 			t.Errorf("flush gave up after %v, want 1s", took)
 		}
-		dropped, _ := q.counted()
+		dropped, _ := q.Counted()
 		if waiting := lines - dropped - 1; waiting*1024 > maxQueued || waiting*1024 < maxQueued/2 {
 			t.Errorf("%d lines wait, %d are dropped, one is being written, of %d", waiting, dropped, lines)
 		}
-		if all, untold := q.abandon(); all != lines || untold != lines {
+		if all, untold := q.Abandon(); all != lines || untold != lines {
 			t.Errorf("without this queue %d lines are lost, %d untold; want all %d", all, untold, lines)
 		}
-		await(time.Second, q.close())
+		await(time.Second, q.Close())
 		close(d.stuck)
 		<-q.done
 		got := d.String()
@@ -134,7 +134,7 @@ func TestAtOnce(t *testing.T) {
 			d.give(len(b))
 			return d.Write(b)
 		}
-		q := newLineQueue(put, now, plainNote)
+		q := NewQueue(put, now, plainNote)
 		fmt.Fprint(q, "000\n")
 		if got := d.String(); got != "000\n" {
 			t.Errorf("when Write returned there was %q", got)
@@ -147,11 +147,11 @@ func TestAtOnce(t *testing.T) {
 			t.Errorf("while the pipe is full there is %q", got)
 		}
 		close(full)
-		q.flush(time.Second)
+		q.Flush(time.Second)
 		fmt.Fprint(q, "333\n")
 		if got := d.String(); got != "000\n111\n222\n333\n" {
 			t.Errorf("in the end there is %q", got)
 		}
-		await(time.Second, q.close())
+		await(time.Second, q.Close())
 	})
 }

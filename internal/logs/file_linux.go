@@ -1,4 +1,4 @@
-package supervise
+package logs
 
 import (
 	"errors"
@@ -15,39 +15,28 @@ import (
 	"github.com/jay-go/jay/internal/sys"
 )
 
+// Mode is that of new log files.
+const Mode = 0o640
+
 const (
-	logMode     = 0o640       // of new log files
 	rotateAgain = time.Second // after a rotation that failed
 	day         = 24 * time.Hour
 )
 
-// logLimits say when a log file is put aside, and which of those that were are
+// Limits say when a log file is put aside, and which of those that were are
 // kept. Negative is no limit.
-type logLimits struct {
-	size    int64
-	age     time.Duration
-	backups int
-	keep    time.Duration
+type Limits struct {
+	Size    int64         // bytes of a file
+	Age     time.Duration // of what is in it
+	Backups int           // files that were put aside
+	Keep    time.Duration // for how long those
 }
 
-// limitsOf are those that options ask for.
-func limitsOf(o *Options) logLimits {
-	l := logLimits{size: o.LogFileMaxSize, age: timeoutOr(o.LogFileMaxAge, defaultLogAge), backups: o.LogFileBackups,
-		keep: timeoutOr(o.LogFileBackupAge, defaultBackupAge)}
-	if l.size == 0 {
-		l.size = defaultLogSize
-	}
-	if l.backups == 0 {
-		l.backups = defaultLogBackups
-	}
-	return l
-}
-
-// logFile is the file of a log, or a FIFO or a device, which are never put
+// File is the file of a log, or a FIFO or a device, which are never put
 // aside. Write belongs to one goroutine; the others may be called by any.
-type logFile struct {
+type File struct {
 	path   string
-	limits logLimits
+	limits Limits
 	std    bool        // standard output and error are this file, and follow it
 	failed func(error) // told why the file cannot be put aside, once for each reason
 
@@ -62,23 +51,23 @@ type logFile struct {
 	reason  string    // guarded by mu; why the last rotation failed
 }
 
-// openLogFile opens the file. It does not wait, whatever the path is.
-func openLogFile(path string, limits logLimits, std bool, failed func(error)) (*logFile, error) {
-	l := &logFile{path: path, limits: limits, std: std, failed: failed}
-	return l, l.reopen()
+// OpenFile opens the file. It does not wait, whatever the path is.
+func OpenFile(path string, limits Limits, std bool, failed func(error)) (*File, error) {
+	l := &File{path: path, limits: limits, std: std, failed: failed}
+	return l, l.Reopen()
 }
 
-// reopen opens the path anew, after somebody has renamed the file. When that
+// Reopen opens the path anew, after somebody has renamed the file. When that
 // fails the old file goes on.
-func (l *logFile) reopen() error {
+func (l *File) Reopen() error {
 	l.turning.Lock()
 	defer l.turning.Unlock()
 	return l.open()
 }
 
 // open is for whoever holds turning.
-func (l *logFile) open() error {
-	f, err := sys.OpenLog(l.path, logMode)
+func (l *File) open() error {
+	f, err := sys.OpenLog(l.path, Mode)
 	if err != nil {
 		return err
 	}
@@ -108,7 +97,7 @@ func (l *logFile) open() error {
 
 // Write writes one line, whole and to one file, also when that is reopened
 // meanwhile.
-func (l *logFile) Write(b []byte) (int, error) {
+func (l *File) Write(b []byte) (int, error) {
 	if why := l.due(len(b)); why != "" {
 		l.rotate(why)
 	}
@@ -127,7 +116,7 @@ func (l *logFile) Write(b []byte) (int, error) {
 	}
 }
 
-func (l *logFile) replaced(f *os.File) bool {
+func (l *File) replaced(f *os.File) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.f != f
@@ -147,7 +136,7 @@ func takeBack(f *os.File, n int) error {
 // has not. What counts is what is there: others write to the file as well, as the
 // runtime does through standard error, and empty it, as logrotate does after it
 // has copied it. An emptied file is a new one.
-func (l *logFile) due(n int) (why string) {
+func (l *File) due(n int) (why string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -160,9 +149,9 @@ func (l *logFile) due(n int) (why string) {
 	switch {
 	case !l.regular || l.size == 0 || now.Before(l.retry):
 		return ""
-	case l.limits.size >= 0 && l.size+int64(n) > l.limits.size:
+	case l.limits.Size >= 0 && l.size+int64(n) > l.limits.Size:
 		return "size"
-	case l.limits.age >= 0 && now.Sub(l.born) >= l.limits.age:
+	case l.limits.Age >= 0 && now.Sub(l.born) >= l.limits.Age:
 		return "age"
 	}
 	return ""
@@ -170,7 +159,7 @@ func (l *logFile) due(n int) (why string) {
 
 // rotate puts the file aside and begins a new one. When that fails the old
 // file goes on, and after a while it is tried again.
-func (l *logFile) rotate(why string) {
+func (l *File) rotate(why string) {
 	l.turning.Lock()
 	defer l.turning.Unlock()
 	err := l.putAside(why)
@@ -191,7 +180,7 @@ func (l *logFile) rotate(why string) {
 
 // putAside renames the file at the path, makes an empty one there and removes
 // the oldest backups.
-func (l *logFile) putAside(why string) error {
+func (l *File) putAside(why string) error {
 	fi, err := os.Lstat(l.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // somebody has renamed it
@@ -212,9 +201,9 @@ func (l *logFile) putAside(why string) error {
 		return err
 	}
 	// Only what the library does at a rotation is used; we write ourselves.
-	t := &timberjack.Logger{Filename: l.path, FileMode: fi.Mode().Perm() &^ 0o002, MaxBackups: max(l.limits.backups, 0)}
-	if l.limits.keep > 0 {
-		t.MaxAge = int((l.limits.keep + day - 1) / day)
+	t := &timberjack.Logger{Filename: l.path, FileMode: fi.Mode().Perm() &^ 0o002, MaxBackups: max(l.limits.Backups, 0)}
+	if l.limits.Keep > 0 {
+		t.MaxAge = int((l.limits.Keep + day - 1) / day)
 	}
 	err = t.RotateWithReason(why)
 	return errors.Join(err, t.Close()) // the latter waits for the removal
@@ -235,8 +224,8 @@ func safeDirectory(dir string) error {
 	return nil
 }
 
-// close closes the file. Nothing may be written after it.
-func (l *logFile) close() {
+// Close closes the file. Nothing may be written after it.
+func (l *File) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.f.Close()
