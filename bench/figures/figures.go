@@ -199,6 +199,13 @@ var connectionFigures = []figure{
 		measure: idleEnd,
 	},
 	{
+		name:    "Time until a context ends whose client has left",
+		what:    "the greatest of 60: a response given later, with and without unread requests behind it, and an upload that is paused",
+		servers: []server{leftServer},
+		goal:    100, unit: "ms",
+		measure: contextEnd,
+	},
+	{
 		name:    "CPU of connections on which nothing can move",
 		what:    "of the worker of a TCP proxy, in percent of a core; 50 connections whose buffers are full one way or both, some with a FIN or a reset behind that",
 		servers: []server{jayProxy},
