@@ -54,7 +54,7 @@ func (a *acceptor) Accepted(sock loop.Socket) {
 	if !a.peeking && w.overShare(1) {
 		a.restFor(firstRest)
 	}
-	if err := w.open(a.from, sock, accepted, nil); err != nil {
+	if err := w.open(a.from, sock, nil); err != nil {
 		w.proc.givePlace()
 		a.drop(sock)
 		a.AcceptFailed(err)
@@ -72,7 +72,7 @@ func (a *acceptor) refuse(sock loop.Socket) {
 		a.drop(sock)
 		return
 	}
-	if err := w.open(a.from, sock, refused, nil); err != nil {
+	if err := w.open(a.from.refusal(), sock, nil); err != nil {
 		a.drop(sock)
 	}
 }

@@ -70,7 +70,7 @@ func (b *Buffer) take(n int) *chunk {
 
 func (b *Buffer) give(k *chunk) {
 	k.next = nil
-	if c := b.c; c != nil && !c.has(flagEnded) {
+	if c := b.c; c != nil && c.state != stateEnded {
 		c.pages -= int32(cap(k.b) >> pageBits)
 		c.worker.pool.put(k)
 	}
@@ -92,7 +92,7 @@ func (b *Buffer) grow(c *Conn, n, total int) error {
 	if total > b.n {
 		size = min(size, total-b.n)
 	}
-	if c != nil && c.has(flagEnded) {
+	if c != nil && c.state == stateEnded {
 		return ErrClosed
 	}
 	if c != nil {
@@ -237,7 +237,6 @@ func (c *Conn) letGo() {
 	c.worker.pool.held -= held
 	c.worker.pool.dropped += held
 	c.pages = 0
-	c.flags |= flagEnded
 }
 
 // collected is the memory of what the connection has received and its protocol

@@ -17,7 +17,7 @@ func (a *Charge) Set(c *Conn, n int) error {
 	switch more := n - a.size; {
 	case more == 0:
 		return nil
-	case c.has(flagEnded):
+	case c.state == stateEnded:
 		return ErrClosed
 	case more > 0:
 		if err := c.afford(more); err != nil {
@@ -33,7 +33,7 @@ func (a *Charge) Set(c *Conn, n int) error {
 
 // Free makes it nothing.
 func (a *Charge) Free() {
-	if c := a.c; c != nil && !c.has(flagEnded) {
+	if c := a.c; c != nil && c.state != stateEnded {
 		c.pages -= int32(a.size >> pageBits)
 		c.worker.pool.held -= a.size
 		c.worker.pool.dropped += a.size

@@ -53,77 +53,6 @@ type Conn struct {
 	err    error // why the connection ends
 }
 
-// state is where a connection is in its life. setState is the only function
-// that changes it.
-type state uint8
-
-const (
-	// stateOpen: bytes come and go.
-	stateOpen state = iota
-	// stateFlushing: Close was called; what was written still goes out, what
-	// comes is discarded.
-	stateFlushing
-	// stateLingering: FIN was sent; the peer's rest is discarded until its
-	// FIN, so that no reset destroys the last answer.
-	stateLingering
-	// stateClosed: the socket is gone; Handler.Close is due or was called.
-	stateClosed
-)
-
-func (s state) String() string {
-	return [...]string{"open", "flushing", "lingering", "closed"}[s]
-}
-
-// flags are facts about a connection that are independent of its state.
-type flags uint32
-
-const (
-	flagListed    flags = 1 << iota // in the list of connections to settle
-	flagPaused                      // PauseRead
-	flagFull                        // above the high-water mark
-	flagEOF                         // the peer's FIN was seen
-	flagEOFDue                      // and the handler has to be told
-	flagFullDue                     // OnBufferFull has to be called
-	flagDrainDue                    // OnBufferDrain has to be called
-	flagDataDue                     // unused bytes have to be delivered again
-	flagDrainTell                   // the handler has to be told of the drain
-	flagDetach                      // Detach was called
-	flagPanicked                    // a callback panicked
-	flagConnected                   // OnConnect was called
-	flagFinished                    // Handler.Close was called
-	flagFin                         // CloseWrite was called
-	flagFinDue                      // and FIN is not yet sent
-	flagDuplex                      // being full does not stop the reading
-	flagRefused                     // beyond MaxConns
-	flagAbort                       // close with RST
-	flagPiped                       // the handler is the end of a Pipe
-	flagGone                        // GoneHandler was told
-	flagEnded                       // nothing counts against the budget any more
-	flagData                        // Handler.Data is running
-	flagReplaced                    // and SetHandler was called meanwhile
-	flagSpliced                     // the kernel carries what comes from the Pipe's other end to here
-	flagMail                        // what a Ref has accepted is being written
-	flagStopped                     // reading is stopped, and Paused counts
-	flagLayerDue                    // the layer has to be asked again
-	flagBlocked                     // the kernel takes nothing from here: the Pipe's other end has no room
-	flagFiles                       // output waits behind a file: Worker.behind
-	flagAtOnce                      // CloseAtOnce was called, and the peer has kept its word
-
-	// flagsSettle are those that ask for more at the turn's end than to send.
-	flagsSettle = flagLayerDue | flagFullDue | flagDetach | flagDrainTell | flagDrainDue | flagDataDue | flagEOFDue | flagPiped | flagFiles
-)
-
-func (c *Conn) has(f flags) bool { return c.flags&f != 0 }
-
-// take clears f and reports whether it was set.
-func (c *Conn) take(f flags) bool {
-	was := c.flags&f != 0
-	c.flags &^= f
-	return was
-}
-
-func (c *Conn) setState(s state) { c.state = s }
-
 // idBits is how many bits of a connection's id count those of its worker. The
 // worker has the 17 above them, so that an id is a number that JSON's readers
 // take exactly (RFC 8259 section 6): below 2^53.
@@ -187,7 +116,7 @@ func (c *Conn) BytesOut() uint64 { return c.bytesOut }
 // Buffered returns the number of bytes written and not yet sent; of a connection
 // that has ended none are.
 func (c *Conn) Buffered() int {
-	if c.state == stateClosed {
+	if c.over() {
 		return 0
 	}
 	return c.out.size
@@ -201,10 +130,11 @@ func (c *Conn) Full() bool { return c.has(flagFull) }
 func (c *Conn) Handler() Handler { return c.handler }
 
 // SetHandler gives the connection to another handler: an upgrade, or state of
-// its own. h.Open is called at once, bytes not yet used go to h.
+// its own. h.Open is called at once, bytes not yet used go to h. A connection whose
+// layer is not ready begins with h.
 func (c *Conn) SetHandler(h Handler) {
 	c.unsplice()
-	if p, ok := c.handler.(*pipeEnd); ok && !c.has(flagFinished) {
+	if p, ok := c.handler.(*pipeEnd); ok && c.state < stateFinishing {
 		p.pipe.end(nil)
 	}
 	c.handler, c.need = h, 0
@@ -212,7 +142,11 @@ func (c *Conn) SetHandler(h Handler) {
 	if c.has(flagData) {
 		c.flags |= flagReplaced
 	}
-	c.Call(func() { h.Open(c) })
+	if c.state == stateOpening {
+		c.Call(func() { c.setState(stateOpen) })
+	} else {
+		c.Call(func() { h.Open(c) })
+	}
 }
 
 // Call runs fn at once as a callback of the connection, which closes if fn
@@ -230,12 +164,15 @@ func (c *Conn) Call(fn func()) {
 // return.
 func (c *Conn) Replaced() bool { return c.has(flagReplaced) }
 
-// State returns where the connection is in its life: "open", "half-closed"
-// (one side has finished sending), "flushing" or "lingering" (Close was
-// called), "closed".
+// State returns where the connection is in its life: "opening" (its layer is not
+// ready), "open", "half-closed" (one side has finished sending), "detaching" (Detach
+// was called), "flushing" or "lingering" (Close was called), "closed".
 func (c *Conn) State() string {
-	if c.state == stateOpen && c.has(flagEOF|flagFin) {
+	switch {
+	case c.state == stateOpen && c.has(flagEOF|flagFin):
 		return "half-closed"
+	case c.over():
+		return stateClosed.String()
 	}
 	return c.state.String()
 }

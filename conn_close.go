@@ -5,20 +5,9 @@ package jay
 // last bytes on their way. ConnConfig.CloseTimeout bounds both waits, for as long as
 // the peer makes no progress. Later writes fail. Calling it again is harmless.
 func (c *Conn) Close() {
-	if c.state != stateOpen {
-		return
+	if c.live() {
+		c.setState(stateFlushing)
 	}
-	c.unsplice()
-	c.refuseMail()
-	c.setState(stateFlushing)
-	c.dropInput()
-	if !c.has(flagEOF) {
-		c.stream.StartRecv() // to discard
-	}
-	if c.stream.Sending() {
-		c.setStall()
-	}
-	c.later()
 }
 
 // CloseAtOnce is Close for a peer that has announced to send nothing more and has
@@ -26,10 +15,7 @@ func (c *Conn) Close() {
 // sent, without the wait for the peer's FIN. If bytes of the peer are unread
 // then, which would make the close a reset, or that is not known, it is Close.
 func (c *Conn) CloseAtOnce() {
-	if c.state != stateOpen {
-		return
-	}
-	if c.in == nil && c.layer == nil {
+	if c.live() && c.in == nil && c.layer == nil {
 		c.flags |= flagAtOnce
 	}
 	c.Close()
@@ -78,7 +64,7 @@ func (c *Conn) Report(whose Fault, err error) {
 // closeOverdue is Close for a connection whose time is over, which is nobody's
 // fault: Handler.Close alone is told.
 func (c *Conn) closeOverdue(err error) {
-	if c.state == stateOpen {
+	if c.live() {
 		c.because(err)
 	}
 	c.Close()
@@ -95,9 +81,9 @@ func (c *Conn) because(err error) {
 }
 
 func (c *Conn) abort(err error) {
-	if c.state != stateClosed {
-		c.flags |= flagAbort
-		c.end(err)
+	if !c.over() {
+		c.because(err)
+		c.setState(stateReset)
 	}
 }
 
@@ -113,7 +99,7 @@ func (c *Conn) lost(err error) {
 // CloseWrite finishes the sending: what was written is sent, then FIN. Reading
 // goes on; the connection closes when the peer finishes too. Later writes fail.
 func (c *Conn) CloseWrite() {
-	if c.state == stateOpen && !c.has(flagFin) {
+	if c.live() && !c.has(flagFin) {
 		c.unspliceTo()
 		c.refuseMail()
 		c.flags |= flagFin | flagFinDue
@@ -133,61 +119,22 @@ func (c *Conn) sendFin() {
 	}
 }
 
-// linger sends FIN once everything is sent, and waits for the peer's; or not, see
+// sentAll ends the flushing. It lingers, unless nothing comes any more: see
 // CloseAtOnce.
-func (c *Conn) linger() {
-	c.setState(stateLingering)
+func (c *Conn) sentAll() {
 	if c.has(flagEOF) || c.take(flagAtOnce) && c.silent() {
-		c.end(nil)
-		return
-	}
-	if err := c.stream.CloseWrite(); err != nil {
-		c.end(nil) // no half-close on this transport: the peer sees the end all the same
-		return
-	}
-	if d := c.times.close; d != none {
-		c.closing = c.worker.tickIn(lingerLimit * d)
-	}
-	c.setStall()
-}
-
-// end closes the socket. Handler.Close follows at the end of the turn, so that
-// it is never called from inside another callback.
-func (c *Conn) end(err error) {
-	if c.state == stateClosed {
-		return
-	}
-	c.setState(stateClosed)
-	c.because(err)
-	c.gone.Or(refGone)
-	c.dropInput()
-	if p, ok := c.handler.(*pipeEnd); ok && p.to.pipedTo(c) {
-		p.to.unspliceTo() // what has come from c arrives
-		c.take(flagSpliced)
-	}
-	c.stream.Close(c.has(flagAbort))
-	if c.stream.Sending() {
-		c.worker.finishing++ // what is queued is the loop's until Sent
+		c.setState(stateClosed)
 	} else {
-		c.dropOutput()
+		c.setState(stateLingering)
 	}
-	c.worker.loop.StopDeadline(&c.wheel)
-	c.worker.waited(c)
-	c.worker.remove(c)
-	c.later()
 }
 
-// finish makes the last callbacks, each once, also when one of them panics.
-func (c *Conn) finish() {
-	if !c.has(flagFinished) {
-		c.flags |= flagFinished
-		c.prev, c.next = nil, nil
-		c.handler.Close(c, c.err)
+// end closes the socket.
+func (c *Conn) end(err error) {
+	if !c.over() {
+		c.because(err)
+		c.setState(stateClosed)
 	}
-	if on := c.via.onClose; c.take(flagConnected) && on != nil {
-		on(c, c.err)
-	}
-	c.letGo()
 }
 
 func (c *Conn) dropInput() {
@@ -204,9 +151,9 @@ func (c *Conn) panicked(err *PanicError) {
 	c.flags = c.flags&^flagMail | flagPanicked
 	c.later()
 	c.because(err)
-	if again || c.state != stateOpen {
+	if again || !c.live() {
 		c.worker.logPanic(c, err)
-		if c.state == stateOpen {
+		if c.live() {
 			c.abort(err)
 		}
 		return

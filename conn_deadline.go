@@ -100,7 +100,7 @@ func (c *Conn) readIdleAt() uint32 {
 // may fire earlier: expire then arms it again, which is cheaper than moving
 // the entry with every message.
 func (c *Conn) arm() {
-	if c.state == stateClosed {
+	if c.over() {
 		return
 	}
 	next := c.nextDeadline()
@@ -125,7 +125,7 @@ func (c *Conn) armAnew() {
 // nothing is due before next: a timeout that rests now may go on meanwhile, and
 // nobody arms the wheel for it then. It is not over before it would be from now.
 func (c *Conn) lookAgain(next uint32) uint32 {
-	if c.state != stateOpen {
+	if !c.live() {
 		return next
 	}
 	for _, timeout := range [...]uint32{c.times.idle, c.times.readIdle} {
@@ -148,7 +148,7 @@ func (c *Conn) nextDeadline() (next uint32) {
 // idleAt returns the tick at which the connection counts as idle, 0 for never.
 func (c *Conn) idleAt() uint32 {
 	idle := c.times.idle
-	if idle == 0 || c.proto != 0 || c.holds > 0 || c.stalled != 0 || c.state != stateOpen {
+	if idle == 0 || c.proto != 0 || c.holds > 0 || c.stalled != 0 || !c.live() {
 		return 0
 	}
 	if p, ok := c.handler.(*pipeEnd); ok && p.to.stalled != 0 {
@@ -159,7 +159,7 @@ func (c *Conn) idleAt() uint32 {
 
 // firstAt returns the tick by which the first byte must have come.
 func (c *Conn) firstAt() uint32 {
-	if c.times.first == 0 || c.bytesIn > 0 || c.state != stateOpen {
+	if c.times.first == 0 || c.bytesIn > 0 || !c.live() {
 		return 0
 	}
 	return c.opened + c.times.first
@@ -169,9 +169,9 @@ func (c *Conn) firstAt() uint32 {
 // it closes, for which it has CloseTimeout at most.
 func (c *Conn) lifeAt() uint32 {
 	switch {
-	case c.times.life == 0 || c.state != stateOpen && c.times.close == none:
+	case c.times.life == 0 || !c.live() && c.times.close == none:
 		return 0
-	case c.state != stateOpen:
+	case !c.live():
 		return c.opened + c.times.life + ticks(c.times.close)
 	}
 	return c.opened + c.times.life
@@ -192,12 +192,12 @@ func (c *Conn) expire(now uint32) {
 		c.look()
 	}
 	switch {
-	case c.state == stateClosed:
+	case c.over():
 	case passed(c.closing):
 		c.leave(ErrCloseTimeout)
 	case passed(c.stalled):
 		c.stall()
-	case passed(c.lifeAt()) && c.state == stateOpen:
+	case passed(c.lifeAt()) && c.live():
 		c.closeOverdue(ErrLifetime)
 	case passed(c.lifeAt()):
 		c.abortOverdue(ErrLifetime)
@@ -206,7 +206,7 @@ func (c *Conn) expire(now uint32) {
 	case passed(c.proto):
 		c.proto = 0
 		c.touch()
-		if h, ok := optional[DeadlineHandler](c.handler); ok && c.state == stateOpen {
+		if h, ok := optional[DeadlineHandler](c.handler); ok && c.live() {
 			h.Deadline(c)
 		} else {
 			c.closeOverdue(ErrDeadline)

@@ -1,6 +1,7 @@
 package jay
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -16,31 +17,24 @@ import (
 // once, never from inside Detach, unless Detach returns an error.
 func (c *Conn) Detach(fn func(conn net.Conn, unused []byte, err error)) error {
 	switch {
-	case c.state != stateOpen || c.has(flagDetach):
+	case c.state > stateOpen:
 		return ErrClosed
 	case c.layer != nil && !c.layer.detaches():
 		return errLayered
 	}
-	c.unsplice()
-	c.refuseMail()
-	c.flags |= flagDetach
-	c.stream.StopRecv()
 	c.worker.detaching(c, fn)
-	c.later()
+	c.setState(stateDetaching)
 	return nil
 }
 
 var errLayered = errors.New("detach: the connection has a Layer that is no LayerDetacher: it cannot be given away")
 
-// settleDetach carries out what Detach asked for, as soon as it can be.
+// settleDetach carries out what Detach asked for, as soon as it can be, and calls its
+// func.
 func (c *Conn) settleDetach() {
 	switch {
-	case c.state != stateOpen:
-		err := c.err
-		if err == nil {
-			err = ErrClosed
-		}
-		c.detached()(nil, nil, err)
+	case c.state != stateDetaching:
+		c.outcome()(nil, nil, cmp.Or(c.err, ErrClosed))
 	case c.unsent() || c.stream.Sending() || c.mailed() > 0 || c.has(flagFinDue):
 	default:
 		c.detach()
@@ -63,22 +57,25 @@ func (c *Conn) detach() {
 			return
 		}
 	}
-	fn := c.detached()
-	c.end(nil)
-	c.finish()
-	fn(conn, unused, nil)
+	fn := c.outcome()
+	c.worker.detaching(c, func(net.Conn, []byte, error) { fn(conn, unused, nil) })
+	c.setState(stateDetached)
+	c.finish() // if that panics, fn is called when the connection is settled again
+	c.outcome()(nil, nil, nil)
 }
 
+// detaching notes what Detach was given.
 func (w *Worker) detaching(c *Conn, fn func(net.Conn, []byte, error)) {
 	if w.detached == nil {
 		w.detached = map[*Conn]func(net.Conn, []byte, error){}
 	}
 	w.detached[c] = fn
+	c.flags |= flagOutcomeDue
 }
 
-// detached returns, once, the func that Detach was given.
-func (c *Conn) detached() func(net.Conn, []byte, error) {
-	c.take(flagDetach)
+// outcome returns, once, the func that Detach was given.
+func (c *Conn) outcome() func(net.Conn, []byte, error) {
+	c.take(flagOutcomeDue)
 	fn := c.worker.detached[c]
 	delete(c.worker.detached, c)
 	return fn

@@ -52,7 +52,7 @@ func (c *Conn) progress() uint32 {
 // patience is how long the peer may make no progress.
 func (c *Conn) patience() time.Duration {
 	switch d := c.times.close; {
-	case c.state == stateOpen:
+	case c.live():
 		return c.times.write
 	case c.state == stateLingering && c.worker.drain != nil && (d == none || d > drainLinger):
 		return drainLinger
@@ -83,7 +83,7 @@ func (c *Conn) lookAt() uint32 {
 // look gives the peer its time anew if it has made enough progress.
 func (c *Conn) look() {
 	least, d := int32(1), c.patience()
-	if c.state != stateOpen {
+	if !c.live() {
 		least = max(int32(min(minCloseRate*d.Seconds(), 1<<30)), 1)
 	}
 	p := c.progress()
@@ -96,10 +96,10 @@ func (c *Conn) look() {
 
 // stall ends a connection whose peer has made no progress.
 func (c *Conn) stall() {
-	switch c.state {
-	case stateOpen:
+	switch {
+	case c.live():
 		c.abortOverdue(ErrWriteStall)
-	case stateFlushing:
+	case c.state == stateFlushing:
 		c.abortOverdue(ErrCloseTimeout)
 	default:
 		c.leave(ErrCloseTimeout)

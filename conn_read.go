@@ -34,7 +34,7 @@ func (e *events) Received(b []byte, err error) {
 func (c *Conn) received(b []byte) {
 	c.bytesIn += uint64(len(b))
 	c.worker.stats.bytesIn += uint64(len(b))
-	if c.state != stateOpen {
+	if !c.live() {
 		c.take(flagAtOnce)
 		return // discarded: see stateFlushing
 	}
@@ -68,7 +68,7 @@ func (c *Conn) deliver(b []byte) {
 		}
 		poison.Fill(b[:n])
 		b = b[n:]
-		if err != nil && c.state == stateOpen { // otherwise it is that of a Write, and was told
+		if err != nil && c.live() { // otherwise it is that of a Write, and was told
 			c.CloseOn(blamed(err, PeerFault), err)
 		}
 		again = c.take(flagReplaced) // an upgrade: the rest belongs to the next
@@ -108,7 +108,7 @@ func (c *Conn) join(b []byte) bool {
 // keep stores the unused bytes b, which lie in kept where there is one.
 func (c *Conn) keep(kept *chunk, b []byte) {
 	switch {
-	case c.state != stateOpen && !c.has(flagDetach):
+	case !c.live():
 		if len(b) > 0 {
 			c.take(flagAtOnce)
 		}
@@ -152,7 +152,7 @@ func (e *events) Gone() {
 }
 
 func (c *Conn) tellGone() {
-	if h, ok := optional[GoneHandler](c.handler); ok && c.state == stateOpen && !c.has(flagGone) {
+	if h, ok := optional[GoneHandler](c.handler); ok && c.live() && !c.has(flagGone) {
 		c.flags |= flagGone
 		h.Gone(c)
 	}
@@ -165,6 +165,7 @@ func (c *Conn) receivedEOF() {
 		return
 	}
 	c.flags |= flagEOFDue
+	c.setRecv()
 	c.later()
 }
 
@@ -184,7 +185,7 @@ func (c *Conn) tellEOF() {
 // Reading reports whether the next message may be read: the connection is
 // open, not paused and not above the high-water mark.
 func (c *Conn) Reading() bool {
-	return c.state == stateOpen && c.flags&(flagPaused|flagDetach) == 0 && !c.choked()
+	return c.state <= stateOpen && c.flags&flagPaused == 0 && !c.choked()
 }
 
 // choked reports whether unsent output stops the reading.
@@ -201,13 +202,20 @@ func (c *Conn) Paused() time.Duration {
 	return time.Duration(n) * loop.Tick
 }
 
-// clock keeps what Paused returns: while the reading goes on stopped is how many
-// ticks it was stopped for, otherwise the tick at which that would have begun
-// without an end.
-func (c *Conn) clock() {
-	if c.has(flagStopped) == c.Reading() {
+// setRecv has the stream receive as long as somebody takes what comes: the handler,
+// or nobody, once the connection is being closed. It keeps what Paused returns as
+// well: while the handler reads, stopped is how many ticks it did not, otherwise the
+// tick at which that would have begun without an end.
+func (c *Conn) setRecv() {
+	reading := c.Reading()
+	if c.has(flagStopped) == reading {
 		c.flags ^= flagStopped
 		c.stopped = c.worker.loop.TickNow() - c.stopped
+	}
+	if !c.has(flagEOF) && (reading || !c.live()) {
+		c.stream.StartRecv()
+	} else {
+		c.stream.StopRecv()
 	}
 }
 
@@ -227,8 +235,7 @@ func (c *Conn) SetDuplex(on bool) {
 // arrive.
 func (c *Conn) PauseRead() {
 	c.flags |= flagPaused
-	c.clock()
-	c.stream.StopRecv()
+	c.setRecv()
 }
 
 // ResumeRead ends PauseRead. Bytes that Data has not used are delivered again
@@ -240,12 +247,9 @@ func (c *Conn) ResumeRead() {
 
 // readOn goes on reading if nothing stands against it any more.
 func (c *Conn) readOn() {
-	c.clock()
+	c.setRecv()
 	if !c.Reading() {
 		return
-	}
-	if !c.has(flagEOF) {
-		c.stream.StartRecv()
 	}
 	c.hear()
 	c.flags |= flagDataDue

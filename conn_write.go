@@ -28,7 +28,7 @@ func (c *Conn) write(p []byte, drop bool) (int, error) {
 
 // writable reports whether more may be written.
 func (c *Conn) writable() bool {
-	if c.state == stateOpen && c.flags&(flagSpliced|flagFin|flagDetach) == 0 {
+	if c.state == stateOpen && c.flags&(flagSpliced|flagFin) == 0 {
 		return true
 	}
 	return c.writableStill()
@@ -39,7 +39,7 @@ func (c *Conn) writableStill() bool {
 	if c.has(flagSpliced) {
 		c.unspliceTo()
 	}
-	if c.state == stateOpen && c.flags&(flagFin|flagDetach) == 0 {
+	if c.state <= stateOpen && !c.has(flagFin) {
 		return true
 	}
 	return c.has(flagMail) && c.state <= stateFlushing && (!c.has(flagFin) || c.has(flagFinDue))
@@ -163,7 +163,7 @@ func (c *Conn) WriteString(s string) (int, error) {
 // makes other bytes of them anyway. What is appended to it and passed to the
 // connection's very next Write is not copied.
 func (c *Conn) AvailableBuffer() []byte {
-	if c.state != stateOpen || c.layer != nil || c.has(flagFiles) {
+	if c.state > stateOpen || c.layer != nil || c.has(flagFiles) {
 		return nil
 	}
 	if c.has(flagSpliced) {
@@ -200,9 +200,7 @@ func (c *Conn) queued() {
 // full stops the reading until the output is below the low-water mark.
 func (c *Conn) full() {
 	c.flags = c.flags&^flagDrainDue | flagFull | flagFullDue
-	if c.clock(); c.choked() {
-		c.stream.StopRecv()
-	}
+	c.setRecv()
 }
 
 // flush hands the queue to the kernel, once a turn.
@@ -245,7 +243,7 @@ func (c *Conn) flush() {
 	case !c.finished():
 		c.flush()
 	case c.state == stateFlushing:
-		c.linger()
+		c.sentAll()
 	default:
 		c.sendFin()
 	}
@@ -254,7 +252,7 @@ func (c *Conn) flush() {
 // Sent takes the completion of a Send that the kernel did not take whole.
 func (e *events) Sent(n int, err error) {
 	c := (*Conn)(e)
-	if c.state == stateClosed {
+	if c.over() {
 		c.worker.finishing--
 		c.dropOutput()
 		return

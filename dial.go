@@ -45,7 +45,7 @@ func (d Dialer) Dial(w *Worker, address string, p Protocol, done func(c *Conn, e
 		_ = w.loop.PostAnyway(func() { done(nil, err) })
 		return
 	}
-	from := &origin{dialled: true, protocol: p, onClose: d.OnClose, connLimits: d.Conn.resolve()}
+	from := &origin{entry: dialled, protocol: p, onClose: d.OnClose, connLimits: d.Conn.resolve()}
 	dial := func() {
 		ctx := w.life
 		if t := timeout(cmp.Or(d.Timeout, 10*time.Second)); t != none {
@@ -78,7 +78,7 @@ func (w *Worker) dialled(conn net.Conn, err error, from *origin, done func(*Conn
 		sock.Peer = netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
 	}
 	from.setAddr(conn.LocalAddr())
-	if err := w.open(from, sock, dialled, func(c *Conn) { done(c, nil) }); err != nil {
+	if err := w.open(from, sock, func(c *Conn) { done(c, nil) }); err != nil {
 		done(nil, errors.Join(fmt.Errorf("attach: %w", err), conn.Close()))
 	}
 }

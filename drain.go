@@ -112,11 +112,11 @@ const firstBytes = 500 * time.Millisecond
 func (c *Conn) isNewcomer() bool {
 	w := c.worker
 	left := firstBytes - c.Age()
-	if w.drain.Reason != DrainReplace || c.bytesIn > 0 || c.via.dialled || left <= 0 {
+	if w.drain.Reason != DrainReplace || c.bytesIn > 0 || c.via.entry == dialled || left <= 0 {
 		return false
 	}
 	w.loop.AfterFunc(left, func() {
-		if c.state == stateOpen {
+		if c.live() {
 			c.toldToDrain()
 		}
 	})
@@ -134,7 +134,7 @@ func (c *Conn) tellDrain() {
 	switch {
 	case c.state == stateLingering:
 		c.setStall()
-	case c.state != stateOpen:
+	case !c.live():
 	case ok:
 		h.Drain(c)
 	case c.holds == 0 && reason != DrainReload && reason != DrainScale:

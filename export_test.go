@@ -60,6 +60,18 @@ func (c *Conn) FD() int { return c.stream.FD() }
 // can tell.
 func (c *Conn) Unread() (n int, known bool) { return c.stream.Unread() }
 
+// OnMove has fn told of every change of a connection's state, before what that
+// entails.
+func (w *Worker) OnMove(fn func(c *Conn, from, to string)) {
+	w.moved = func(c *Conn, from, to state) { fn(c, from.String(), to.String()) }
+}
+
+// Move is what a bug of ours would do: a change of state out of order.
+func (c *Conn) Move() { c.setState(stateOpening) }
+
+// Strict says whether that panics.
+const Strict = strict
+
 // Report returns the figures that a supervised worker would report.
 // Figures are those of a report, all of which a worker of ours knows.
 type Figures struct {

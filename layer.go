@@ -158,7 +158,7 @@ func (c *Conn) raise(kept *chunk, b []byte) {
 	if kept != nil {
 		c.worker.pool.put(kept)
 	}
-	if len(rest) > 0 && c.state == stateOpen {
+	if len(rest) > 0 && c.live() {
 		c.decode(rest)
 	}
 }
@@ -174,7 +174,7 @@ func (c *Conn) setLayer(l Layer) {
 // cut is told of the peer's FIN, and reports whether that has ended the connection
 // because its layer was not done.
 func (c *Conn) cut() bool {
-	if c.layer == nil || c.layer.ended || c.state != stateOpen {
+	if c.layer == nil || c.layer.ended || !c.live() {
 		return false
 	}
 	if err := c.layer.End(); err != nil {
@@ -218,7 +218,7 @@ func (c *Conn) decode(b []byte) {
 	if c.layer != nil {
 		return // behind the end
 	}
-	if c.ready(); len(b) > 0 && c.state == stateOpen {
+	if c.ready(); len(b) > 0 && c.live() {
 		c.deliver(b)
 	}
 }
@@ -246,7 +246,7 @@ func (c *Conn) decoded(plain []byte, err error) {
 	if c.has(flagFiles) { // which may have waited for it to be ready
 		c.later()
 	}
-	if c.ready(); len(plain) > 0 && c.begun() && c.state == stateOpen {
+	if c.ready(); len(plain) > 0 && c.state != stateOpening && c.live() {
 		c.deliver(plain)
 	}
 	switch {
@@ -254,35 +254,24 @@ func (c *Conn) decoded(plain []byte, err error) {
 		if c.layer != nil {
 			c.layer.ended = true
 		}
-		c.stream.StopRecv()
 		c.receivedEOF()
 	case err != nil:
 		c.CloseOn(blamed(err, PeerFault), err)
 	}
 }
 
-// begun reports whether the connection has its handler.
-func (c *Conn) begun() bool {
-	_, not := c.handler.(unborn)
-	return !not
-}
-
 // ready begins the connection if its layer lets it.
 func (c *Conn) ready() {
-	if c.begun() || c.state != stateOpen || c.layer != nil && !c.layer.Ready() {
-		return
+	if c.state == stateOpening && (c.layer == nil || c.layer.Ready()) {
+		c.setState(stateOpen)
 	}
-	c.proto = 0
-	c.touch()
-	c.begin()
 }
 
 // woken does what Under.Wake asks for.
 func (c *Conn) woken() {
-	if c.state != stateOpen || c.layer == nil {
-		return
+	if c.live() && c.layer != nil {
+		c.decode(nil)
 	}
-	c.decode(nil)
 }
 
 // encoder returns the layer, nil for none.

@@ -12,7 +12,8 @@ type origin struct {
 	addr     net.Addr
 	unix     bool
 	anywhere bool // addr is all addresses: each connection has one of them
-	dialled  bool // it is where a connection went out
+	entry    entry
+	refused  *origin // see refusal
 
 	protocol  Protocol
 	newLayer  func() Layer // nil: none
@@ -44,22 +45,19 @@ const (
 // open makes a connection of a socket and begins its life. Every connection comes
 // this way. then, which may be nil, is called last. An error says that the loop
 // has not taken the socket, which is the caller's still.
-func (w *Worker) open(from *origin, sock loop.Socket, as entry, then func(c *Conn)) error {
+func (w *Worker) open(from *origin, sock loop.Socket, then func(c *Conn)) error {
 	w.nextID += w.idStep
 	now := w.loop.TickNow()
 	c := &Conn{worker: w, via: from, times: &from.times, handler: unborn{}, id: w.nextID, remote: sock.Peer, opened: now, active: now}
 	if from.times.readIdle != 0 {
 		c.own().heard = now
 	}
-	if as == refused {
-		c.flags |= flagRefused
-	}
 	if err := w.loop.Attach(&c.stream, sock, (*events)(c)); err != nil {
 		return err
 	}
 	w.add(c)
 	w.enter(c)
-	c.stream.StartRecv()
+	c.setRecv()
 	if from.newLayer != nil {
 		c.setLayer(from.newLayer())
 	}
@@ -72,30 +70,6 @@ func (w *Worker) open(from *origin, sock loop.Socket, as entry, then func(c *Con
 	return nil
 }
 
-// begin gives the connection its handler.
-func (c *Conn) begin() {
-	if c.has(flagRefused) {
-		c.handler = refusal{}
-		if p, ok := c.via.protocol.(Refuser); ok {
-			_, _ = c.Write(p.Refuse())
-		}
-		c.Close()
-		return
-	}
-	c.handler = c.via.protocol.NewConn(c)
-	if w := c.worker; w.drain != nil && !w.emptying && !c.isNewcomer() {
-		c.toldToDrain()
-	}
-	c.handler.Open(c)
-	if c.state != stateClosed {
-		c.flags |= flagConnected
-		if on := c.via.onConnect; on != nil {
-			on(c)
-		}
-	}
-	c.arm()
-}
-
 // unborn is the handler of a connection whose protocol has not given it one.
 type unborn struct{}
 
@@ -103,5 +77,31 @@ func (unborn) Open(*Conn)                          {}
 func (unborn) Data(_ *Conn, b []byte) (int, error) { return len(b), nil }
 func (unborn) Close(*Conn, error)                  {}
 
-// refusal is the handler of a connection beyond MaxConns.
-type refusal struct{ unborn }
+// refusal returns the origin of connections from here that are beyond MaxConns. They
+// have the layer of the others, but no callbacks.
+func (from *origin) refusal() *origin {
+	if from.refused == nil {
+		r := *from
+		r.entry, r.protocol, r.onConnect, r.onClose = refused, refusing{from.protocol}, nil, nil
+		from.refused = &r
+	}
+	return from.refused
+}
+
+// refusing is the protocol that says that there is no room for another one.
+type refusing struct{ Protocol }
+
+func (p refusing) NewConn(*Conn) Handler { return refusal{protocol: p.Protocol} }
+
+type refusal struct {
+	unborn
+	protocol Protocol
+}
+
+// Open tells the client so.
+func (h refusal) Open(c *Conn) {
+	if p, ok := h.protocol.(Refuser); ok {
+		_, _ = c.Write(p.Refuse())
+	}
+	c.Close()
+}

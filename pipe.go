@@ -24,7 +24,7 @@ func PipeFunc(a, b *Conn, ended func(err error)) {
 	for _, c := range [...]*Conn{a, b} {
 		c.SetDuplex(true)
 		c.stream.SetUnsentMark(pipeUnsent)
-		if c.has(flagFinished) { // it cannot tell the other any more
+		if c.state >= stateFinishing { // it cannot tell the other any more
 			c.handler.Close(c, ErrClosed)
 		}
 	}
@@ -140,7 +140,7 @@ func (p *pipeEnd) Open(c *Conn) { c.flags |= flagPiped }
 
 // Data passes bytes on.
 func (p *pipeEnd) Data(c *Conn, b []byte) (int, error) {
-	if p.to.has(flagDetach) { // and closes c next
+	if p.to.state == stateDetaching { // and closes c next
 		c.PauseRead()
 		return 0, nil
 	}

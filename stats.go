@@ -96,7 +96,7 @@ func (w *Worker) page(q supervise.ConnectionQuery) (rows []supervise.ConnectionI
 
 func (c *Conn) info() supervise.ConnectionInfo {
 	return supervise.ConnectionInfo{
-		ID: c.id, Transport: c.Transport(), Protocol: c.protocol(), Dialled: c.via.dialled,
+		ID: c.id, Transport: c.Transport(), Protocol: c.protocol(), Dialled: c.via.entry == dialled,
 		Local: c.LocalAddr().String(), Remote: c.RemoteAddr().String(), State: c.State(),
 		AgeSeconds: c.Age().Seconds(), IdleSeconds: c.Idle().Seconds(),
 		RecvQueue: int64(c.Unused()), SendQueue: int64(c.out.size),

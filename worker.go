@@ -69,6 +69,8 @@ type Worker struct {
 	file     []byte   // scratch of fillFile
 
 	behind map[*Conn]*behind // of those with flagFiles
+
+	moved func(c *Conn, from, to state) // told of every change, if set: for tests
 }
 
 // Name returns the server's name.
@@ -121,7 +123,7 @@ func (w *Worker) Len() int { return w.live }
 func (w *Worker) Conns(yield func(c *Conn) bool) {
 	for c := w.conns.next; c != &w.conns; {
 		next := c.next
-		if c.state != stateClosed && !yield(c) {
+		if !c.over() && !yield(c) {
 			return
 		}
 		c = next
@@ -133,10 +135,10 @@ func (w *Worker) add(c *Conn) {
 	c.prev, c.next = head.prev, head
 	head.prev.next, head.prev = c, c
 	w.live++
-	switch {
-	case c.has(flagRefused):
+	switch c.via.entry {
+	case refused:
 		w.refusing++
-	case !c.via.dialled:
+	case accepted:
 		w.taken++
 		w.report.SetLoad(w.taken)
 	}
@@ -146,10 +148,10 @@ func (w *Worker) add(c *Conn) {
 func (w *Worker) remove(c *Conn) {
 	c.prev.next, c.next.prev = c.next, c.prev
 	w.live--
-	switch {
-	case c.has(flagRefused):
+	switch c.via.entry {
+	case refused:
 		w.refusing--
-	case !c.via.dialled:
+	case accepted:
 		w.proc.givePlace()
 		w.taken--
 		w.report.SetLoad(w.taken)
@@ -184,7 +186,7 @@ func (w *Worker) turnEnd() (more bool) {
 			c.flags &^= flagListed
 			if c.flags&flagsSettle == 0 && c.layer == nil {
 				c.flush()
-				if c.flags&flagDrainDue == 0 && c.state != stateClosed {
+				if c.flags&flagDrainDue == 0 && !c.over() {
 					continue // no callback is due: nobody needs to know whose it is
 				}
 				w.enter(c)
@@ -271,7 +273,7 @@ func (c *Conn) settle() {
 	if c.take(flagDrainTell) { // behind what was received before
 		c.tellDrain()
 	}
-	if c.has(flagEOFDue) && c.state == stateOpen {
+	if c.has(flagEOFDue) && c.state <= stateOpen {
 		if c.has(flagPaused) || c.choked() {
 			c.tellGone()
 		} else {
@@ -284,7 +286,7 @@ func (c *Conn) settle() {
 		p.splice(c)
 	}
 	c.flushed()
-	if c.has(flagDetach) {
+	if c.has(flagOutcomeDue) {
 		c.settleDetach()
 	}
 }
@@ -294,7 +296,7 @@ func (c *Conn) flushed() {
 	if c.take(flagDrainDue) {
 		c.tellWritable()
 	}
-	if c.state == stateClosed {
+	if c.over() {
 		c.finish()
 		c.worker.unlist(c)
 	}
