@@ -205,7 +205,8 @@ func TestWorkerKilledAtEveryStep(t *testing.T) {
 
 			generation := 2
 			// On a busy machine the change may have been through before the kill.
-			through := s.order(fmt.Sprintf(`msg="%s done"`, tt.command), fmt.Sprintf(`msg="worker exit" program=http slot=%d pid=%d `, victims[0].Slot, victims[0].PID))
+			through := s.order(fmt.Sprintf(`msg="%s done"`, tt.command),
+				fmt.Sprintf(`msg="worker exit" pid=%d program=http slot=%d worker_pid=%d `, s.cmd.Process.Pid, victims[0].Slot, victims[0].PID))
 			if tt.victim == newWorker && tt.at.name != drainingOld.name && !through {
 				generation = 1
 				if code != 1 || !strings.Contains(output, "signal: killed") || strings.Count(output, "\n") != 1 {
