@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/loop"
 	"github.com/jay-go/jay/supervise"
 )
@@ -91,7 +92,7 @@ func DrainWithin(reason supervise.DrainReason, d time.Duration) *Drain {
 }
 
 // Connections returns the page that a supervised worker would report.
-func (w *Worker) Connections(q supervise.ConnectionQuery) []supervise.ConnectionInfo {
+func (w *Worker) Connections(q supervise.ConnectionQuery) []control.ConnectionInfo {
 	return w.connections(q)
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -378,7 +379,7 @@ func TestConnectionsReport(t *testing.T) {
 			send(t, c, "line\nhalf")
 			expect(t, c, "ok")
 		}
-		var rows []supervise.ConnectionInfo
+		var rows []control.ConnectionInfo
 		for after := uint64(0); ; {
 			page := worker.Connections(supervise.ConnectionQuery{After: after, Limit: 3})
 			if len(page) == 0 {

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -14,8 +15,8 @@ type counters struct {
 	bytesIn, bytesOut    uint64
 	sendFailures, panics uint64
 	acceptErrors         uint64
-	refusedSends         atomic.Uint64                   // by Ref.Send, on any goroutine
-	last                 atomic.Pointer[supervise.Stats] // the latest copy, for when the loop does not answer
+	refusedSends         atomic.Uint64                 // by Ref.Send, on any goroutine
+	last                 atomic.Pointer[control.Stats] // the latest copy, for when the loop does not answer
 }
 
 // reportPatience is how long supervised waits for a loop that is busy.
@@ -24,9 +25,9 @@ const reportPatience = 50 * time.Millisecond
 // supervised returns the figures of the worker. Any goroutine may call it; when
 // the loop is blocked it returns those of last time, and for how long the loop
 // has been blocked in what.
-func (w *Worker) supervised() supervise.Stats {
-	answer := make(chan supervise.Stats, 1)
-	var st supervise.Stats
+func (w *Worker) supervised() control.Stats {
+	answer := make(chan control.Stats, 1)
+	var st control.Stats
 	if last := w.stats.last.Load(); last != nil {
 		st = *last
 	}
@@ -47,9 +48,9 @@ func (w *Worker) supervised() supervise.Stats {
 	return st
 }
 
-func (w *Worker) figures() supervise.Stats {
+func (w *Worker) figures() control.Stats {
 	s := &w.stats
-	return supervise.Stats{
+	return control.Stats{
 		Connections:  new(int64(w.live)),
 		Accepted:     new(int64(s.accepted)),
 		Refused:      new(int64(s.refused)),
@@ -67,8 +68,8 @@ func (w *Worker) figures() supervise.Stats {
 
 // connections returns a page of the live connections, in the order of their
 // ids. Any goroutine may call it; it waits for the loop.
-func (w *Worker) connections(q supervise.ConnectionQuery) []supervise.ConnectionInfo {
-	answer := make(chan []supervise.ConnectionInfo, 1)
+func (w *Worker) connections(q supervise.ConnectionQuery) []control.ConnectionInfo {
+	answer := make(chan []control.ConnectionInfo, 1)
 	if w.loop.Post(func() { answer <- w.page(q) }) != nil {
 		return nil
 	}
@@ -81,7 +82,7 @@ func (w *Worker) connections(q supervise.ConnectionQuery) []supervise.Connection
 }
 
 // page lists connections; they stand in the order in which they were accepted.
-func (w *Worker) page(q supervise.ConnectionQuery) (rows []supervise.ConnectionInfo) {
+func (w *Worker) page(q supervise.ConnectionQuery) (rows []control.ConnectionInfo) {
 	for c := range w.Conns {
 		if c.id <= q.After {
 			continue
@@ -94,8 +95,8 @@ func (w *Worker) page(q supervise.ConnectionQuery) (rows []supervise.ConnectionI
 	return rows
 }
 
-func (c *Conn) info() supervise.ConnectionInfo {
-	return supervise.ConnectionInfo{
+func (c *Conn) info() control.ConnectionInfo {
+	return control.ConnectionInfo{
 		ID: c.id, Transport: c.Transport(), Protocol: c.protocol(), Dialled: c.via.entry == dialled,
 		Local: c.LocalAddr().String(), Remote: c.RemoteAddr().String(), State: c.State(),
 		AgeSeconds: c.Age().Seconds(), IdleSeconds: c.Idle().Seconds(),

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/jay-go/jay/internal/bytejson"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -65,7 +66,7 @@ func takeBoot() (bootInfo, error) {
 	os.Unsetenv(bootVariable)
 	bootEnviron = os.Environ()
 	var b bootInfo
-	if err := decodeJSON([]byte(text), &b); err != nil {
+	if err := bytejson.Decode([]byte(text), &b); err != nil {
 		return bootInfo{}, fmt.Errorf("%s is set and is not ours: %w", bootVariable, err)
 	}
 	if b.Self != 0 {
@@ -127,7 +128,7 @@ func leaveWithMaster(fd int, grace time.Duration) {
 func (b bootInfo) environ() []string { return b.with(os.Environ()) }
 
 func (b bootInfo) with(environ []string) []string {
-	text, err := encodeJSON(b)
+	text, err := bytejson.Encode(b)
 	if err != nil {
 		panic("supervise: encode role: " + err.Error()) // plain data always encodes
 	}
@@ -136,7 +137,7 @@ func (b bootInfo) with(environ []string) []string {
 
 // writeRole gives a memfd with a worker's role.
 func writeRole(role workerRole) (int, error) {
-	b, err := encodeJSON(role)
+	b, err := bytejson.Encode(role)
 	if err != nil {
 		return -1, fmt.Errorf("role: %w", err)
 	}
@@ -159,7 +160,7 @@ func readRole(fd int) (*workerRole, error) {
 		return nil, fmt.Errorf("role: %w", err)
 	}
 	role := new(workerRole)
-	if err := decodeJSON(b, role); err != nil {
+	if err := bytejson.Decode(b, role); err != nil {
 		return nil, fmt.Errorf("role: %w", err)
 	}
 	return role, nil

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/addr"
 	"github.com/jay-go/jay/internal/logs"
 )
@@ -177,16 +178,16 @@ func (k *checker) findMaster() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	client, err := k.c.ownClient()
-	var s Status
+	var s control.Status
 	if err == nil {
 		s, err = client.Status(ctx)
 	}
-	refused := (*refusedError)(nil)
+	refused := (*control.RefusedError)(nil)
 	switch {
-	case errors.Is(err, ErrNotRunning): // it has just ended
+	case errors.Is(err, control.ErrNotRunning):
 		return
 	case errors.As(err, &refused):
-		k.say(checkError, "service", refused.text, "choose another --run-dir")
+		k.say(checkError, "service", refused.Text, "choose another --run-dir")
 		return
 	}
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"syscall"
+
+	"github.com/jay-go/jay/control"
 )
 
 // failure says why a command has no result: nothing runs here, what runs does not
@@ -13,19 +15,19 @@ import (
 func (c *config) failure(what string, err error) error {
 	dir := &runDir{path: c.runDir}
 	held, lookErr := dir.look()
-	refused := (*refusedError)(nil)
+	refused := (*control.RefusedError)(nil)
 	switch {
-	case errors.As(err, &refused) && refused.status == http.StatusBadRequest:
+	case errors.As(err, &refused) && refused.Status == http.StatusBadRequest:
 		return usageError{fmt.Errorf("%s: %w", what, err)}
 	case errors.As(err, &refused):
 		return fmt.Errorf("%s: %w", what, err)
 	case errors.Is(err, os.ErrPermission), lookErr != nil:
 		return fmt.Errorf("%s: %s: %w%s", what, dir.path, syscall.EACCES, dir.owner())
-	case errors.Is(err, ErrNotRunning), !held && !answered(err):
+	case errors.Is(err, control.ErrNotRunning), !held && !answered(err):
 		return fmt.Errorf("%s: not running (run directory %s)%s", what, c.runDir, c.elsewhere())
-	case timedOut(err):
+	case control.IsTimeout(err):
 		return fmt.Errorf("%s: the master (pid %d) does not answer%s", what, dir.holder(), standsStill(dir.holder()))
-	case comesBack(http.MethodGet, err):
+	case control.IsUnreachable(err):
 		return fmt.Errorf("%s: the master (pid %d) does not answer: %w", what, dir.holder(), err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
@@ -33,21 +35,21 @@ func (c *config) failure(what string, err error) error {
 
 // answered reports an error that the master itself has told.
 func answered(err error) bool {
-	var told operationError
+	var told control.OperationError
 	return errors.As(err, &told)
 }
 
 // noAnswer is failure for a question: exit code 3 where nothing runs.
 func (c *config) noAnswer(what string, err error) error {
 	dir := &runDir{path: c.runDir}
-	if held, lookErr := dir.look(); !errors.Is(err, ErrNotRunning) && (held || lookErr != nil) { // it may have begun meanwhile
+	if held, lookErr := dir.look(); !errors.Is(err, control.ErrNotRunning) && (held || lookErr != nil) { // it may have begun meanwhile
 		return c.failure(what, err)
 	}
 	if c.json {
 		fmt.Println(`{"state":"stopped"}`)
 		return exitError{code: exitStopped}
 	}
-	return exitError{code: exitStopped, text: c.failure(what, ErrNotRunning).Error()}
+	return exitError{code: exitStopped, text: c.failure(what, control.ErrNotRunning).Error()}
 }
 
 // owner is the end of a message about a run directory that we may not look into.

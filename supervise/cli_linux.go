@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/control"
+	"github.com/jay-go/jay/internal/bytejson"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -58,7 +60,7 @@ func runCommand(o *Options, c *config) error {
 }
 
 // runAdded carries out the command of an extension.
-func (c *config) runAdded(command *Command, client *Client) error {
+func (c *config) runAdded(command *Command, client *control.Client) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	err := command.Run(ctx, Call{
@@ -67,7 +69,7 @@ func (c *config) runAdded(command *Command, client *Client) error {
 	switch {
 	case errors.Is(err, ErrUsage):
 		return usagef("%s: %w", c.command, err)
-	case errors.Is(err, ErrNotRunning):
+	case errors.Is(err, control.ErrNotRunning):
 		return c.noAnswer(c.command, err)
 	case err != nil:
 		return fmt.Errorf("%s: %w", c.command, err)
@@ -106,7 +108,7 @@ func start(o *Options, c *config) error {
 }
 
 // restart replaces a running service, or starts one.
-func restart(o *Options, c *config, client *Client) error {
+func restart(o *Options, c *config, client *control.Client) error {
 	if held, err := (&runDir{path: c.runDir}).look(); err != nil {
 		return c.failure("restart", err)
 	} else if !held {
@@ -116,7 +118,7 @@ func restart(o *Options, c *config, client *Client) error {
 }
 
 // operate sends a command that changes the service and waits for the result.
-func operate(c *config, client *Client) error {
+func operate(c *config, client *control.Client) error {
 	body, err := c.commandBody()
 	if err != nil {
 		return err
@@ -166,18 +168,18 @@ func result(command string, detail map[string]any) string {
 }
 
 // status prints the status; its exit code is the service's state (LSB).
-func status(c *config, client *Client) error {
+func status(c *config, client *control.Client) error {
 	if c.watch {
 		return watchStatus(c, client)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), control.AnswerTimeout)
 	defer cancel()
 	b, err := client.Get(ctx, "/v1/status")
 	if err != nil {
 		return c.noAnswer("status", err)
 	}
-	var s Status
-	if err := decodeJSON(b, &s); err != nil {
+	var s control.Status
+	if err := bytejson.Decode(b, &s); err != nil {
 		return fmt.Errorf("status: %w", err)
 	}
 	out := screenOf(os.Stdout)
@@ -205,10 +207,10 @@ func status(c *config, client *Client) error {
 	return nil
 }
 
-func connections(c *config, client *Client) error {
+func connections(c *config, client *control.Client) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	all := ConnectionList{Connections: []ConnectionRow{}, Missing: []int{}}
+	all := control.ConnectionList{Connections: []control.ConnectionRow{}, Missing: []int{}}
 	for after := ""; ; {
 		page, err := client.Connections(ctx, c.filter, after, 1000)
 		if err != nil {
@@ -224,7 +226,7 @@ func connections(c *config, client *Client) error {
 		return err
 	}
 	if c.json {
-		b, err := encodeJSON(all)
+		b, err := bytejson.Encode(all)
 		if err != nil {
 			return fmt.Errorf("connections: %w", err)
 		}

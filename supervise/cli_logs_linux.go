@@ -13,13 +13,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/logs"
 )
 
 // showLogs prints the last lines of the log, and with -f those that come, also
 // through an upgrade or a restart, until the service ends. Of one that does not
 // run it prints those of the file, or says where they went.
-func showLogs(c *config, client *Client) error {
+func showLogs(c *config, client *control.Client) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	path := fmt.Sprintf("/v1/logs?n=%d", c.lines)
@@ -31,9 +32,9 @@ func showLogs(c *config, client *Client) error {
 		switch {
 		case again && ctx.Err() != nil:
 			return nil // we have been told to
-		case again && errors.Is(err, ErrNotRunning):
+		case again && errors.Is(err, control.ErrNotRunning):
 			return c.logsEnded()
-		case errors.Is(err, ErrNotRunning):
+		case errors.Is(err, control.ErrNotRunning):
 			return c.logsLeft(c.noAnswer("logs", err))
 		case err != nil:
 			return c.noAnswer("logs", err)

@@ -7,11 +7,12 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/logs"
 )
 
 // printStart prints what a start shows: the service and one row a program.
-func printStart(w *screen, s Status, runDir string) {
+func printStart(w *screen, s control.Status, runDir string) {
 	w.line("version "+s.Version, "loop "+or(s.Loop, "-"), "run directory "+runDir)
 	var rows [][]string
 	for _, p := range s.Programs {
@@ -26,7 +27,7 @@ func printStart(w *screen, s Status, runDir string) {
 }
 
 // printStatus prints the status as tables.
-func printStatus(w *screen, s Status, runDir string) {
+func printStatus(w *screen, s control.Status, runDir string) {
 	parts := []string{
 		s.State, fmt.Sprintf("pid %d", s.PID), "up " + age(time.Duration(s.UptimeSeconds*float64(time.Second))), "version " + s.Version, fmt.Sprintf("generation %d", s.Generation),
 		"loop " + or(s.Loop, "-"), "run directory " + runDir,
@@ -75,7 +76,7 @@ func printStatus(w *screen, s Status, runDir string) {
 }
 
 // busyText is the present callback of a loop that is busy.
-func busyText(s Stats) string {
+func busyText(s control.Stats) string {
 	if s.BusySeconds == nil || *s.BusySeconds <= 0 {
 		return ""
 	}
@@ -83,7 +84,7 @@ func busyText(s Stats) string {
 }
 
 // loopRows are the rows of a worker's loops, where it has several, below its own.
-func loopRows(loops []LoopStats) (rows [][]string) {
+func loopRows(loops []control.LoopStats) (rows [][]string) {
 	for _, l := range loops {
 		row := []string{"  loop " + l.Name}
 		for range 7 {
@@ -135,7 +136,7 @@ func callbackTime(s *float64) string {
 }
 
 // queue is a program's accept queue: waiting/room.
-func queue(p ProgramStatus) string {
+func queue(p control.ProgramStatus) string {
 	if p.Backlog == 0 {
 		return "-"
 	}
@@ -143,7 +144,7 @@ func queue(p ProgramStatus) string {
 }
 
 // printLogState tells of lines that are in no log; where all are it says nothing.
-func printLogState(w *screen, s Status) {
+func printLogState(w *screen, s control.Status) {
 	parts := []string{"log"}
 	if s.LogDropped > 0 {
 		parts = append(parts, fmt.Sprintf("%d lines dropped", s.LogDropped))
@@ -163,7 +164,7 @@ func printLogState(w *screen, s Status) {
 }
 
 // printConnections prints connections as a table.
-func printConnections(w *screen, l ConnectionList) {
+func printConnections(w *screen, l control.ConnectionList) {
 	var rows [][]string
 	for _, c := range l.Connections {
 		protocol := c.Protocol
@@ -184,24 +185,24 @@ func printConnections(w *screen, l ConnectionList) {
 }
 
 // connectionColumns are what connections can be sorted by.
-func connectionColumns() map[string]func(a, b ConnectionRow) int {
-	return map[string]func(a, b ConnectionRow) int{
-		"id":         func(a, b ConnectionRow) int { return cmp.Compare(a.ID, b.ID) },
-		"pid":        func(a, b ConnectionRow) int { return cmp.Compare(a.PID, b.PID) },
-		"program":    func(a, b ConnectionRow) int { return cmp.Compare(a.Program, b.Program) },
-		"state":      func(a, b ConnectionRow) int { return cmp.Compare(a.State, b.State) },
-		"remote":     func(a, b ConnectionRow) int { return cmp.Compare(a.Remote, b.Remote) },
-		"age":        func(a, b ConnectionRow) int { return cmp.Compare(b.AgeSeconds, a.AgeSeconds) },
-		"idle":       func(a, b ConnectionRow) int { return cmp.Compare(b.IdleSeconds, a.IdleSeconds) },
-		"recv_queue": func(a, b ConnectionRow) int { return cmp.Compare(b.RecvQueue, a.RecvQueue) },
-		"send_queue": func(a, b ConnectionRow) int { return cmp.Compare(b.SendQueue, a.SendQueue) },
-		"bytes_in":   func(a, b ConnectionRow) int { return cmp.Compare(b.BytesIn, a.BytesIn) },
-		"bytes_out":  func(a, b ConnectionRow) int { return cmp.Compare(b.BytesOut, a.BytesOut) },
+func connectionColumns() map[string]func(a, b control.ConnectionRow) int {
+	return map[string]func(a, b control.ConnectionRow) int{
+		"id":         func(a, b control.ConnectionRow) int { return cmp.Compare(a.ID, b.ID) },
+		"pid":        func(a, b control.ConnectionRow) int { return cmp.Compare(a.PID, b.PID) },
+		"program":    func(a, b control.ConnectionRow) int { return cmp.Compare(a.Program, b.Program) },
+		"state":      func(a, b control.ConnectionRow) int { return cmp.Compare(a.State, b.State) },
+		"remote":     func(a, b control.ConnectionRow) int { return cmp.Compare(a.Remote, b.Remote) },
+		"age":        func(a, b control.ConnectionRow) int { return cmp.Compare(b.AgeSeconds, a.AgeSeconds) },
+		"idle":       func(a, b control.ConnectionRow) int { return cmp.Compare(b.IdleSeconds, a.IdleSeconds) },
+		"recv_queue": func(a, b control.ConnectionRow) int { return cmp.Compare(b.RecvQueue, a.RecvQueue) },
+		"send_queue": func(a, b control.ConnectionRow) int { return cmp.Compare(b.SendQueue, a.SendQueue) },
+		"bytes_in":   func(a, b control.ConnectionRow) int { return cmp.Compare(b.BytesIn, a.BytesIn) },
+		"bytes_out":  func(a, b control.ConnectionRow) int { return cmp.Compare(b.BytesOut, a.BytesOut) },
 	}
 }
 
 // sortConnections sorts by a column, figures from the largest.
-func sortConnections(rows []ConnectionRow, column string) error {
+func sortConnections(rows []control.ConnectionRow, column string) error {
 	if column == "" {
 		return nil
 	}

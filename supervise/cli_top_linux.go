@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -22,14 +23,14 @@ func terminalSize(f *os.File) (rows, columns int) {
 // watcher prints the status again and again. On a terminal q ends it, Ctrl-Z suspends
 // it, and the terminal is left as it was, whatever ends the watcher.
 type watcher struct {
-	client   *Client
+	client   *control.Client
 	keyboard *sys.Keyboard  // nil where the standard streams are no terminal
 	stop     chan os.Signal // SIGTSTP
 	goOn     chan os.Signal // SIGCONT
 }
 
 // watchStatus prints the status every second until it is interrupted, or q is pressed.
-func watchStatus(c *config, client *Client) error {
+func watchStatus(c *config, client *control.Client) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer cancel()
 	w := &watcher{client: client, stop: make(chan os.Signal, 1), goOn: make(chan os.Signal, 1)}
@@ -60,7 +61,7 @@ func watchStatus(c *config, client *Client) error {
 }
 
 // ask gets the status, while it goes on heeding keys and signals.
-func (w *watcher) ask(ctx context.Context) (s Status, err error, ended bool) {
+func (w *watcher) ask(ctx context.Context) (s control.Status, err error, ended bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan time.Time)
@@ -122,9 +123,9 @@ func (w *watcher) suspend() {
 
 // show prints the status, on a terminal in the place of the last one and as much of it
 // as there is room for.
-func (w *watcher) show(s Status) {
+func (w *watcher) show(s control.Status) {
 	out := screenOf(os.Stdout)
-	printStatus(out, s, w.client.dir)
+	printStatus(out, s, w.client.Dir)
 	if !isTerminal(os.Stdout) {
 		out.WriteTo(os.Stdout)
 		return

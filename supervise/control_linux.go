@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jay-go/jay/control"
+	"github.com/jay-go/jay/internal/bytejson"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -155,7 +157,7 @@ func (c *controlServer) guard(next http.Handler) http.Handler {
 			refuse(w, http.StatusForbidden, fmt.Errorf("uid %d may not control this service", p.uid))
 			return
 		}
-		if header := r.Header.Get(originHeader); header != "" {
+		if header := r.Header.Get(control.OriginHeader); header != "" {
 			other, err := parseOrigin(header)
 			if err == nil {
 				err = c.origin.refuses(other, c.m.dir)
@@ -171,7 +173,7 @@ func (c *controlServer) guard(next http.Handler) http.Handler {
 }
 
 func answer(w http.ResponseWriter, code int, v any) {
-	b, err := encodeJSON(v)
+	b, err := bytejson.Encode(v)
 	if err != nil { // figures and text always encode
 		code, b = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be encoded"}`)
 	}
@@ -185,22 +187,22 @@ func refuse(w http.ResponseWriter, code int, err error) {
 }
 
 // ask gives the status, or false when the client has gone.
-func (c *controlServer) ask(r *http.Request) (Status, bool) {
-	reply := make(chan Status, 1)
-	if c.m.do(r.Context(), func() { c.m.status(func(s Status) { reply <- s }) }) != nil {
-		return Status{}, false
+func (c *controlServer) ask(r *http.Request) (snapshot, bool) {
+	reply := make(chan snapshot, 1)
+	if c.m.do(r.Context(), func() { c.m.status(func(s snapshot) { reply <- s }) }) != nil {
+		return snapshot{}, false
 	}
 	select {
 	case s := <-reply:
 		return s, true
 	case <-r.Context().Done():
-		return Status{}, false
+		return snapshot{}, false
 	}
 }
 
 func (c *controlServer) status(w http.ResponseWriter, r *http.Request) {
 	if s, ok := c.ask(r); ok {
-		answer(w, http.StatusOK, s)
+		answer(w, http.StatusOK, s.Status)
 	}
 }
 
@@ -220,13 +222,13 @@ func (c *controlServer) connections(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	f.limit = min(f.limit, 10_000)
-	reply, unknown := make(chan ConnectionList, 1), make(chan error, 1)
+	reply, unknown := make(chan control.ConnectionList, 1), make(chan error, 1)
 	if c.m.do(r.Context(), func() {
 		if err := c.m.knows(f.program); f.program != "" && err != nil {
 			unknown <- err
 			return
 		}
-		c.m.connections(f, func(l ConnectionList) { reply <- l })
+		c.m.connections(f, func(l control.ConnectionList) { reply <- l })
 	}) != nil {
 		return
 	}
@@ -266,7 +268,7 @@ type commandBody struct {
 
 func (c *controlServer) command(w http.ResponseWriter, r *http.Request, kind commandKind) {
 	var body commandBody
-	if b, err := io.ReadAll(r.Body); err != nil || len(b) > 0 && decodeJSON(b, &body) != nil {
+	if b, err := io.ReadAll(r.Body); err != nil || len(b) > 0 && bytejson.Decode(b, &body) != nil {
 		refuse(w, http.StatusBadRequest, fmt.Errorf("%s: the body is not JSON of its fields", kind))
 		return
 	}

@@ -18,11 +18,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/exampletest"
-	"github.com/jay-go/jay/supervise"
 )
 
-func (s *service) client() *supervise.Client { return supervise.NewClient(s.dir) }
+func (s *service) client() *control.Client { return control.NewClient(s.dir) }
 
 // rawGet asks the control socket as a program does that knows nothing of
 // upgrades: once.

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/jay-go/jay/control"
 )
 
 // httpDrain knows the connections of a server and how they end.
@@ -275,9 +277,9 @@ func (c *watchedConn) Close() error {
 }
 
 // stats are the figures that a server's connections and requests give.
-func (d *httpDrain) stats() Stats {
+func (d *httpDrain) stats() control.Stats {
 	open := int64(d.openHijacked())
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return Stats{Connections: new(open + int64(d.all.n)), Accepted: new(d.accepted), Requests: new(d.requests.Load()), Panics: new(d.panics.Load())}
+	return control.Stats{Connections: new(open + int64(d.all.n)), Accepted: new(d.accepted), Requests: new(d.requests.Load()), Panics: new(d.panics.Load())}
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/jay-go/jay/internal/bytejson"
 )
 
 // events sends what happens to the service as server-sent events, from the
@@ -33,7 +35,7 @@ func (m *master) state() map[string]any {
 // event encodes one event.
 func event(name string, data map[string]any) []byte {
 	data["time"] = time.Now().Format(time.RFC3339Nano)
-	b, err := encodeJSON(data)
+	b, err := bytejson.Encode(data)
 	if err != nil { // figures and text always encode
 		b = []byte("{}")
 	}

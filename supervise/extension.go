@@ -7,6 +7,8 @@ import (
 	"flag"
 	"io"
 	"slices"
+
+	"github.com/jay-go/jay/control"
 )
 
 // An Extension is what a package adds to a service that wants it: flags,
@@ -49,9 +51,9 @@ type Command struct {
 
 // Call is one use of a command.
 type Call struct {
-	Args           []string // what stands after the command's name, without flags
-	Client         *Client  // of the service, whether or not it runs
-	RunDir         string   // of the service
+	Args           []string        // what stands after the command's name, without flags
+	Client         *control.Client // of the service, whether or not it runs
+	RunDir         string          // of the service
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -41,7 +42,7 @@ var zero float64
 // metrics are the values of a figure, by its labels.
 func (s *service) metrics(name string) (values map[string]float64) {
 	s.t.Helper()
-	text, err := supervise.NewClient(s.dir).Get(s.t.Context(), "/metrics")
+	text, err := control.NewClient(s.dir).Get(s.t.Context(), "/metrics")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func TestAddedFigures(t *testing.T) {
 	if got := s.metrics("players")[fmt.Sprintf(`{program="http",slot="0",pid="%d"}`, w.PID)]; got != 2.5 {
 		t.Errorf("players is %v", got)
 	}
-	text, _ := supervise.NewClient(s.dir).Get(t.Context(), "/metrics")
+	text, _ := control.NewClient(s.dir).Get(t.Context(), "/metrics")
 	if want := "# HELP players Players \\\\ at play.\n# TYPE players gauge\n"; !strings.Contains(string(text), want) {
 		t.Errorf("metrics have no %q", want)
 	}
@@ -155,7 +156,7 @@ func TestCountersDoNotFall(t *testing.T) {
 func TestWorkerHealth(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "figures", "COLUMNS=400").start("--workers", "1")
-	client := supervise.NewClient(s.dir)
+	client := control.NewClient(s.dir)
 	pid := s.pids()[0]
 	is := func(state string, code int) {
 		t.Helper()

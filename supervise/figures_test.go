@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/reset"
-	"github.com/jay-go/jay/supervise"
 )
 
 // TestFiguresOfHTTP: what DrainHTTP can count is in status, tables, JSON and
@@ -56,7 +56,7 @@ func TestFiguresOfHTTP(t *testing.T) {
 			t.Errorf("%s is %v, which nobody counts", name, v)
 		}
 	}
-	metrics, err := supervise.NewClient(s.dir).Get(t.Context(), "/metrics")
+	metrics, err := control.NewClient(s.dir).Get(t.Context(), "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

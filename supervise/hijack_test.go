@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/reset"
 	"github.com/jay-go/jay/supervise"
 )
@@ -141,14 +142,14 @@ func echoOf(t *testing.T, s *service, slot int) *echoConn {
 	t.Helper()
 	for addr := s.addr(); ; {
 		e := dialEcho(t, addr)
-		if slices.ContainsFunc(s.status().Workers, func(w supervise.WorkerStatus) bool { return w.PID == e.pid && w.Slot == slot }) {
+		if slices.ContainsFunc(s.status().Workers, func(w control.WorkerStatus) bool { return w.PID == e.pid && w.Slot == slot }) {
 			return e
 		}
 		e.Close()
 	}
 }
 
-func (s *service) worker(pid int) *supervise.WorkerStatus {
+func (s *service) worker(pid int) *control.WorkerStatus {
 	for _, w := range s.status().Workers {
 		if w.PID == pid {
 			return &w

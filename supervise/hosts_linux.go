@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/jay-go/jay/internal/addr"
+	"github.com/jay-go/jay/internal/bytejson"
 )
 
 // hostBook knows the addresses of the hosts that listen addresses name. To look a
@@ -46,7 +47,7 @@ func lookUpHosts(specs []programSpec) hostBook {
 // hostsOf are those that a description names.
 func hostsOf(b []byte) hostBook {
 	var desc description
-	if decodeJSON(b, &desc) != nil {
+	if bytejson.Decode(b, &desc) != nil {
 		return nil // whoever judges it says so
 	}
 	return lookUpHosts(desc.Specs)

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/internal/needs"
 	"github.com/jay-go/jay/supervise"
@@ -176,7 +177,7 @@ func TestLogDeviceFull(t *testing.T) {
 	for i := range 20 {
 		s.say(addr, strconv.Itoa(i), 10, 100)
 	}
-	var st supervise.Status
+	var st control.Status
 	eventually(t, "the lines are counted", func() bool { st = s.status(); return st.LogDropped >= 200 })
 	if !strings.Contains(st.LogError, "no space left") {
 		t.Errorf("log_error is %q", st.LogError)
@@ -229,7 +230,7 @@ func TestLogDiskFull(t *testing.T) {
 	for i := range requests {
 		s.say(addr, strconv.Itoa(i), lines, 500)
 	}
-	var st supervise.Status
+	var st control.Status
 	eventually(t, "what was logged is written or dropped", func() bool {
 		st = s.status()
 		b, _ := os.ReadFile(file)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -17,8 +18,8 @@ import (
 func loopsProgram() supervise.Program {
 	return supervise.Program{Name: "game", Count: 1, Run: func(ctx context.Context, w *supervise.Worker) error {
 		for _, name := range []string{"lobby", "world"} {
-			r, err := w.Report(supervise.Loop{Name: name, Stats: func() supervise.Stats {
-				return supervise.Stats{Requests: new(int64(len(name)))}
+			r, err := w.Report(supervise.Loop{Name: name, Stats: func() control.Stats {
+				return control.Stats{Requests: new(int64(len(name)))}
 			}})
 			if err != nil {
 				return err

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/jay-go/jay/control"
+	"github.com/jay-go/jay/internal/bytejson"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -63,7 +65,7 @@ func describeSelf(c *config, err error) int {
 	}
 	f := os.NewFile(uintptr(boot.Report), "description")
 	defer f.Close()
-	b, err := encodeJSON(d)
+	b, err := bytejson.Encode(d)
 	if err == nil {
 		_, err = f.Write(b)
 	}
@@ -150,10 +152,10 @@ func (m *master) beginLocked(started func(m *master, err error)) error {
 
 // startReport is what a daemon tells the command line that started it.
 type startReport struct {
-	PID    int    `json:"pid"`
-	Error  string `json:"error"`
-	Trying bool   `json:"trying"` // the master goes on all the same
-	Status Status `json:"status"`
+	PID    int            `json:"pid"`
+	Error  string         `json:"error"`
+	Trying bool           `json:"trying"` // the master goes on all the same
+	Status control.Status `json:"status"`
 }
 
 // reportTo writes the outcome of the start to a descriptor, once.
@@ -167,9 +169,9 @@ func reportTo(fd int) (*outlet, func(*master, error)) {
 			r.Trying = m.begun && m.machine.Phase == phaseRunning
 		}
 		if m.machine != nil {
-			r.Status = m.snapshot(&query{})
+			r.Status = m.snapshot(&query{}).Status
 		}
-		if b, err := encodeJSON(r); err == nil {
+		if b, err := bytejson.Encode(r); err == nil {
 			out.send(b)
 		}
 		out.close()
@@ -187,7 +189,7 @@ func runForeground(o *Options, c *config) error {
 		if m.machine == nil || c.quiet || errors.Is(err, errStopping) {
 			return
 		}
-		printStart(table, m.snapshot(&query{}), m.dir.path)
+		printStart(table, m.snapshot(&query{}).Status, m.dir.path)
 		out.send(table.Bytes())
 		ready := func() { out.send([]byte("ready\n")) }
 		if err != nil {
@@ -256,7 +258,7 @@ func awaitDaemon(c *config, pid int, f *os.File, logFile string) error {
 	defer f.Close()
 	b, err := io.ReadAll(f)
 	var r startReport
-	if err != nil || decodeJSON(b, &r) != nil {
+	if err != nil || bytejson.Decode(b, &r) != nil {
 		_, status, _ := sys.Reap(pid, true)
 		return fmt.Errorf("start: the daemon ended before it served (%s); see %s", exitCause(status.ExitStatus(), "", killedBySomebody, "", ""), logFile)
 	}

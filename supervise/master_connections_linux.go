@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jay-go/jay/control"
 )
 
 // connectionFilter is the query of GET /v1/connections.
@@ -41,7 +43,7 @@ func parseCursor(s string) (cursor, error) {
 }
 
 // connections asks the workers for a page of their connections.
-func (m *master) connections(f connectionFilter, reply func(ConnectionList)) {
+func (m *master) connections(f connectionFilter, reply func(control.ConnectionList)) {
 	var asked []*proc
 	wanted := func(w *worker) bool {
 		return (f.program == "" || w.Program == f.program) && (f.pid == 0 || w.PID == f.pid) && w.ID >= f.after.worker
@@ -52,11 +54,11 @@ func (m *master) connections(f connectionFilter, reply func(ConnectionList)) {
 		}
 	}
 	slices.SortFunc(asked, func(a, b *proc) int { return cmp.Compare(a.w.ID, b.w.ID) })
-	m.askPage(asked, f, &ConnectionList{Connections: []ConnectionRow{}, Missing: []int{}}, reply)
+	m.askPage(asked, f, &control.ConnectionList{Connections: []control.ConnectionRow{}, Missing: []int{}}, reply)
 }
 
 // askPage asks all workers at once for as much as the page may need of each.
-func (m *master) askPage(asked []*proc, f connectionFilter, list *ConnectionList, reply func(ConnectionList)) {
+func (m *master) askPage(asked []*proc, f connectionFilter, list *control.ConnectionList, reply func(control.ConnectionList)) {
 	first := func(w *worker) bool { return w.ID == f.after.worker && f.after.id > 0 }
 	finish := func(queries ...*query) {
 		for _, p := range asked {
@@ -87,7 +89,7 @@ func (m *master) askPage(asked []*proc, f connectionFilter, list *ConnectionList
 }
 
 // addToPage appends what a worker has answered while there is room.
-func (m *master) addToPage(list *ConnectionList, p *proc, q *query, limit int) {
+func (m *master) addToPage(list *control.ConnectionList, p *proc, q *query, limit int) {
 	if q.waiting[p.w.ID] {
 		list.Missing = append(list.Missing, p.w.PID)
 		return
@@ -97,7 +99,7 @@ func (m *master) addToPage(list *ConnectionList, p *proc, q *query, limit int) {
 		if len(list.Connections) == limit {
 			return
 		}
-		list.Connections = append(list.Connections, ConnectionRow{Program: p.w.Program, Slot: p.w.Slot, PID: p.w.PID, ConnectionInfo: c})
+		list.Connections = append(list.Connections, control.ConnectionRow{Program: p.w.Program, Slot: p.w.Slot, PID: p.w.PID, ConnectionInfo: c})
 		if len(list.Connections) == limit {
 			list.Next = cursor{p.w.ID, c.ID}.String()
 		}

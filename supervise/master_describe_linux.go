@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/internal/bytejson"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -211,7 +212,7 @@ func (d *describing) judge(b []byte, limit time.Duration, ended string) (descrip
 	case len(b) == 0:
 		return desc, fmt.Errorf("it ended instead of saying what its programs are: %s", ended)
 	}
-	if err := decodeJSON(b, &desc); err != nil {
+	if err := bytejson.Decode(b, &desc); err != nil {
 		return desc, fmt.Errorf("what it says of its programs cannot be read: %w", err)
 	}
 	switch {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/logs"
 )
 
@@ -122,9 +123,11 @@ func (m *master) total(program string) *totals {
 	return t
 }
 
-func (m *master) addTotals(row *ProgramStatus) {
-	row.total = m.total(row.Name)
-	row.Totals = Totals{row.total.Stats, row.total.sums()}
+// addTotals adds what a program's workers have counted to its row, and returns it.
+func (m *master) addTotals(row *control.ProgramStatus) *totals {
+	t := m.total(row.Name)
+	row.Totals = control.Totals{Stats: t.Stats, Metrics: t.sums()}
+	return t
 }
 
 // valuesOf are figures by name.

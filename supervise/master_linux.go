@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/cgroup"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
@@ -50,7 +51,7 @@ type master struct {
 	strangers strangers
 
 	procs     map[uint32]*proc
-	figures   map[string]Stats // what a worker of each program has told last
+	figures   map[string]control.Stats // what a worker of each program has told last
 	totals    map[string]*totals
 	describes []*describing
 	queries   []*query
@@ -97,8 +98,8 @@ type proc struct {
 	heard      time.Time      // the last answer
 	groups     string         // the worker's control groups
 	memory     *cgroup.Memory // those that account its memory, at first ours; nil: not known
-	stats      Stats
-	loops      []LoopStats // of a worker that has several
+	stats      control.Stats
+	loops      []control.LoopStats // of a worker that has several
 	metrics    []metricValue
 	told       message           // the first parts of what is being told
 	health     map[string]string // why parts of it are not healthy
@@ -133,7 +134,7 @@ func newMaster(o *Options, c *config, path string) *master {
 	}
 	return &master{
 		signals: signals, suspends: make(chan struct{}), terminal: terminal,
-		o: o, c: c, path: path, started: time.Now(), began: instant(sys.Monotonic()), procs: map[uint32]*proc{}, figures: map[string]Stats{}, totals: map[string]*totals{}, events: make(chan any, 64),
+		o: o, c: c, path: path, started: time.Now(), began: instant(sys.Monotonic()), procs: map[uint32]*proc{}, figures: map[string]control.Stats{}, totals: map[string]*totals{}, events: make(chan any, 64),
 		hooks: make(chan func(), 1024), kills: memoryKills{}, hosts: hostBook{}, strangers: strangers{}, boardFD: -1, null: -1, report: func(error) {},
 	}
 }

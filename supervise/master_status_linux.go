@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -24,7 +25,7 @@ const maxUnanswered = 3
 type query struct {
 	seq     uint64
 	waiting map[uint32]bool // by worker
-	got     map[uint32][]ConnectionInfo
+	got     map[uint32][]control.ConnectionInfo
 	finish  func(*query) // called once, by the owner
 }
 
@@ -41,7 +42,7 @@ type sample struct {
 // when the time is over.
 func (m *master) ask(msg message, to func(*worker) bool, finish func(*query)) {
 	m.sequence++
-	q := &query{seq: m.sequence, waiting: map[uint32]bool{}, got: map[uint32][]ConnectionInfo{}, finish: finish}
+	q := &query{seq: m.sequence, waiting: map[uint32]bool{}, got: map[uint32][]control.ConnectionInfo{}, finish: finish}
 	msg.Seq = q.seq
 	for id, p := range m.procs {
 		if !to(p.w) {
@@ -72,7 +73,7 @@ func (m *master) onAnswer(p *proc, msg message) {
 	p.heard = time.Now()
 	if msg.Stats != nil {
 		m.takeFigures(p, msg)
-		p.stats, p.heap, p.logDropped = msg.Stats.or(p.stats), msg.Heap, msg.LogDropped // what is not told yet, or no more, stays
+		p.stats, p.heap, p.logDropped = statsOr(*msg.Stats, p.stats), msg.Heap, msg.LogDropped // what is not told yet, or no more, stays
 		m.figures[p.w.Program] = p.stats
 	}
 	if !msg.More {
@@ -118,33 +119,41 @@ func (m *master) everySecond() {
 }
 
 // status gives the service as it is now to reply, within answerLimit.
-func (m *master) status(reply func(Status)) {
+func (m *master) status(reply func(snapshot)) {
 	m.ask(message{Kind: msgAskStats}, func(*worker) bool { return true }, func(q *query) { reply(m.snapshot(q)) })
 }
 
-func (m *master) snapshot(q *query) Status {
-	s := Status{
+// snapshot is the service's status, and what the metrics have besides.
+type snapshot struct {
+	control.Status
+	totals map[string]*totals    // by program
+	added  map[int][]metricValue // by the worker's pid
+}
+
+func (m *master) snapshot(q *query) snapshot {
+	s := snapshot{totals: map[string]*totals{}, added: map[int][]metricValue{}}
+	s.Status = control.Status{
 		Version: m.c.version, Path: m.path, PID: os.Getpid(), Started: m.started.Round(time.Millisecond),
 		UptimeSeconds: seconds(time.Duration(m.now() - m.began)), Generation: m.machine.Generation,
 		State: m.stateName(), Loop: m.c.loop, MemoryLimitBytes: m.memory.total,
-		Programs: []ProgramStatus{}, Workers: []WorkerStatus{},
+		Programs: []control.ProgramStatus{}, Workers: []control.WorkerStatus{},
 	}
 	s.LogDropped, s.LogError = m.sink.Counted()
 	for _, p := range m.machine.Programs {
-		row := ProgramStatus{
+		row := control.ProgramStatus{
 			Name: p.Spec.Name, Addresses: []string{}, Protocol: p.Spec.Protocol, Want: len(p.Slots), Ready: m.machine.ready(p),
 			Restarts: p.Restarts, LastExit: p.LastExit, Limits: p.Spec.limits(m.c.watchdogLimit()),
 			Exclusive: p.Spec.Exclusive,
 		}
 		row.Problems = append([]string{}, m.machine.problems(p)...)
 		m.addSockets(&row, p)
-		m.addTotals(&row)
+		s.totals[row.Name] = m.addTotals(&row)
 		s.Programs = append(s.Programs, row)
 		for i, sl := range p.Slots {
 			if sl.Worker == 0 && sl.State != slotWanted {
-				s.Workers = append(s.Workers, WorkerStatus{
+				s.Workers = append(s.Workers, control.WorkerStatus{
 					Program: p.Spec.Name, Slot: i, Generation: m.machine.Generation, State: string(sl.State), Started: m.started,
-					Stats: m.figures[p.Spec.Name].atStart(),
+					Stats: statsAtStart(m.figures[p.Spec.Name]),
 				})
 			}
 		}
@@ -152,13 +161,14 @@ func (m *master) snapshot(q *query) Status {
 	for _, w := range m.machine.Workers {
 		if p := m.procs[w.ID]; p != nil {
 			s.Workers = append(s.Workers, p.row(q.waiting[w.ID], m.age(w)))
+			s.added[w.PID] = p.metrics
 		}
 	}
 	declared := map[string]int{} // what is not there only drains, and comes last
 	for i, p := range m.machine.Programs {
 		declared[p.Spec.Name] = i - len(m.machine.Programs)
 	}
-	slices.SortFunc(s.Workers, func(a, b WorkerStatus) int {
+	slices.SortFunc(s.Workers, func(a, b control.WorkerStatus) int {
 		return compare(declared[a.Program]-declared[b.Program], compareStrings(a.Program, b.Program), a.Slot-b.Slot, b.Generation-a.Generation, a.PID-b.PID)
 	})
 	return s
@@ -203,7 +213,7 @@ func (m *master) stateName() string {
 }
 
 // addSockets adds what is known of a program's sockets to its row.
-func (m *master) addSockets(row *ProgramStatus, p *program) {
+func (m *master) addSockets(row *control.ProgramStatus, p *program) {
 	var seen []int
 	for _, sl := range p.Slots {
 		for _, s := range m.machine.socketsOf(p, sl.Sockets) {
@@ -222,14 +232,14 @@ func (m *master) addSockets(row *ProgramStatus, p *program) {
 }
 
 // row is the worker's row in status; late says that it has not answered in time.
-func (p *proc) row(late bool, age time.Duration) WorkerStatus {
+func (p *proc) row(late bool, age time.Duration) control.WorkerStatus {
 	w := p.w
 	p.measure()
-	row := WorkerStatus{
+	row := control.WorkerStatus{
 		Program: w.Program, Slot: w.Slot, PID: w.PID, Generation: w.Generation, State: string(w.State),
 		Started: w.StartedAt.Round(time.Millisecond), AgeSeconds: seconds(age), RSSBytes: rss(w.PID),
 		HeapBytes: p.heap, MemoryLimitBytes: w.MemoryLimit, LogDropped: p.logDropped, CPUPercent: round(p.sample.percent), Stats: p.stats, Loops: p.loops,
-		Metrics: valuesOf(p.metrics), Unhealthy: p.health, metrics: p.metrics,
+		Metrics: valuesOf(p.metrics), Unhealthy: p.health,
 	}
 	if p.stats.Requests != nil {
 		row.RequestsPerSecond = new(round(p.sample.rps))
@@ -249,10 +259,10 @@ func (p *proc) measure() {
 	}
 	cpu := cpuTime(p.w.PID)
 	if !p.sample.at.IsZero() {
-		p.sample.rps = float64(max(p.stats.requests()-p.sample.requests, 0)) / elapsed.Seconds()
+		p.sample.rps = float64(max(requestsOf(p.stats)-p.sample.requests, 0)) / elapsed.Seconds()
 		p.sample.percent = 100 * max(cpu-p.sample.cpu, 0).Seconds() / elapsed.Seconds()
 	}
-	p.sample.at, p.sample.requests, p.sample.cpu = now, p.stats.requests(), cpu
+	p.sample.at, p.sample.requests, p.sample.cpu = now, requestsOf(p.stats), cpu
 }
 
 // procStat are the fields of /proc/PID/stat after the name; nil where the

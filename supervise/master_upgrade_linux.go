@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/internal/bytejson"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -75,7 +76,7 @@ func (m *master) save(fresh bool) savedMaster {
 
 // writeState gives a memfd with a state.
 func writeState(s savedMaster) (int, error) {
-	b, err := encodeJSON(s)
+	b, err := bytejson.Encode(s)
 	if err != nil {
 		return -1, fmt.Errorf("state: %w", err)
 	}
@@ -98,7 +99,7 @@ func readState(fd int) (savedMaster, error) {
 	if err != nil {
 		return s, fmt.Errorf("state: %w", err)
 	}
-	if err := decodeJSON(b, &s); err != nil {
+	if err := bytejson.Decode(b, &s); err != nil {
 		return s, fmt.Errorf("state: %w", err)
 	}
 	if s.Version != stateVersion {

@@ -164,7 +164,7 @@ func (m *master) watchLimits(p *proc) {
 	if program == nil {
 		return
 	}
-	if why := program.Spec.served(p.stats.requests(), rss(p.w.PID), m.age(p.w), p.early); why != "" {
+	if why := program.Spec.served(requestsOf(p.stats), rss(p.w.PID), m.age(p.w), p.early); why != "" {
 		m.step(evReplace{ID: p.w.ID, Why: why})
 	}
 }

@@ -142,7 +142,7 @@ func (m *master) spawn(file int, files []int, info bootInfo, env []string) (int,
 
 // adopt begins to listen to a worker's process.
 func (m *master) adopt(w *worker, pid, ctl, out, err int, outPartial, errPartial []byte) {
-	p := &proc{w: w, ctl: sys.NewPacketConn(ctl), heard: time.Now(), early: rand.Float64(), memory: m.group, stats: m.figures[w.Program].atStart()}
+	p := &proc{w: w, ctl: sys.NewPacketConn(ctl), heard: time.Now(), early: rand.Float64(), memory: m.group, stats: statsAtStart(m.figures[w.Program])}
 	output := func(stream string) func(string) {
 		return func(line string) {
 			m.sink.Write(logs.OutputLine(m.c.logFormat, w.Program, w.Slot, pid, stream, line))

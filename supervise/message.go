@@ -3,6 +3,9 @@ package supervise
 import (
 	"fmt"
 	"time"
+
+	"github.com/jay-go/jay/control"
+	"github.com/jay-go/jay/internal/bytejson"
 )
 
 // Messages between master and worker are JSON: of a worker one a packet of the
@@ -48,31 +51,31 @@ const (
 )
 
 type message struct {
-	Version     int               `json:"v"`
-	Kind        messageKind       `json:"kind"`
-	Seq         uint64            `json:"seq,omitempty"`
-	Order       int               `json:"order,omitempty"`
-	Reason      DrainReason       `json:"reason,omitempty"`
-	Timeout     time.Duration     `json:"timeout,omitempty"` // negative: none
-	Dump        bool              `json:"dump,omitempty"`
-	Why         string            `json:"why,omitempty"`
-	Stats       *Stats            `json:"stats,omitempty"`
-	Loops       []LoopStats       `json:"loops,omitempty"`
-	Metrics     []metricValue     `json:"metrics,omitempty"`
-	Health      map[string]string `json:"health,omitempty"`
-	Heap        int64             `json:"heap,omitempty"`
-	LogDropped  int64             `json:"log_dropped,omitempty"`
-	Query       *ConnectionQuery  `json:"query,omitempty"`
-	Connections []ConnectionInfo  `json:"connections,omitempty"`
-	More        bool              `json:"more,omitempty"`
-	Sockets     []socketRole      `json:"sockets,omitempty"`
-	Ending      []int             `json:"ending,omitempty"` // IDs of sockets that nobody accepts from afterwards
+	Version     int                      `json:"v"`
+	Kind        messageKind              `json:"kind"`
+	Seq         uint64                   `json:"seq,omitempty"`
+	Order       int                      `json:"order,omitempty"`
+	Reason      DrainReason              `json:"reason,omitempty"`
+	Timeout     time.Duration            `json:"timeout,omitempty"` // negative: none
+	Dump        bool                     `json:"dump,omitempty"`
+	Why         string                   `json:"why,omitempty"`
+	Stats       *control.Stats           `json:"stats,omitempty"`
+	Loops       []control.LoopStats      `json:"loops,omitempty"`
+	Metrics     []metricValue            `json:"metrics,omitempty"`
+	Health      map[string]string        `json:"health,omitempty"`
+	Heap        int64                    `json:"heap,omitempty"`
+	LogDropped  int64                    `json:"log_dropped,omitempty"`
+	Query       *ConnectionQuery         `json:"query,omitempty"`
+	Connections []control.ConnectionInfo `json:"connections,omitempty"`
+	More        bool                     `json:"more,omitempty"`
+	Sockets     []socketRole             `json:"sockets,omitempty"`
+	Ending      []int                    `json:"ending,omitempty"` // IDs of sockets that nobody accepts from afterwards
 }
 
 // encode gives m as it is sent, of at most so many bytes.
 func (m message) encode(most int) ([]byte, error) {
 	m.Version = messageVersion
-	b, err := encodeJSON(m)
+	b, err := bytejson.Encode(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode message %s: %w", m.Kind, err)
 	}
@@ -88,7 +91,7 @@ func decodeMessage(b []byte) (message, error) {
 	if len(b) > maxMessage {
 		return m, fmt.Errorf("message: %d bytes, at most %d are allowed", len(b), maxMessage)
 	}
-	if err := decodeJSON(b, &m); err != nil {
+	if err := bytejson.Decode(b, &m); err != nil {
 		return message{}, fmt.Errorf("message: %w", err)
 	}
 	if m.Version != messageVersion {

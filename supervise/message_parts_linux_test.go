@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/control"
+	"github.com/jay-go/jay/internal/bytejson"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -84,7 +86,7 @@ func TestLongestDescription(t *testing.T) {
 	for _, r := range longest() {
 		spec.Listen = append(spec.Listen, r.Addr)
 	}
-	b, err := encodeJSON(description{Version: descriptionVersion, Specs: []programSpec{spec}})
+	b, err := bytejson.Encode(description{Version: descriptionVersion, Specs: []programSpec{spec}})
 	if err != nil || len(b) > maxDescription {
 		t.Errorf("%d bytes, at most %d are read: %v", len(b), maxDescription, err)
 	}
@@ -213,8 +215,8 @@ func TestLongRows(t *testing.T) {
 				return nil
 			})
 			w.cell = newBoard(1).cell(0, "a")
-			if _, err := w.Report(Loop{Connections: func(ConnectionQuery) []ConnectionInfo {
-				return slices.Repeat([]ConnectionInfo{{Remote: strings.Repeat("x", tt.long)}}, tt.rows)
+			if _, err := w.Report(Loop{Connections: func(ConnectionQuery) []control.ConnectionInfo {
+				return slices.Repeat([]control.ConnectionInfo{{Remote: strings.Repeat("x", tt.long)}}, tt.rows)
 			}}); err != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -27,54 +28,54 @@ func known[T int64 | float64](v *T) float64 {
 	return float64(*v)
 }
 
-func programMetrics() []metric[ProgramStatus] {
-	return []metric[ProgramStatus]{
-		{"jay_program_workers_wanted", "gauge", "Workers that the program is to have.", func(p ProgramStatus) float64 { return float64(p.Want) }},
-		{"jay_program_workers_ready", "gauge", "Slots with a worker that serves.", func(p ProgramStatus) float64 { return float64(p.Ready) }},
-		{"jay_program_restarts_total", "counter", "Workers that have ended by themselves.", func(p ProgramStatus) float64 { return float64(p.Restarts) }},
-		{"jay_program_accept_queue", "gauge", "Connections that wait to be accepted.", func(p ProgramStatus) float64 { return float64(p.Queued) }},
-		{"jay_program_accept_backlog", "gauge", "Room for connections that wait to be accepted.", func(p ProgramStatus) float64 { return float64(p.Backlog) }},
-		{"jay_program_accepted_total", "counter", "Connections accepted by all workers since the start.", func(p ProgramStatus) float64 { return known(p.Totals.Accepted) }},
-		{"jay_program_refused_total", "counter", "Connections refused by all workers since the start.", func(p ProgramStatus) float64 { return known(p.Totals.Refused) }},
-		{"jay_program_requests_total", "counter", "Requests or messages handled by all workers since the start.", func(p ProgramStatus) float64 { return known(p.Totals.Requests) }},
-		{"jay_program_received_bytes_total", "counter", "Bytes received by all workers since the start.", func(p ProgramStatus) float64 { return known(p.Totals.BytesIn) }},
-		{"jay_program_sent_bytes_total", "counter", "Bytes sent by all workers since the start.", func(p ProgramStatus) float64 { return known(p.Totals.BytesOut) }},
-		{"jay_program_panics_total", "counter", "Panics in callbacks of all workers since the start.", func(p ProgramStatus) float64 { return known(p.Totals.Panics) }},
+func programMetrics() []metric[control.ProgramStatus] {
+	return []metric[control.ProgramStatus]{
+		{"jay_program_workers_wanted", "gauge", "Workers that the program is to have.", func(p control.ProgramStatus) float64 { return float64(p.Want) }},
+		{"jay_program_workers_ready", "gauge", "Slots with a worker that serves.", func(p control.ProgramStatus) float64 { return float64(p.Ready) }},
+		{"jay_program_restarts_total", "counter", "Workers that have ended by themselves.", func(p control.ProgramStatus) float64 { return float64(p.Restarts) }},
+		{"jay_program_accept_queue", "gauge", "Connections that wait to be accepted.", func(p control.ProgramStatus) float64 { return float64(p.Queued) }},
+		{"jay_program_accept_backlog", "gauge", "Room for connections that wait to be accepted.", func(p control.ProgramStatus) float64 { return float64(p.Backlog) }},
+		{"jay_program_accepted_total", "counter", "Connections accepted by all workers since the start.", func(p control.ProgramStatus) float64 { return known(p.Totals.Accepted) }},
+		{"jay_program_refused_total", "counter", "Connections refused by all workers since the start.", func(p control.ProgramStatus) float64 { return known(p.Totals.Refused) }},
+		{"jay_program_requests_total", "counter", "Requests or messages handled by all workers since the start.", func(p control.ProgramStatus) float64 { return known(p.Totals.Requests) }},
+		{"jay_program_received_bytes_total", "counter", "Bytes received by all workers since the start.", func(p control.ProgramStatus) float64 { return known(p.Totals.BytesIn) }},
+		{"jay_program_sent_bytes_total", "counter", "Bytes sent by all workers since the start.", func(p control.ProgramStatus) float64 { return known(p.Totals.BytesOut) }},
+		{"jay_program_panics_total", "counter", "Panics in callbacks of all workers since the start.", func(p control.ProgramStatus) float64 { return known(p.Totals.Panics) }},
 	}
 }
 
-func workerMetrics() []metric[WorkerStatus] {
-	return []metric[WorkerStatus]{
-		{"jay_worker_healthy", "gauge", "1 where no part of the worker says that it is not healthy.", func(w WorkerStatus) float64 {
+func workerMetrics() []metric[control.WorkerStatus] {
+	return []metric[control.WorkerStatus]{
+		{"jay_worker_healthy", "gauge", "1 where no part of the worker says that it is not healthy.", func(w control.WorkerStatus) float64 {
 			return map[bool]float64{true: 1}[len(w.Unhealthy) == 0]
 		}},
-		{"jay_worker_age_seconds", "gauge", "Time since the worker's start.", func(w WorkerStatus) float64 { return w.AgeSeconds }},
-		{"jay_worker_memory_limit_bytes", "gauge", "GOMEMLIMIT from the master; 0: none.", func(w WorkerStatus) float64 { return float64(w.MemoryLimitBytes) }},
-		{"jay_worker_rss_bytes", "gauge", "Resident memory.", func(w WorkerStatus) float64 { return float64(w.RSSBytes) }},
-		{"jay_worker_heap_bytes", "gauge", "Memory of heap objects.", func(w WorkerStatus) float64 { return float64(w.HeapBytes) }},
-		{"jay_worker_cpu_percent", "gauge", "Processor time lately; 100 is one processor.", func(w WorkerStatus) float64 { return w.CPUPercent }},
-		{"jay_worker_log_dropped_lines_total", "counter", "Lines that the worker's logger could not write.", func(w WorkerStatus) float64 { return float64(w.LogDropped) }},
-		{"jay_worker_connections", "gauge", "Open connections.", func(w WorkerStatus) float64 { return known(w.Connections) }},
-		{"jay_worker_accepted_total", "counter", "Connections accepted.", func(w WorkerStatus) float64 { return known(w.Accepted) }},
-		{"jay_worker_refused_total", "counter", "Connections refused for want of room.", func(w WorkerStatus) float64 { return known(w.Refused) }},
-		{"jay_worker_requests_total", "counter", "Requests or messages handled.", func(w WorkerStatus) float64 { return known(w.Requests) }},
-		{"jay_worker_received_bytes_total", "counter", "Bytes received.", func(w WorkerStatus) float64 { return known(w.BytesIn) }},
-		{"jay_worker_sent_bytes_total", "counter", "Bytes sent.", func(w WorkerStatus) float64 { return known(w.BytesOut) }},
-		{"jay_worker_send_failures_total", "counter", "Sends that failed.", func(w WorkerStatus) float64 { return known(w.SendFailures) }},
-		{"jay_worker_accept_errors_total", "counter", "Failures of accept.", func(w WorkerStatus) float64 { return known(w.AcceptErrors) }},
-		{"jay_worker_panics_total", "counter", "Panics in callbacks.", func(w WorkerStatus) float64 { return known(w.Panics) }},
-		{"jay_worker_timers", "gauge", "Timers that are set.", func(w WorkerStatus) float64 { return known(w.Timers) }},
-		{"jay_worker_loop_saturation", "gauge", "Share of time that the loop is busy, 0 to 1.", func(w WorkerStatus) float64 { return known(w.LoopSaturation) }},
-		{"jay_worker_callback_p99_seconds", "gauge", "Time within which 99 of 100 callbacks ended lately.", func(w WorkerStatus) float64 { return known(w.CallbackP99) }},
-		{"jay_worker_busy_seconds", "gauge", "How long the present callback runs.", func(w WorkerStatus) float64 { return known(w.BusySeconds) }},
-		{"jay_worker_handed_over_in_total", "counter", "Connections taken over from other workers.", func(w WorkerStatus) float64 { return known(w.HandedOverIn) }},
-		{"jay_worker_handed_over_out_total", "counter", "Connections given to other workers.", func(w WorkerStatus) float64 { return known(w.HandedOverOut) }},
+		{"jay_worker_age_seconds", "gauge", "Time since the worker's start.", func(w control.WorkerStatus) float64 { return w.AgeSeconds }},
+		{"jay_worker_memory_limit_bytes", "gauge", "GOMEMLIMIT from the master; 0: none.", func(w control.WorkerStatus) float64 { return float64(w.MemoryLimitBytes) }},
+		{"jay_worker_rss_bytes", "gauge", "Resident memory.", func(w control.WorkerStatus) float64 { return float64(w.RSSBytes) }},
+		{"jay_worker_heap_bytes", "gauge", "Memory of heap objects.", func(w control.WorkerStatus) float64 { return float64(w.HeapBytes) }},
+		{"jay_worker_cpu_percent", "gauge", "Processor time lately; 100 is one processor.", func(w control.WorkerStatus) float64 { return w.CPUPercent }},
+		{"jay_worker_log_dropped_lines_total", "counter", "Lines that the worker's logger could not write.", func(w control.WorkerStatus) float64 { return float64(w.LogDropped) }},
+		{"jay_worker_connections", "gauge", "Open connections.", func(w control.WorkerStatus) float64 { return known(w.Connections) }},
+		{"jay_worker_accepted_total", "counter", "Connections accepted.", func(w control.WorkerStatus) float64 { return known(w.Accepted) }},
+		{"jay_worker_refused_total", "counter", "Connections refused for want of room.", func(w control.WorkerStatus) float64 { return known(w.Refused) }},
+		{"jay_worker_requests_total", "counter", "Requests or messages handled.", func(w control.WorkerStatus) float64 { return known(w.Requests) }},
+		{"jay_worker_received_bytes_total", "counter", "Bytes received.", func(w control.WorkerStatus) float64 { return known(w.BytesIn) }},
+		{"jay_worker_sent_bytes_total", "counter", "Bytes sent.", func(w control.WorkerStatus) float64 { return known(w.BytesOut) }},
+		{"jay_worker_send_failures_total", "counter", "Sends that failed.", func(w control.WorkerStatus) float64 { return known(w.SendFailures) }},
+		{"jay_worker_accept_errors_total", "counter", "Failures of accept.", func(w control.WorkerStatus) float64 { return known(w.AcceptErrors) }},
+		{"jay_worker_panics_total", "counter", "Panics in callbacks.", func(w control.WorkerStatus) float64 { return known(w.Panics) }},
+		{"jay_worker_timers", "gauge", "Timers that are set.", func(w control.WorkerStatus) float64 { return known(w.Timers) }},
+		{"jay_worker_loop_saturation", "gauge", "Share of time that the loop is busy, 0 to 1.", func(w control.WorkerStatus) float64 { return known(w.LoopSaturation) }},
+		{"jay_worker_callback_p99_seconds", "gauge", "Time within which 99 of 100 callbacks ended lately.", func(w control.WorkerStatus) float64 { return known(w.CallbackP99) }},
+		{"jay_worker_busy_seconds", "gauge", "How long the present callback runs.", func(w control.WorkerStatus) float64 { return known(w.BusySeconds) }},
+		{"jay_worker_handed_over_in_total", "counter", "Connections taken over from other workers.", func(w control.WorkerStatus) float64 { return known(w.HandedOverIn) }},
+		{"jay_worker_handed_over_out_total", "counter", "Connections given to other workers.", func(w control.WorkerStatus) float64 { return known(w.HandedOverOut) }},
 	}
 }
 
 // metricsText is a status in the text format of Prometheus. Slots without a
 // process are only in the figures of their program.
-func metricsText(s Status) string {
+func metricsText(s snapshot) string {
 	var b strings.Builder
 	write := func(name, kind, help string, labels string, value float64) {
 		if help != "" {
@@ -152,7 +153,7 @@ type addedRow struct {
 // addedMetrics are the figures that programs have added, by name: counters of
 // each slot, with what its earlier workers have counted, and gauges of each
 // worker. No name is both: that of a counter ends in _total.
-func addedMetrics(s Status) []*addedMetric {
+func addedMetrics(s snapshot) []*addedMetric {
 	found := map[string]*addedMetric{}
 	add := func(kind, name, help string, value float64, pairs ...string) {
 		m := found[name]
@@ -163,14 +164,14 @@ func addedMetrics(s Status) []*addedMetric {
 		m.rows = append(m.rows, addedRow{labels(pairs...), value})
 	}
 	for _, p := range s.Programs {
-		for _, slot := range slices.Sorted(maps.Keys(p.total.Metrics)) {
-			for name, c := range p.total.Metrics[slot] {
+		for _, slot := range slices.Sorted(maps.Keys(s.totals[p.Name].Metrics)) {
+			for name, c := range s.totals[p.Name].Metrics[slot] {
 				add(metricCounter, name, c.Help, c.Value, "program", p.Name, "slot", strconv.Itoa(slot))
 			}
 		}
 	}
 	for _, w := range s.Workers {
-		for _, v := range w.metrics {
+		for _, v := range s.added[w.PID] {
 			if v.Kind == metricGauge {
 				add(metricGauge, v.Name, v.Help, v.Value, "program", w.Program, "slot", strconv.Itoa(w.Slot), "pid", strconv.Itoa(w.PID))
 			}

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/control"
+	"github.com/jay-go/jay/internal/bytejson"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -56,7 +58,7 @@ func fileOf(path string) sys.FileID {
 }
 
 func (o origin) header() string {
-	b, err := encodeJSON(o)
+	b, err := bytejson.Encode(o)
 	if err != nil {
 		panic("supervise: encode origin: " + err.Error()) // plain data always encodes
 	}
@@ -66,10 +68,10 @@ func (o origin) header() string {
 func parseOrigin(header string) (o origin, err error) {
 	text, err := url.QueryUnescape(header)
 	if err == nil {
-		err = decodeJSON([]byte(text), &o)
+		err = bytejson.Decode([]byte(text), &o)
 	}
 	if err != nil {
-		return o, fmt.Errorf("%s: %w", originHeader, err)
+		return o, fmt.Errorf("%s: %w", control.OriginHeader, err)
 	}
 	return o, nil
 }
@@ -106,23 +108,23 @@ func (o origin) moves() bool {
 }
 
 // ownClient is a client of the service in the run directory that says who asks.
-func (c *config) ownClient() (*Client, error) {
+func (c *config) ownClient() (*control.Client, error) {
 	path, err := startPath()
 	if err != nil {
 		return nil, err
 	}
-	client := NewClient(c.runDir)
+	client := control.NewClient(c.runDir)
 	o := originOf(c, path)
 	o.Exact = c.exact
-	client.origin = o.header()
+	client.Origin = o.header()
 	return client, nil
 }
 
 // askStatus asks for the status of what should answer at once.
-func (c *config) askStatus() (Status, error) {
+func (c *config) askStatus() (control.Status, error) {
 	client, err := c.ownClient()
 	if err != nil {
-		return Status{}, err
+		return control.Status{}, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -157,8 +159,8 @@ func (c *config) elsewhere() string {
 // holderOf says whose a run directory is that cannot be taken.
 func (c *config) holderOf(held errHeld) error {
 	s, err := c.askStatus()
-	if refused := (*refusedError)(nil); errors.As(err, &refused) {
-		return fmt.Errorf("%s (running, pid %d)", refused.text, held.pid)
+	if refused := (*control.RefusedError)(nil); errors.As(err, &refused) {
+		return fmt.Errorf("%s (running, pid %d)", refused.Text, held.pid)
 	}
 	held.path = s.Path
 	if held.path == "" { // it does not answer

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/jay-go/jay/control"
 )
 
 // maxLoops is how many loops a worker can report.
@@ -22,12 +24,12 @@ type Loop struct {
 	// Stats gives the loop's figures; those that it leaves nil are not known.
 	// Counters grow from the worker's start. It is called from a goroutine of the
 	// package whenever the master asks, and must not block.
-	Stats func() Stats
+	Stats func() control.Stats
 
 	// Connections lists the loop's connections in the order of their ids, which
 	// are unique within the worker. It is called as Stats is, but may wait for
 	// the loop.
-	Connections func(ConnectionQuery) []ConnectionInfo
+	Connections func(ConnectionQuery) []control.ConnectionInfo
 }
 
 // Settings are what the command line says of the loops of a worker.
@@ -93,7 +95,7 @@ func (w *Worker) Report(l Loop) (*Report, error) {
 
 // End says that the loop has ended. The report is not used after that.
 func (r *Report) End() {
-	last := Stats{}
+	last := control.Stats{}
 	if r.loop.Stats != nil {
 		last = r.loop.Stats()
 	}
@@ -104,7 +106,7 @@ func (r *Report) End() {
 	if w.reports[r.n] != r {
 		return
 	}
-	w.past = sumOf(w.past, last.counters())
+	w.past = sumOf(w.past, countersOf(last))
 	w.reports[r.n] = nil
 	w.cell.endLoop(r.n)
 }

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/control"
+	"github.com/jay-go/jay/internal/bytejson"
 )
 
 // newTestWorker is a worker whose messages go to said.
@@ -36,17 +39,17 @@ func mustReport(t *testing.T, w *Worker, l Loop) *Report {
 // add up, and what a loop has counted stays when it ends.
 func TestReportSums(t *testing.T) {
 	w := newTestWorker(new([]message))
-	one := mustReport(t, w, Loop{Name: "one", Stats: func() Stats {
-		return Stats{Connections: new(int64(3)), Requests: new(int64(10)), LoopSaturation: new(0.25), BusySeconds: new(2.0), BusyIn: new("f")}
+	one := mustReport(t, w, Loop{Name: "one", Stats: func() control.Stats {
+		return control.Stats{Connections: new(int64(3)), Requests: new(int64(10)), LoopSaturation: new(0.25), BusySeconds: new(2.0), BusyIn: new("f")}
 	}})
 	if _, loops := w.figures(); loops != nil {
 		t.Errorf("a single loop has a row of its own: %v", loops)
 	}
-	mustReport(t, w, Loop{Stats: func() Stats {
-		return Stats{Connections: new(int64(4)), Requests: new(int64(5)), Panics: new(int64(1)), LoopSaturation: new(0.5), BusySeconds: new(0.0), BusyIn: new("")}
+	mustReport(t, w, Loop{Stats: func() control.Stats {
+		return control.Stats{Connections: new(int64(4)), Requests: new(int64(5)), Panics: new(int64(1)), LoopSaturation: new(0.5), BusySeconds: new(0.0), BusyIn: new("")}
 	}})
 	sum, loops := w.figures()
-	want := Stats{Connections: new(int64(7)), Requests: new(int64(15)), Panics: new(int64(1)), LoopSaturation: new(0.5), BusySeconds: new(2.0), BusyIn: new("f")}
+	want := control.Stats{Connections: new(int64(7)), Requests: new(int64(15)), Panics: new(int64(1)), LoopSaturation: new(0.5), BusySeconds: new(2.0), BusyIn: new("f")}
 	if !reflect.DeepEqual(sum, want) {
 		t.Errorf("the sums are %s, want %s", encoded(t, sum), encoded(t, want))
 	}
@@ -62,7 +65,7 @@ func TestReportSums(t *testing.T) {
 
 func encoded(t *testing.T, v any) string {
 	t.Helper()
-	b, err := encodeJSON(v)
+	b, err := bytejson.Encode(v)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +97,9 @@ func TestReportParts(t *testing.T) {
 		var said []message
 		w := newTestWorker(&said)
 		for range n {
-			mustReport(t, w, Loop{Stats: func() Stats { return Stats{Requests: new(int64(1)), BusyIn: new(strings.Repeat("x", 2000))} }})
+			mustReport(t, w, Loop{Stats: func() control.Stats {
+				return control.Stats{Requests: new(int64(1)), BusyIn: new(strings.Repeat("x", 2000))}
+			}})
 		}
 		w.answerStats(7)
 		p := &proc{}
@@ -167,10 +172,10 @@ func TestReportDrains(t *testing.T) {
 func TestReportConnections(t *testing.T) {
 	w := newTestWorker(new([]message))
 	for first := range uint64(3) {
-		mustReport(t, w, Loop{Connections: func(q ConnectionQuery) (rows []ConnectionInfo) {
+		mustReport(t, w, Loop{Connections: func(q ConnectionQuery) (rows []control.ConnectionInfo) {
 			for id := first; id < 12 && len(rows) < q.Limit; id += 3 {
 				if id > q.After {
-					rows = append(rows, ConnectionInfo{ID: id})
+					rows = append(rows, control.ConnectionInfo{ID: id})
 				}
 			}
 			return rows

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -25,8 +26,8 @@ type runDir struct {
 }
 
 const (
-	pidName     = "master.pid"
-	controlName = "control.sock"
+	pidName     = control.PIDFileName
+	controlName = control.SocketName
 )
 
 // errHeld says that another master has the run directory.
@@ -225,17 +226,7 @@ func (d *runDir) held() bool {
 }
 
 // look is held with the error of not being allowed to look.
-func (d *runDir) look() (held bool, err error) {
-	f, err := os.Open(d.pidFile())
-	if errors.Is(err, os.ErrPermission) {
-		return false, err
-	}
-	if err != nil {
-		return false, nil
-	}
-	defer f.Close()
-	return errors.Is(onFD(f, sys.TryLockShared), sys.ErrLocked), nil
-}
+func (d *runDir) look() (held bool, err error) { return control.Held(d.path) }
 
 // listen makes the control socket. The lock is ours, so one that is there and
 // that nobody listens on is an earlier master's. Anything else is somebody's.

@@ -18,9 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/internal/reset"
-	"github.com/jay-go/jay/supervise"
 )
 
 // patience is how long a condition may take on a loaded machine. Reaching it
@@ -147,10 +147,10 @@ func (s *service) log() string {
 
 // status is the service's status, of the master itself: the command asks in the
 // same way, and takes a process for each question.
-func (s *service) status() supervise.Status {
+func (s *service) status() control.Status {
 	s.t.Helper()
-	st, err := supervise.NewClient(s.dir).Status(context.Background())
-	if err != nil && !errors.Is(err, supervise.ErrNotRunning) && !errors.Is(err, syscall.ENOTDIR) { // a file is where the run directory goes
+	st, err := control.NewClient(s.dir).Status(context.Background())
+	if err != nil && !errors.Is(err, control.ErrNotRunning) && !errors.Is(err, syscall.ENOTDIR) { // a file is where the run directory goes
 		s.t.Fatalf("status: %v\nlog:\n%s", err, s.log())
 	}
 	return st

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jay-go/jay/supervise"
+	"github.com/jay-go/jay/control"
 )
 
 // A step of a change to a slow build, as it can be seen from outside.
@@ -39,7 +39,7 @@ var (
 )
 
 // generation are the workers of one generation.
-func (s *service) generation(n int) (workers []supervise.WorkerStatus) {
+func (s *service) generation(n int) (workers []control.WorkerStatus) {
 	for _, w := range s.status().Workers {
 		if w.Generation == n && w.PID != 0 {
 			workers = append(workers, w)

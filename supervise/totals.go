@@ -1,11 +1,15 @@
 package supervise
 
-import "maps"
+import (
+	"maps"
+
+	"github.com/jay-go/jay/control"
+)
 
 // totals are what workers of a program have counted that have ended: figures of
 // the package, and by slot those that the program has added.
 type totals struct {
-	Stats   Stats                      `json:"stats"`
+	Stats   control.Stats              `json:"stats"`
 	Metrics map[int]map[string]counted `json:"metrics,omitempty"`
 }
 
@@ -20,8 +24,8 @@ type counted struct {
 const maxCounters = 4 * maxMetrics
 
 // add has what one worker has counted.
-func (t *totals) add(slot int, s Stats, metrics []metricValue) {
-	t.Stats = sumOf(t.Stats, s.counters())
+func (t *totals) add(slot int, s control.Stats, metrics []metricValue) {
+	t.Stats = sumOf(t.Stats, countersOf(s))
 	for _, v := range metrics {
 		if v.Kind != metricCounter {
 			continue

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jay-go/jay/supervise"
+	"github.com/jay-go/jay/control"
 )
 
 // TestUpgradeAndBack: a build is replaced by another, and that one by the
@@ -53,7 +53,7 @@ func TestUpgradeThatCouldNotContinue(t *testing.T) {
 }
 
 // wantAsBefore wants the same master, build, generation and workers as before.
-func (s *service) wantAsBefore(before supervise.Status) {
+func (s *service) wantAsBefore(before control.Status) {
 	s.t.Helper()
 	after := s.status()
 	if after.PID != before.PID || after.Version != before.Version || after.Generation != before.Generation || after.State != before.State {

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/stack"
 )
@@ -35,7 +36,7 @@ type Worker struct {
 	missed    bool                     // guarded by mu; the set has changed, and nobody has followed yet
 	taken     []Socket                 // guarded by mu; those that were taken away meanwhile
 	reports   []*Report                // guarded by mu; by number, nil: one that has ended
-	past      Stats                    // guarded by mu; what those that have ended have counted
+	past      control.Stats            // guarded by mu; what those that have ended have counted
 	overtook  *Drain                   // guarded by mu; the last drain that has overtaken another
 	metrics   []Metric                 // guarded by mu; those that the program has added, never changed in place
 	listeners map[*workerListener]bool // guarded by mu; those not closed

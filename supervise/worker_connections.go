@@ -3,6 +3,8 @@ package supervise
 import (
 	"cmp"
 	"slices"
+
+	"github.com/jay-go/jay/control"
 )
 
 // connectionsInMessage is how many rows one message has at most.
@@ -10,7 +12,7 @@ const connectionsInMessage = 100
 
 // answerConnections sends a page of the worker's connections in parts.
 func (w *Worker) answerConnections(seq uint64, q *ConnectionQuery) {
-	var rows []ConnectionInfo
+	var rows []control.ConnectionInfo
 	if q != nil {
 		rows = w.page(*q)
 	}
@@ -34,7 +36,7 @@ func (w *Worker) answerConnections(seq uint64, q *ConnectionQuery) {
 }
 
 // page is a page of the connections of all loops, in the order of their ids.
-func (w *Worker) page(q ConnectionQuery) (rows []ConnectionInfo) {
+func (w *Worker) page(q ConnectionQuery) (rows []control.ConnectionInfo) {
 	w.mu.Lock()
 	live := w.reporting()
 	w.mu.Unlock()
@@ -49,7 +51,7 @@ func (w *Worker) page(q ConnectionQuery) (rows []ConnectionInfo) {
 			rows = append(rows, row)
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b ConnectionInfo) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(rows, func(a, b control.ConnectionInfo) int { return cmp.Compare(a.ID, b.ID) })
 	if q.Limit > 0 && len(rows) > q.Limit {
 		rows = rows[:q.Limit]
 	}

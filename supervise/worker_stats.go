@@ -2,21 +2,23 @@ package supervise
 
 import (
 	"runtime/metrics"
+
+	"github.com/jay-go/jay/control"
 )
 
 // figures are those of the worker, and of each of its loops where there are
 // several.
-func (w *Worker) figures() (sum Stats, loops []LoopStats) {
+func (w *Worker) figures() (sum control.Stats, loops []control.LoopStats) {
 	w.mu.Lock()
 	live, sum := w.reporting(), w.past
 	w.mu.Unlock()
 	for _, r := range live {
-		s := Stats{}
+		s := control.Stats{}
 		if r.loop.Stats != nil {
 			s = r.loop.Stats()
 		}
 		sum = sumOf(sum, s)
-		loops = append(loops, LoopStats{r.loop.Name, s})
+		loops = append(loops, control.LoopStats{Name: r.loop.Name, Stats: s})
 	}
 	if len(loops) < 2 {
 		loops = nil

@@ -7,13 +7,13 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/exampletest"
-	"github.com/jay-go/jay/supervise"
 )
 
 func TestMain(m *testing.M) { exampletest.Main(m, main) }
 
-func worker(s *exampletest.Service, program string) (w supervise.WorkerStatus) {
+func worker(s *exampletest.Service, program string) (w control.WorkerStatus) {
 	for _, w = range s.Status().Workers {
 		if w.Program == program {
 			return w

@@ -9,7 +9,7 @@ func ownerRules() Rules {
 	r := Rules{
 		Roots: []string{
 			"(*supervise.master).run", "(*supervise.master).shutdown",
-			"(supervise.textHandler).Handle", "(supervise.harmless).Write", "(*supervise.logSink).Write", "supervise.capped", // by way of log/slog
+			"(internal/logs.textHandler).Handle", "(internal/logs.harmless).Write", "(*internal/logs.Sink).Write", "internal/logs.capped", // by way of log/slog
 		},
 		Computes: computes(), Except: waits(), Elsewhere: elsewhere(), Allowed: map[string]string{},
 	}
@@ -64,7 +64,7 @@ func reasons() map[string]string {
 			github.com/coreos/go-systemd/v22/daemon.SdWatchdogEnabled
 		`,
 		"it writes to memory: a buffer": `
-			supervise.escapeAs: fmt.Fprintf
+			internal/logs.escapeAs: fmt.Fprintf
 			(*supervise.screen).line: fmt.Fprint
 			(*supervise.screen).line: fmt.Fprintln
 			(*supervise.screen).table: fmt.Fprintln
@@ -138,22 +138,22 @@ func reasons() map[string]string {
 		"the lock is held for some instructions, and never through a call that waits": `
 			(*sync.Mutex).Unlock
 			(*supervise.controlListener).keepSpare: (*sync.Mutex).Lock
-			(*supervise.fanOut).read: (*sync.Mutex).Lock
-			(*supervise.fanOut).send: (*sync.Mutex).Lock
-			(*supervise.lineQueue).Write: (*sync.Mutex).Lock
-			(*supervise.lineQueue).abandon: (*sync.Mutex).Lock
-			(*supervise.lineQueue).close: (*sync.Mutex).Lock
-			(*supervise.lineQueue).counted: (*sync.Mutex).Lock
-			(*supervise.lineQueue).idle: (*sync.Mutex).Lock
-			(*supervise.logSink).Write: (*sync.Mutex).Lock
-			(*supervise.logSink).last: (*sync.Mutex).Lock
+			(*internal/logs.FanOut).HasReaders: (*sync.Mutex).Lock
+			(*internal/logs.FanOut).Send: (*sync.Mutex).Lock
+			(*internal/logs.Queue).Write: (*sync.Mutex).Lock
+			(*internal/logs.Queue).Abandon: (*sync.Mutex).Lock
+			(*internal/logs.Queue).Close: (*sync.Mutex).Lock
+			(*internal/logs.Queue).Counted: (*sync.Mutex).Lock
+			(*internal/logs.Queue).idle: (*sync.Mutex).Lock
+			(*internal/logs.Sink).Write: (*sync.Mutex).Lock
+			(*internal/logs.Sink).Last: (*sync.Mutex).Lock
 			(*supervise.notifier).close: (*sync.Mutex).Lock
 			(*supervise.signalInbox).add: (*sync.Mutex).Lock
 			(*supervise.signalInbox).hold: (*sync.Mutex).Lock
 			(*supervise.signalInbox).take: (*sync.Mutex).Lock
 			(*supervise.notifier).sign: (*sync.Mutex).Lock
 			(*supervise.notifier).tell: (*sync.Mutex).Lock
-			(supervise.textHandler).Handle: (*sync.Mutex).Lock
+			(internal/logs.textHandler).Handle: (*sync.Mutex).Lock
 		`,
 		"the channel has room for the one answer that is sent": `
 			(*supervise.controlServer).ask$1$1: send
@@ -167,7 +167,7 @@ func reasons() map[string]string {
 			(*supervise.master).serve: select
 		`,
 		"the reader has been given a deadline that has passed, and what it does with what it has read does not wait": `
-			(*supervise.capture).pause: receive
+			(*internal/logs.Capture).Pause: receive
 			(*supervise.master).freeze: receive
 			(*supervise.master).freeze: select
 		`,
@@ -214,7 +214,7 @@ func reasons() map[string]string {
 		`,
 		"it is bounded by 50 ms": `
 			(*supervise.master).bury: select
-			(*supervise.lineQueue).flush: time.Sleep
+			(*internal/logs.Queue).Flush: time.Sleep
 		`,
 		"the end of the master, when there is nothing more to answer: bounded by a second": `
 			supervise.await: select

@@ -31,7 +31,7 @@ func elsewhere() []string {
 // TestOwnerDoesNotBlock: the goroutine that owns a master makes no call that can
 // block.
 func TestOwnerDoesNotBlock(t *testing.T) {
-	p, err := Load("..", module, module+"/supervise", module+"/internal/sys", module+"/internal/cgroup", module+"/internal/addr", module+"/internal/stack")
+	p, err := Load("..", module, module+"/supervise", module+"/control", module+"/internal/logs", module+"/internal/bytejson", module+"/internal/sys", module+"/internal/cgroup", module+"/internal/addr", module+"/internal/stack")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/internal/load"
-	"github.com/jay-go/jay/supervise"
 )
 
 var duration = flag.Duration("soak", 20*time.Second, "how long TestSoak takes")
@@ -108,10 +108,10 @@ func reload(t *testing.T, s *exampletest.Service) {
 func kill(t *testing.T, s *exampletest.Service, nth int) crash {
 	t.Helper()
 	signals := []syscall.Signal{syscall.SIGKILL, syscall.SIGSEGV, syscall.SIGABRT}
-	var victim supervise.WorkerStatus
+	var victim control.WorkerStatus
 	s.Eventually("a worker to kill", func() bool {
 		workers := s.Status().Workers
-		i := slices.IndexFunc(workers, func(w supervise.WorkerStatus) bool { return w.State == "ready" && w.AgeSeconds > 1.2 })
+		i := slices.IndexFunc(workers, func(w control.WorkerStatus) bool { return w.State == "ready" && w.AgeSeconds > 1.2 })
 		if i >= 0 {
 			victim = workers[i]
 		}
@@ -123,7 +123,7 @@ func kill(t *testing.T, s *exampletest.Service, nth int) crash {
 	}
 	s.Eventually("four workers again", func() bool {
 		st := s.Status()
-		return st.State == "running" && !slices.ContainsFunc(st.Workers, func(w supervise.WorkerStatus) bool { return w.PID == victim.PID })
+		return st.State == "running" && !slices.ContainsFunc(st.Workers, func(w control.WorkerStatus) bool { return w.PID == victim.PID })
 	})
 	return c
 }
@@ -144,14 +144,14 @@ func (h holdings) String() string {
 // quiet waits until the old workers have gone, and counts.
 func quiet(t *testing.T, s *exampletest.Service) (h holdings) {
 	t.Helper()
-	var st supervise.Status
+	var st control.Status
 	s.Eventually("only ready workers without connections", func() bool {
 		st = s.Status()
-		return len(st.Workers) == 4 && !slices.ContainsFunc(st.Workers, func(w supervise.WorkerStatus) bool {
+		return len(st.Workers) == 4 && !slices.ContainsFunc(st.Workers, func(w control.WorkerStatus) bool {
 			return w.State != "ready" || w.Connections == nil || *w.Connections > 0
 		})
 	})
-	client := supervise.NewClient(s.RunDir())
+	client := control.NewClient(s.RunDir())
 	s.Eventually("as few descriptors of the master as there will be", func() bool { // the last commands' connections are closing
 		text, err := client.Get(t.Context(), "/metrics")
 		if err != nil {

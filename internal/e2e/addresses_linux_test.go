@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/supervise"
 	"github.com/jay-go/jay/web"
@@ -213,7 +214,7 @@ func TestRemovedPath(t *testing.T) {
 		s.wait("the service runs "+when, func(st status, code int) bool { return code == 0 && len(st.Programs[0].Problems) == 0 })
 	}
 	ready := func() bool {
-		_, err := supervise.NewClient(s.runDir).Get(t.Context(), "/readyz")
+		_, err := control.NewClient(s.runDir).Get(t.Context(), "/readyz")
 		return err == nil
 	}
 	works("at first")

@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/internal/needs"
-	"github.com/jay-go/jay/supervise"
 )
 
 // patience is how long a condition may take that holds at once on a machine
@@ -277,9 +277,9 @@ func (s *service) wait(what string, ok func(st status, code int) bool) {
 // peek is status without a process.
 func (s *service) peek() (st status, code int) {
 	s.t.Helper()
-	b, err := supervise.NewClient(s.runDir).Get(s.t.Context(), "/v1/status")
+	b, err := control.NewClient(s.runDir).Get(s.t.Context(), "/v1/status")
 	if err != nil {
-		if errors.Is(err, supervise.ErrNotRunning) {
+		if errors.Is(err, control.ErrNotRunning) {
 			return st, 3
 		}
 		return st, 1

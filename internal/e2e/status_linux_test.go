@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/exampletest"
 	"github.com/jay-go/jay/internal/reset"
-	"github.com/jay-go/jay/supervise"
 )
 
 // TestStatusIsQuick: status does not wait for workers that are stopped, or blocked
@@ -44,7 +44,7 @@ func TestStatusIsQuick(t *testing.T) {
 			slices.ContainsFunc(st.Workers, func(w workerStatus) bool { return w.PID == blocked && w.BusySeconds > 0 })
 	})
 
-	client := supervise.NewClient(s.runDir)
+	client := control.NewClient(s.runDir)
 	var took []time.Duration
 	for range 11 {
 		began := time.Now()
@@ -70,8 +70,8 @@ func TestStatusIsQuick(t *testing.T) {
 // the kernel counts, and what its callbacks took.
 func TestFigures(t *testing.T) {
 	s := startOwn(t, "measured")
-	client := supervise.NewClient(s.runDir)
-	figures := func() (w supervise.WorkerStatus) {
+	client := control.NewClient(s.runDir)
+	figures := func() (w control.WorkerStatus) {
 		t.Helper()
 		eventually(t, "the worker has told its figures", func() bool {
 			st, err := client.Status(t.Context())
@@ -98,7 +98,7 @@ func TestFigures(t *testing.T) {
 	for range 100 {
 		ask("/")
 	}
-	var w supervise.WorkerStatus
+	var w control.WorkerStatus
 	eventually(t, "the requests are seen", func() bool {
 		w = figures()
 		return *w.Requests == 100
@@ -120,7 +120,7 @@ func TestFigures(t *testing.T) {
 		t.Errorf("%d bytes resident, the kernel says %d", w.RSSBytes, rss)
 	}
 
-	until := func(what, path string, ok func(w supervise.WorkerStatus) bool) {
+	until := func(what, path string, ok func(w control.WorkerStatus) bool) {
 		t.Helper()
 		eventually(t, what, func() bool {
 			p.send(strings.Repeat(get(path), 10)) // at once, so that the loop does not wait for us
@@ -131,13 +131,13 @@ func TestFigures(t *testing.T) {
 			return ok(w)
 		})
 	}
-	until("callbacks that sleep are seen", "/sleep", func(w supervise.WorkerStatus) bool {
+	until("callbacks that sleep are seen", "/sleep", func(w control.WorkerStatus) bool {
 		return *w.LoopSaturation > 0.5 && *w.LoopSaturation <= 1 && *w.CallbackP99 >= 0.02
 	})
 	if w.CPUPercent > 50 {
 		t.Errorf("%.1f %% of a processor, for sleep", w.CPUPercent)
 	}
-	until("callbacks that work are seen", "/burn", func(w supervise.WorkerStatus) bool { return w.CPUPercent > 20 })
+	until("callbacks that work are seen", "/burn", func(w control.WorkerStatus) bool { return w.CPUPercent > 20 })
 	eventually(t, "rest is seen", func() bool {
 		w = figures()
 		return *w.LoopSaturation < 0.1 && w.CPUPercent < 10
@@ -160,7 +160,7 @@ func residentSize(t *testing.T, pid int) int64 {
 
 // allPages reads all connections by pages of 1,000, each once, and counts them.
 // missing are the workers that did not answer in time for a page.
-func allPages(t *testing.T, client *supervise.Client) (n int, missing map[int]bool) {
+func allPages(t *testing.T, client *control.Client) (n int, missing map[int]bool) {
 	t.Helper()
 	seen := map[uint64]bool{}
 	missing = map[int]bool{}

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/leak"
 	"github.com/jay-go/jay/internal/needs"
-	"github.com/jay-go/jay/supervise"
 )
 
 // Patience is how long a condition may take that holds at once on a machine
@@ -141,7 +141,7 @@ func (s *Service) Command(args ...string) (stdout string, code int) {
 }
 
 // Status is what status --json prints, also when the service is degraded.
-func (s *Service) Status() supervise.Status {
+func (s *Service) Status() control.Status {
 	s.t.Helper()
 	st, code := s.status()
 	if code > 1 || st.PID == 0 {
@@ -150,7 +150,7 @@ func (s *Service) Status() supervise.Status {
 	return st
 }
 
-func (s *Service) status() (st supervise.Status, code int) {
+func (s *Service) status() (st control.Status, code int) {
 	s.t.Helper()
 	out, code := s.Command("status", "--json")
 	if code <= 1 && out != "" {

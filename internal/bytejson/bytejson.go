@@ -1,4 +1,11 @@
-package supervise
+// Package bytejson is JSON whose strings may hold any bytes.
+//
+// Paths, addresses and arguments are bytes, and JSON has only text: the package
+// encoding/json puts U+FFFD in the place of a byte that is not UTF-8, and the path
+// is then another one. So everything that crosses a process goes through Encode and
+// Decode, in which such a byte b is the character U+10FF00+b. These are characters
+// for private use; where a string really has one, each of its bytes is encoded so.
+package bytejson
 
 import (
 	"bytes"
@@ -8,19 +15,14 @@ import (
 	"unicode/utf8"
 )
 
-// Paths, addresses and arguments are bytes, and JSON has only text: the package
-// encoding/json puts U+FFFD in the place of a byte that is not UTF-8, and the path
-// is then another one. So everything that crosses a process goes through
-// encodeJSON and decodeJSON, in which such a byte b is the character armour+b. These
-// are characters for private use; where a string really has one, each of its bytes
-// is armoured.
+// armour and a byte make the character that stands for the byte.
 const armour rune = 0x10FF00
 
 // armoured reports a character that stands for a byte.
 func armoured(r rune) bool { return r >= armour+utf8.RuneSelf }
 
-// encodeJSON is json.Marshal that keeps every byte of every string.
-func encodeJSON(v any) ([]byte, error) {
+// Encode is json.Marshal that keeps every byte of every string.
+func Encode(v any) ([]byte, error) {
 	b, err := json.Marshal(v)
 	if err != nil || !lossy(b) {
 		return b, err
@@ -28,8 +30,8 @@ func encodeJSON(v any) ([]byte, error) {
 	return json.Marshal(rewrite(reflect.ValueOf(v), armourString).Interface())
 }
 
-// decodeJSON is json.Unmarshal of what encodeJSON has made; v is a pointer.
-func decodeJSON(b []byte, v any) error {
+// Decode is json.Unmarshal of what Encode has made; v is a pointer.
+func Decode(b []byte, v any) error {
 	if err := json.Unmarshal(b, v); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package supervise
+package control
 
 import (
 	"bytes"
@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/jay-go/jay/internal/bytejson"
 )
 
 // ErrNotRunning says that no master has the run directory.
@@ -21,29 +23,41 @@ var ErrNotRunning = errors.New("not running")
 
 // Client talks to the master of a run directory over its control socket.
 type Client struct {
-	dir    string
-	origin string // who asks, as originHeader has it; "" is somebody who may ask everybody
-	http   *http.Client
+	// Origin says which program asks, as its command line does; a master that is
+	// another program refuses it then. "" is somebody who may ask everybody.
+	Origin string
+
+	// Dir is the run directory; NewClient sets it.
+	Dir string
+
+	http *http.Client
 }
 
-// originHeader says of which program a question is, encoded for a URL.
-const originHeader = "Jay-Program"
+// OriginHeader has Client.Origin in a request.
+const OriginHeader = "Jay-Program"
+
+// SocketName is the control socket's in the run directory, PIDFileName that of the
+// file which a master keeps locked.
+const (
+	SocketName  = "control.sock"
+	PIDFileName = "master.pid"
+)
 
 // NewClient is a client of the service whose run directory is dir. It
 // connects when it is used.
 func NewClient(dir string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		d := net.Dialer{Timeout: answerTimeout} // the queue of a master that stands still may be full
-		return d.DialContext(ctx, "unix", filepath.Join(dir, "control.sock"))
+		d := net.Dialer{Timeout: AnswerTimeout} // the queue of a master that stands still may be full
+		return d.DialContext(ctx, "unix", filepath.Join(dir, SocketName))
 	}
-	return &Client{dir: dir, http: &http.Client{Transport: &http.Transport{
-		DialContext: dial, DisableKeepAlives: true, ResponseHeaderTimeout: answerTimeout,
+	return &Client{Dir: dir, http: &http.Client{Transport: &http.Transport{
+		DialContext: dial, DisableKeepAlives: true, ResponseHeaderTimeout: AnswerTimeout,
 	}}}
 }
 
-// answerTimeout is how long a master may take to begin its answer. It does so
+// AnswerTimeout is how long a master may take to begin its answer. It does so
 // within 200 ms unless it is stopped, or replaced just now.
-const answerTimeout = 10 * time.Second
+const AnswerTimeout = 10 * time.Second
 
 // Get sends GET path and returns the body. An answer that is no success is an
 // error with the master's words.
@@ -66,7 +80,7 @@ func (c *Client) Post(ctx context.Context, path string, body any) ([]byte, error
 	var b []byte
 	if body != nil {
 		var err error
-		if b, err = encodeJSON(body); err != nil {
+		if b, err = bytejson.Encode(body); err != nil {
 			return nil, err
 		}
 	}
@@ -78,17 +92,23 @@ func (c *Client) Post(ctx context.Context, path string, body any) ([]byte, error
 	return io.ReadAll(answer)
 }
 
+// held reports whether a master has the run directory.
+func (c *Client) held() bool {
+	held, _ := Held(c.Dir)
+	return held
+}
+
 func (c *Client) send(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://jay"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	if c.origin != "" {
-		req.Header.Set(originHeader, c.origin)
+	if c.Origin != "" {
+		req.Header.Set(OriginHeader, c.Origin)
 	}
 	resp, err := c.http.Do(req)
 	for deadline := time.Now().Add(connectPatience); comesBack(method, err); resp, err = c.http.Do(req) {
-		if !masterHolds(c.dir) {
+		if !c.held() {
 			return nil, ErrNotRunning
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
@@ -101,7 +121,7 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (io
 		err = wrapped.Err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s %s on %s: %w", method, path, filepath.Join(c.dir, "control.sock"), err)
+		return nil, fmt.Errorf("%s %s on %s: %w", method, path, filepath.Join(c.Dir, SocketName), err)
 	}
 	if resp.StatusCode/100 == 2 {
 		return resp.Body, nil
@@ -109,28 +129,28 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (io
 	defer resp.Body.Close()
 	var refusal struct{ Error string }
 	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil || decodeJSON(b, &refusal) != nil || refusal.Error == "" {
+	if err != nil || bytejson.Decode(b, &refusal) != nil || refusal.Error == "" {
 		refusal.Error = fmt.Sprintf("%s %s: the master answered %s", method, path, resp.Status)
 	}
-	return nil, &refusedError{resp.StatusCode, refusal.Error}
+	return nil, &RefusedError{resp.StatusCode, refusal.Error}
 }
 
-// refusedError is an answer of the control API that is no success.
-type refusedError struct {
-	status int
-	text   string
+// RefusedError is an answer of the control API that is no success.
+type RefusedError struct {
+	Status int    // of HTTP
+	Text   string // the master's words
 }
 
-func (e *refusedError) Error() string { return e.text }
+func (e *RefusedError) Error() string { return e.Text }
 
 // connectPatience is how long a master that has the run directory may take to
 // listen on its control socket.
 const connectPatience = 5 * time.Second
 
-// operationError is what a command has failed of.
-type operationError struct{ text string }
+// OperationError is what a command has failed of.
+type OperationError struct{ Text string }
 
-func (e operationError) Error() string { return e.text }
+func (e OperationError) Error() string { return e.Text }
 
 // comesBack reports an error of asking that another try may cure: nobody
 // listens, or, for what changes nothing, whoever listened has ended.
@@ -139,8 +159,12 @@ func comesBack(method string, err error) bool {
 		method == http.MethodGet && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE))
 }
 
-// timedOut reports an answer that did not come in time.
-func timedOut(err error) bool {
+// IsUnreachable reports an error of asking that another try may cure: nobody
+// listens, or whoever listened has ended.
+func IsUnreachable(err error) bool { return comesBack(http.MethodGet, err) }
+
+// IsTimeout reports an answer that did not come in time.
+func IsTimeout(err error) bool {
 	var t interface{ Timeout() bool }
 	return errors.As(err, &t) && t.Timeout()
 }
@@ -150,7 +174,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	var s Status
 	b, err := c.Get(ctx, "/v1/status")
 	if err == nil {
-		err = decodeJSON(b, &s)
+		err = bytejson.Decode(b, &s)
 	}
 	return s, err
 }
@@ -168,7 +192,7 @@ func (c *Client) Connections(ctx context.Context, program, after string, limit i
 	}
 	b, err := c.Get(ctx, "/v1/connections?"+q.Encode())
 	if err == nil {
-		err = decodeJSON(b, &l)
+		err = bytejson.Decode(b, &l)
 	}
 	return l, err
 }
@@ -185,25 +209,25 @@ func (c *Client) Do(ctx context.Context, command string, body any) (detail map[s
 	if err != nil {
 		return nil, false, err
 	}
-	var op operation
-	if err := decodeJSON(b, &op); err != nil || op.ID == "" {
+	var op Operation
+	if err := bytejson.Decode(b, &op); err != nil || op.ID == "" {
 		return nil, false, fmt.Errorf("%s: the master answered %q", command, b)
 	}
-	var refused *refusedError
+	var refused *RefusedError
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		b, err := c.Get(ctx, "/v1/operations/"+op.ID)
 		switch {
-		case err == nil && decodeJSON(b, &op) == nil && op.State == operationDone:
+		case err == nil && bytejson.Decode(b, &op) == nil && op.State == OperationDone:
 			return op.Detail, false, nil
-		case err == nil && op.State == operationFailed:
-			return op.Detail, false, operationError{op.Error}
+		case err == nil && op.State == OperationFailed:
+			return op.Detail, false, OperationError{op.Error}
 		case err != nil && ctx.Err() != nil:
 			return nil, false, ctx.Err()
-		case err != nil && !masterHolds(c.dir):
+		case err != nil && !c.held():
 			return nil, true, nil
-		case timedOut(err):
+		case IsTimeout(err):
 			return nil, false, err
-		case errors.As(err, &refused) && refused.status == http.StatusNotFound: // another master runs now
+		case errors.As(err, &refused) && refused.Status == http.StatusNotFound: // another master runs now
 			return nil, true, nil
 		}
 		time.Sleep(pause)
