@@ -97,7 +97,7 @@ func TestRender(t *testing.T) {
 // TestTable holds the table of figures to what the measuring relies on.
 func TestTable(t *testing.T) {
 	names := map[string]bool{}
-	for _, f := range slices.Concat(figures, connectionFigures, webSocketFigures) {
+	for _, f := range slices.Concat(figures, callFigures, connectionFigures, webSocketFigures) {
 		if names[f.name] {
 			t.Errorf("two figures are called %q", f.name)
 		}

@@ -91,7 +91,7 @@ func parseOptions(args []string) (o options, err error) {
 
 func measureAll(ctx context.Context, b *bench, o options) ([]result, error) {
 	var results []result
-	for _, f := range slices.Concat(figures, connectionFigures, webSocketFigures) {
+	for _, f := range slices.Concat(figures, callFigures, connectionFigures, webSocketFigures) {
 		if !o.only.MatchString(f.name) {
 			continue
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -94,10 +95,19 @@ func take(p *process, s server) (now sample, err error) {
 
 // exchange sends a GET request and returns the answer byte for byte.
 func exchange(conn net.Conn, target string) ([]byte, error) {
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", target); err != nil {
+	if err := ask(conn, target); err != nil {
 		return nil, err
 	}
+	return readAnswer(conn)
+}
+
+func ask(conn net.Conn, target string) error {
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", target)
+	return err
+}
+
+func readAnswer(conn net.Conn) ([]byte, error) {
 	answer := &record{from: conn}
 	resp, err := http.ReadResponse(bufio.NewReader(answer), nil)
 	if err != nil {
@@ -108,7 +118,7 @@ func exchange(conn net.Conn, target string) ([]byte, error) {
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("GET %s: %s", target, resp.Status)
+		return nil, errors.New(resp.Status)
 	}
 	return answer.bytes, nil
 }
