@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -14,8 +15,9 @@ import (
 // A load is what wrk puts on a server.
 type load struct {
 	connections int
-	pipeline    int  // requests in one segment
-	close       bool // each request says Connection: close
+	pipeline    int    // requests in one segment
+	close       bool   // each request says Connection: close
+	cores       string // of wrk; "": the client's
 }
 
 //go:embed pipeline.lua
@@ -89,7 +91,7 @@ func wrk(ctx context.Context, b *bench, addr string, l load, seconds int) (int, 
 	if err := os.WriteFile(script, pipelineScript, 0o600); err != nil {
 		return 0, err
 	}
-	args := []string{"-c", clientCore, "wrk", "-t1", "-c", strconv.Itoa(l.connections), "-d", strconv.Itoa(seconds), "--timeout", "10s"}
+	args := []string{"-c", cmp.Or(l.cores, clientCore), "wrk", "-t1", "-c", strconv.Itoa(l.connections), "-d", strconv.Itoa(seconds), "--timeout", "10s"}
 	if l.close {
 		args = append(args, "-H", "Connection: close")
 	}

@@ -76,10 +76,18 @@ var figures = []figure{
 	{
 		name:    "CPU per request, each on a new connection",
 		what:    "64 clients that say Connection: close",
-		servers: []server{nginx, jay, netHTTP, fastHTTP},
+		servers: []server{nginx, jay, netHTTP, fastHTTP, floorEachConn},
 		goal:    1.0, unit: "× nginx",
 		measure: cpuPerRequest,
 		load:    load{connections: 64, pipeline: 1, close: true},
+	},
+	{
+		name:    "CPU per request, two loops in one process",
+		what:    "64 keep-alive connections; jay with --loops 2 beside jay with --workers 2, and each of them, like its client, may use both cores",
+		servers: []server{jayTwoWorkers, jayTwoLoops},
+		goal:    1.05, unit: "× two workers",
+		measure: cpuPerRequest,
+		load:    load{connections: 64, pipeline: 1, cores: bothCores},
 	},
 	{
 		name:    "CPU per request on 9,000 busy connections",

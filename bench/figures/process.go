@@ -17,10 +17,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Cores: the server has one to itself, whatever loads it has the other.
+// Cores: the server has one to itself, whatever loads it has the other; or both
+// have both, where a server is to have two.
 const (
 	clientCore = "0"
 	serverCore = "1"
+	bothCores  = "0,1"
 )
 
 // A process is a server under measurement: a leader, which may have workers
@@ -33,7 +35,11 @@ type process struct {
 
 // startPinned runs a command on the server's core.
 func startPinned(ctx context.Context, stdout io.Writer, argv ...string) (*process, error) {
-	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", serverCore}, argv...)...)
+	return startOn(ctx, serverCore, stdout, argv...)
+}
+
+func startOn(ctx context.Context, cores string, stdout io.Writer, argv ...string) (*process, error) {
+	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", cores}, argv...)...)
 	cmd.Stdout, cmd.Stderr = stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

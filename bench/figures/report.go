@@ -24,7 +24,7 @@ func render(about []string, results []result) string {
 	var b strings.Builder
 	b.WriteString("# Figures\n\n" +
 		"What jay costs, beside its peers. `make figures` measures all of it again and writes this file.\n" +
-		"The server has one core, the client the other; servers take turns, round after round, each time as a fresh process;\n" +
+		"The server has one core, the client the other, unless it says otherwise; servers take turns, round after round, each time as a fresh process;\n" +
 		"a figure is the median of the rounds, with the least and the greatest in brackets. CPU is what the kernel accounted\n" +
 		"to the server's processes (master and worker, user and system time), divided by what was done for it, as the client counted.\n" +
 		"The floor is a C program of ours (bench/figures/floor/floor.c) that parses nothing and sends fixed bytes, as many as jay does.\n" +

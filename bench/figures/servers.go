@@ -24,12 +24,15 @@ type server struct {
 }
 
 var (
-	jay              = server{"jay", startJay, true}
+	jay              = server{"jay", startJayProgram("jay"), true}
+	jayTwoLoops      = server{"jay", startJayOn(bothCores, "jay", "--workers", "1", "--loops", "2"), true}
+	jayTwoWorkers    = server{"two workers", startJayOn(bothCores, "jay", "--workers", "2", "--loops", "1"), true}
 	netHTTP          = server{"net/http", program("nethttp"), true}
 	fastHTTP         = server{"fasthttp", program("fasthttp"), true}
 	nginx            = server{"nginx", startNginx, false}
 	floorEachRead    = server{"floor", startFloor("each-read"), false}
 	floorEachRequest = server{"floor", startFloor("each-request"), false}
+	floorEachConn    = server{"floor", startFloor("each-connection"), false}
 )
 
 //go:embed floor/floor.c
@@ -77,7 +80,7 @@ func (b *bench) build(ctx context.Context) error {
 
 // recordAnswer keeps jay's answer byte for byte: the floor sends the same.
 func (b *bench) recordAnswer(ctx context.Context) error {
-	p, err := startJay(ctx, b)
+	p, err := jay.start(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -106,22 +109,29 @@ func program(name string) func(context.Context, *bench) (*process, error) {
 	}
 }
 
-// startJay runs one worker under its master, as a user would.
-func startJay(ctx context.Context, b *bench) (*process, error) {
-	runDir, err := os.MkdirTemp(b.dir, "run-")
-	if err != nil {
-		return nil, err
+// startJayProgram starts one worker of a program of jay under its master, as a
+// user would.
+func startJayProgram(name string, flags ...string) func(context.Context, *bench) (*process, error) {
+	return startJayOn(serverCore, name, append(flags, "--workers", "1")...)
+}
+
+func startJayOn(cores, name string, flags ...string) func(context.Context, *bench) (*process, error) {
+	return func(ctx context.Context, b *bench) (*process, error) {
+		runDir, err := os.MkdirTemp(b.dir, "run-")
+		if err != nil {
+			return nil, err
+		}
+		argv := []string{b.path(name), "start", "-q", "--log-level", "warn", "--listen", "tcp://127.0.0.1:0", "--run-dir", runDir}
+		p, err := startOn(ctx, cores, os.Stderr, append(argv, flags...)...)
+		if err != nil {
+			return nil, err
+		}
+		if p.addr, err = jayAddress(ctx, b.path(name), runDir); err != nil {
+			p.stop()
+			return nil, err
+		}
+		return p, nil
 	}
-	argv := []string{b.path("jay"), "start", "-q", "--log-level", "warn", "--listen", "tcp://127.0.0.1:0", "--workers", "1", "--run-dir", runDir}
-	p, err := startPinned(ctx, os.Stderr, argv...)
-	if err != nil {
-		return nil, err
-	}
-	if p.addr, err = jayAddress(ctx, b.path("jay"), runDir); err != nil {
-		p.stop()
-		return nil, err
-	}
-	return p, nil
 }
 
 // jayAddress asks until every worker is ready.

@@ -310,23 +310,3 @@ func (c *wsClient) echo(text string) (string, error) {
 	_, err := io.ReadFull(c.conn, answer)
 	return string(answer), err
 }
-
-// startJayProgram starts one worker of a program of jay under its master.
-func startJayProgram(name string, flags ...string) func(context.Context, *bench) (*process, error) {
-	return func(ctx context.Context, b *bench) (*process, error) {
-		runDir, err := os.MkdirTemp(b.dir, "run-")
-		if err != nil {
-			return nil, err
-		}
-		argv := []string{b.path(name), "start", "-q", "--log-level", "warn", "--listen", "tcp://127.0.0.1:0", "--workers", "1", "--run-dir", runDir}
-		p, err := startPinned(ctx, os.Stderr, append(argv, flags...)...)
-		if err != nil {
-			return nil, err
-		}
-		if p.addr, err = jayAddress(ctx, b.path(name), runDir); err != nil {
-			p.stop()
-			return nil, err
-		}
-		return p, nil
-	}
-}

@@ -1,8 +1,9 @@
 // The floor: what one request costs a server that does nothing but receive
 // and send. A level-triggered epoll loop answers with fixed bytes.
 //
-//	floor RESPONSE_FILE each-read      one answer per read
-//	floor RESPONSE_FILE each-request   one answer per CR LF CR LF received
+//	floor RESPONSE_FILE each-read         one answer per read
+//	floor RESPONSE_FILE each-request      one answer per CR LF CR LF received
+//	floor RESPONSE_FILE each-connection   one answer, then the connection is closed
 //
 // It listens on a free port of 127.0.0.1 and prints the address.
 #define _GNU_SOURCE
@@ -77,23 +78,26 @@ static int count_requests(int fd, ssize_t n) {
 	return count;
 }
 
-static void serve(int fd, int each_request) {
+enum mode { EACH_READ, EACH_REQUEST, EACH_CONNECTION };
+
+static void serve(int fd, enum mode mode) {
 	ssize_t n = read(fd, in, sizeof in);
 	if (n < 0 && errno == EAGAIN) return;
 	if (n <= 0) { close(fd); return; }
-	int count = each_request ? count_requests(fd, n) : 1;
+	int count = mode == EACH_REQUEST ? count_requests(fd, n) : 1;
 	while (count > 0) {
 		int some = count < MAX_ANSWERS ? count : MAX_ANSWERS;
 		ssize_t want = some * answer_size, wrote = write(fd, answers, want);
 		if (wrote != want) { close(fd); return; } // the client notices
 		count -= some;
 	}
+	if (mode == EACH_CONNECTION) close(fd);
 }
 
 int main(int argc, char **argv) {
-	if (argc != 3) { fprintf(stderr, "usage: floor RESPONSE_FILE each-read|each-request\n"); return 2; }
+	if (argc != 3) { fprintf(stderr, "usage: floor RESPONSE_FILE each-read|each-request|each-connection\n"); return 2; }
 	load(argv[1]);
-	int each_request = !strcmp(argv[2], "each-request");
+	enum mode mode = !strcmp(argv[2], "each-request") ? EACH_REQUEST : !strcmp(argv[2], "each-connection") ? EACH_CONNECTION : EACH_READ;
 	int listener = listen_and_print(), ep = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event ev = {.events = EPOLLIN, .data.fd = listener}, got[MAX_EVENTS];
 	if (ep < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, listener, &ev)) die("epoll");
@@ -101,7 +105,7 @@ int main(int argc, char **argv) {
 		int n = epoll_wait(ep, got, MAX_EVENTS, -1);
 		for (int i = 0; i < n; i++) {
 			if (got[i].data.fd == listener) accept_all(ep, listener);
-			else serve(got[i].data.fd, each_request);
+			else serve(got[i].data.fd, mode);
 		}
 	}
 }
