@@ -61,7 +61,7 @@ race:
 
 # The modules beside the main one: their dependencies reach no user.
 test-modules:
-	@for m in $(filter-out . tools,$(MODULES)); do (cd $$m && go test ./...) || exit 1; done
+	@for m in $(filter-out . tools,$(MODULES)); do (cd $$m && go test -count=1 ./...) || exit 1; done
 
 # Every fuzz target of the module, one after the other.
 fuzz:

@@ -12,10 +12,17 @@ import (
 // takeFigures takes what a worker says of its loops, of its own figures and of its
 // health, which comes in parts.
 func (m *master) takeFigures(p *proc, msg message) {
-	if !p.gather(msg) {
-		return
+	if p.takeStats(msg) {
+		m.takeHealth(p, msg.Health)
 	}
-	m.takeHealth(p, msg.Health)
+	m.figures[p.w.Program] = p.stats
+}
+
+// takeStats keeps the figures of a message, and reports whether it was the last of
+// its parts.
+func (p *proc) takeStats(msg message) (whole bool) {
+	p.stats, p.heap, p.logDropped = statsOr(*msg.Stats, p.stats), msg.Heap, msg.LogDropped // what is not told yet, or no more, stays
+	return p.gather(msg)
 }
 
 // gather puts the parts together and reports whether this was the last.

@@ -90,7 +90,8 @@ type master struct {
 type proc struct {
 	w        *worker
 	ctl      *sys.PacketConn
-	outbox   []part // of the message that the kernel has begun to take
+	reading  chan struct{} // closed when nobody reads from ctl any more
+	outbox   []part        // of the message that the kernel has begun to take
 	out, err *logs.Capture
 
 	unanswered int

@@ -37,6 +37,7 @@ func (m *master) lost(p *proc, err error) {
 // on, and what it wrote last is known before the machine hears of it.
 func (m *master) reapWorker(p *proc) {
 	sys.KillGroup(p.w.PID, syscall.SIGKILL) // its number is still its own
+	m.hearOut(p)
 	status, err := m.bury(p.w.PID)
 	if err != nil {
 		m.lost(p, err)

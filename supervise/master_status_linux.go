@@ -73,8 +73,6 @@ func (m *master) onAnswer(p *proc, msg message) {
 	p.heard = time.Now()
 	if msg.Stats != nil {
 		m.takeFigures(p, msg)
-		p.stats, p.heap, p.logDropped = statsOr(*msg.Stats, p.stats), msg.Heap, msg.LogDropped // what is not told yet, or no more, stays
-		m.figures[p.w.Program] = p.stats
 	}
 	if !msg.More {
 		p.unanswered = 0

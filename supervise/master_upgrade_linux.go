@@ -218,27 +218,32 @@ func (m *master) freeze() {
 	}
 	stopped := make(chan struct{})
 	go func() { m.readers.Wait(); close(stopped) }()
-	for waiting := true; waiting; {
-		select {
-		case ev := <-m.events:
-			m.local = append(m.local, ev)
-		case <-stopped:
-			waiting = false
-		}
+	m.collect(stopped)
+	m.keepNews()
+	for _, p := range m.procs {
+		p.out.Pause()
+		p.err.Pause()
 	}
-	for len(m.events) > 0 {
-		m.local = append(m.local, <-m.events)
+}
+
+// keepNews keeps what workers have said and nobody has handled yet, for a master
+// that continues.
+func (m *master) keepNews() {
+	told := map[*proc]message{}
+	for _, p := range m.procs {
+		told[p] = p.told
 	}
 	for i := 0; i < len(m.local); i++ { // only what workers said
 		if ev, ok := m.local[i].(messageEvent); ok && m.procs[ev.id] != nil && ev.err == nil {
 			if news := newsOf(ev.id, ev.m); news != nil {
 				m.machine.take(news) // what follows from it is the new master's
+			} else if ev.m.Stats != nil {
+				m.procs[ev.id].takeStats(ev.m) // may be the last that it tells
 			}
 		}
 	}
-	for _, p := range m.procs {
-		p.out.Pause()
-		p.err.Pause()
+	for p, parts := range told { // this master may have to go on, and take it all once more
+		p.told = parts
 	}
 }
 

@@ -157,21 +157,76 @@ func (m *master) adopt(w *worker, pid, ctl, out, err int, outPartial, errPartial
 
 // listenTo forwards a worker's messages until its end, or a pause.
 func (m *master) listenTo(id uint32, p *proc) {
+	reading := make(chan struct{})
+	p.reading = reading
 	m.readers.Go(func() {
+		defer close(reading)
 		buf := make([]byte, maxPacket)
 		for {
 			n, fds, err := p.ctl.Receive(buf)
-			closeAll(fds...) // nothing that a worker says carries any
-			if err != nil && !errors.Is(err, sys.ErrTruncated) && !errors.Is(err, sys.ErrNoDescriptors) {
-				return // gone, closed by us, or paused
+			ev, ok := received(id, buf[:n], fds, err)
+			if !ok {
+				return
 			}
-			var msg message
-			if err == nil {
-				msg, err = decodeMessage(buf[:n])
-			}
-			m.events <- messageEvent{id: id, m: msg, err: err}
+			m.events <- ev
 		}
 	})
+}
+
+// received makes an event of what was received of a worker. It reports false when
+// nothing more is to be: the worker is gone, or its socket closed by us, or paused.
+func received(id uint32, b []byte, fds []int, err error) (ev messageEvent, ok bool) {
+	closeAll(fds...) // nothing that a worker says carries any
+	if err != nil && !errors.Is(err, sys.ErrTruncated) && !errors.Is(err, sys.ErrNoDescriptors) {
+		return ev, false
+	}
+	var msg message
+	if err == nil {
+		msg, err = decodeMessage(b)
+	}
+	return messageEvent{id: id, m: msg, err: err}, true
+}
+
+// hearOut hears what a worker that has ended has said and nobody has heard yet:
+// what it had counted comes last.
+func (m *master) hearOut(p *proc) {
+	p.ctl.SetReceiveDeadline(time.Unix(1, 0))
+	m.collect(p.reading)
+	var said []messageEvent
+	m.local = slices.DeleteFunc(m.local, func(ev any) bool {
+		last, ok := ev.(messageEvent)
+		if ok = ok && last.id == p.w.ID; ok {
+			said = append(said, last)
+		}
+		return ok
+	})
+	buf := make([]byte, maxPacket)
+	for {
+		n, fds, err := p.ctl.ReceiveNow(buf)
+		ev, ok := received(p.w.ID, buf[:n], fds, err)
+		if !ok {
+			break
+		}
+		said = append(said, ev)
+	}
+	for _, ev := range said {
+		m.onMessage(ev)
+	}
+}
+
+// collect takes events as they come until done is closed, and handles none.
+func (m *master) collect(done <-chan struct{}) {
+	for waiting := true; waiting; {
+		select {
+		case ev := <-m.events:
+			m.local = append(m.local, ev)
+		case <-done:
+			waiting = false
+		}
+	}
+	for range len(m.events) {
+		m.local = append(m.local, <-m.events)
+	}
 }
 
 func (m *master) kill(w *worker) {

@@ -41,6 +41,9 @@ func reasons() map[string]string {
 			(io/fs.FileMode).Perm
 			(*golang.org/x/sys/unix.Timespec).Nano
 			golang.org/x/sys/unix.UnixRights
+			golang.org/x/sys/unix.CmsgSpace
+			golang.org/x/sys/unix.ParseSocketControlMessage
+			golang.org/x/sys/unix.ParseUnixRights
 			(*net/http.Request).PathValue
 			net/http.NewServeMux
 			(net.IP).String
@@ -127,6 +130,7 @@ func reasons() map[string]string {
 		"it is asked not to wait: MSG_DONTWAIT, O_NONBLOCK, WNOHANG": `
 			(*internal/sys.PacketConn).Send$1: golang.org/x/sys/unix.SendmsgN
 			internal/sys.ReadNow: golang.org/x/sys/unix.Read
+			internal/sys.receive: golang.org/x/sys/unix.Recvmsg
 			internal/sys.WriteNow: golang.org/x/sys/unix.Write
 			internal/sys.StaleUnix: golang.org/x/sys/unix.Connect
 			internal/sys.Readable: golang.org/x/sys/unix.Poll
@@ -168,8 +172,8 @@ func reasons() map[string]string {
 		`,
 		"the reader has been given a deadline that has passed, and what it does with what it has read does not wait": `
 			(*internal/logs.Capture).Pause: receive
-			(*supervise.master).freeze: receive
-			(*supervise.master).freeze: select
+			(*supervise.master).collect: receive
+			(*supervise.master).collect: select
 		`,
 		"a fork and an exec of an open file, which the kernel does at once or refuses; a file system that no longer answers is out of reach, as for any program": `
 			(*internal/sys.Starter).Start: receive

@@ -64,18 +64,39 @@ func (c *PacketConn) Receive(b []byte) (n int, fds []int, err error) {
 	return n, fds, err
 }
 
+// ReceiveNow is Receive that does not wait, whatever the deadline: without a packet it
+// returns ErrEmpty.
+func (c *PacketConn) ReceiveNow(b []byte) (n int, fds []int, err error) {
+	raw, err := c.f.SyscallConn()
+	if err != nil {
+		return 0, nil, err
+	}
+	err2 := raw.Control(func(fd uintptr) { n, fds, err = receive(int(fd), b) })
+	switch {
+	case err2 != nil:
+		return 0, nil, err2
+	case errors.Is(err, unix.EAGAIN):
+		return 0, nil, ErrEmpty
+	}
+	return n, fds, err
+}
+
 func receive(fd int, b []byte) (int, []int, error) {
 	oob := make([]byte, unix.CmsgSpace(4*MaxRights))
 	var n, oobn, flags int
 	var err error
-	for {
+	for reset := false; ; {
 		n, oobn, flags, _, err = unix.Recvmsg(fd, b, oob, unix.MSG_CMSG_CLOEXEC)
+		if err == unix.ECONNRESET && !reset {
+			reset = true // the peer is gone and had not read everything; what it sent is still there
+			continue
+		}
 		if err != unix.EINTR {
 			break
 		}
 	}
 	if err == unix.ECONNRESET {
-		return 0, nil, io.EOF // the peer is gone and had not read everything
+		return 0, nil, io.EOF
 	}
 	if err != nil {
 		return 0, nil, os.NewSyscallError("recvmsg", err)
@@ -112,6 +133,9 @@ func rights(oob []byte) []int {
 
 // ErrTruncated says that a packet was lost.
 var ErrTruncated = errors.New("packet truncated")
+
+// ErrEmpty says that no packet has come.
+var ErrEmpty = errors.New("no packet has come")
 
 // ErrNoDescriptors says that the descriptors of a packet were lost.
 var ErrNoDescriptors = errors.New("the packet's descriptors do not fit the limit of this process (RLIMIT_NOFILE)")

@@ -39,6 +39,32 @@ func TestPacketsKeepTheirBorders(t *testing.T) {
 	}
 }
 
+// TestReceiveFromTheDead: what a peer sent last is received, though it has not read
+// what was sent to it.
+func TestReceiveFromTheDead(t *testing.T) {
+	a, b := packetPair(t)
+	buf := make([]byte, 9)
+	if _, _, err := b.ReceiveNow(buf); err != sys.ErrEmpty {
+		t.Errorf("before anything was sent: %v", err)
+	}
+	for _, s := range []string{"last", "words"} {
+		if err := errors.Join(b.Send([]byte("unread")), a.Send([]byte(s))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.Close()
+	b.SetReceiveDeadline(time.Unix(1, 0)) // ReceiveNow waits for nothing anyway
+	for _, want := range []string{"last", "words"} {
+		if n, _, err := b.ReceiveNow(buf); string(buf[:n]) != want || err != nil {
+			t.Errorf("received %q, %v; want %q", buf[:n], err, want)
+		}
+	}
+	b.SetReceiveDeadline(time.Time{})
+	if _, _, err := b.Receive(buf); err != io.EOF {
+		t.Errorf("then %v, want the end", err)
+	}
+}
+
 // TestReceiveEnds: whatever ends a connection, Receive says so once for all and
 // is not mistaken for a lost packet, which a reader would survive.
 func TestReceiveEnds(t *testing.T) {

@@ -1,0 +1,59 @@
+package supervise
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jay-go/jay/control"
+)
+
+// TestLastFigures: what a worker has counted comes last, and is not lost where the
+// master has had no time to read it when it hears that the worker has ended, nor
+// where it is about to execute another file.
+func TestLastFigures(t *testing.T) {
+	for name, heard := range map[string]func(m *master, p *proc){
+		"in the kernel": func(m *master, p *proc) { m.hearOut(p) },
+		"read, and not handled": func(m *master, p *proc) {
+			m.listenTo(p.w.ID, p)
+			for len(m.events) < 2 {
+				time.Sleep(time.Millisecond)
+			}
+			m.hearOut(p)
+		},
+		"before an exec": func(m *master, p *proc) {
+			m.listenTo(p.w.ID, p)
+			for len(m.events) < 2 {
+				time.Sleep(time.Millisecond)
+			}
+			p.ctl.SetReceiveDeadline(time.Unix(1, 0))
+			m.collect(p.reading)
+			m.keepNews()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := packetConns(t)
+			p := &proc{w: &worker{ID: 7}, ctl: ours, reading: make(chan struct{})}
+			close(p.reading) // nobody does yet
+			m := &master{procs: map[uint32]*proc{7: p}, events: make(chan any, 9), figures: map[string]control.Stats{}, machine: &machine{}}
+			if err := ours.Send([]byte("the worker reads this no more")); err != nil {
+				t.Fatal(err)
+			}
+			requests := int64(41)
+			for range 2 {
+				b, err := message{Kind: msgStats, Stats: &control.Stats{Requests: &requests}}.encode(maxPacket)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := theirs.Send(b); err != nil {
+					t.Fatal(err)
+				}
+				requests++
+			}
+			theirs.Close()
+			heard(m, p)
+			if p.stats.Requests == nil || *p.stats.Requests != 42 {
+				t.Errorf("the master knows %+v, want 42 requests", p.stats)
+			}
+		})
+	}
+}
