@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -30,9 +31,9 @@ var (
 	netHTTP          = server{"net/http", program("nethttp"), true}
 	fastHTTP         = server{"fasthttp", program("fasthttp"), true}
 	nginx            = server{"nginx", startNginx, false}
-	floorEachRead    = server{"floor", startFloor("each-read"), false}
-	floorEachRequest = server{"floor", startFloor("each-request"), false}
-	floorEachConn    = server{"floor", startFloor("each-connection"), false}
+	floorEachRead    = server{"floor", startFloor("answer", "each-read"), false}
+	floorEachRequest = server{"floor", startFloor("answer", "each-request"), false}
+	floorEachConn    = server{"floor", startFloor("last-answer", "each-connection"), false}
 )
 
 //go:embed floor/floor.c
@@ -94,12 +95,13 @@ func (b *bench) recordAnswer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(b.path("answer"), answer, 0o600)
+	last := bytes.Replace(answer, []byte("\r\n"), []byte("\r\nConnection: close\r\n"), 1)
+	return errors.Join(os.WriteFile(b.path("answer"), answer, 0o600), os.WriteFile(b.path("last-answer"), last, 0o600))
 }
 
-func startFloor(mode string) func(context.Context, *bench) (*process, error) {
+func startFloor(answer, mode string) func(context.Context, *bench) (*process, error) {
 	return func(ctx context.Context, b *bench) (*process, error) {
-		return startTelling(ctx, b.path("floor"), b.path("answer"), mode)
+		return startTelling(ctx, b.path("floor"), b.path(answer), mode)
 	}
 }
 
