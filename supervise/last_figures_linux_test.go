@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"testing"
-	"time"
 
 	"github.com/jay-go/jay/control"
 )
@@ -15,17 +14,12 @@ func TestLastFigures(t *testing.T) {
 		"in the kernel": func(m *master, p *proc) { m.hearOut(p) },
 		"read, and not handled": func(m *master, p *proc) {
 			m.listenTo(p.w.ID, p)
-			for len(m.events) < 2 {
-				time.Sleep(time.Millisecond)
-			}
+			<-p.reading
 			m.hearOut(p)
 		},
 		"before an exec": func(m *master, p *proc) {
 			m.listenTo(p.w.ID, p)
-			for len(m.events) < 2 {
-				time.Sleep(time.Millisecond)
-			}
-			p.ctl.SetReceiveDeadline(time.Unix(1, 0))
+			<-p.reading
 			m.collect(p.reading)
 			m.keepNews()
 		},
