@@ -25,7 +25,7 @@ func dial(t testing.TB, addr string) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { reset.Close(c) })
-	_ = c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(3 * patience)) // for a whole test
 	return c.(*net.TCPConn)
 }
 

@@ -82,7 +82,7 @@ var echoBody = web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
 
 func TestConformanceCases(t *testing.T) {
 	t.Parallel()
-	addr := serve(t, &web.Protocol{Handler: echoBody, HeaderTimeout: 3 * time.Second, IdleTimeout: 3 * time.Second})
+	addr := serve(t, &web.Protocol{Handler: echoBody, HeaderTimeout: 6 * time.Second, IdleTimeout: 6 * time.Second})
 	playAll(t, addr)
 }
 

@@ -126,7 +126,7 @@ func TestWorkerEnds(t *testing.T) {
 		{"/signal?n=9", "signal: killed"},
 	} {
 		t.Run(tt.path, func(t *testing.T) {
-			s := start(t, "faults", "--workers", "1")
+			s := start(t, "faults", "--workers", "1", "--watchdog", "2m") // a stack of 1 GB takes its time to fill
 			s.racy = tt.path == "/fatal"
 			p := dial(t, s.addr)
 			worker := p.pid()
