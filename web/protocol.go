@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jay-go/jay"
@@ -80,6 +81,7 @@ type Protocol struct {
 	RawBody bool
 
 	once   sync.Once
+	made   atomic.Bool // server is
 	server http1.Server
 }
 
@@ -94,12 +96,19 @@ var defaults Protocol
 
 // below returns what the connections of p have in common.
 func (p *Protocol) below() *http1.Server {
+	if !p.made.Load() {
+		p.make()
+	}
+	return &p.server
+}
+
+func (p *Protocol) make() {
 	p.once.Do(func() {
 		p.server.Config = p.config()
 		p.server.New = func(s *http1.Stream) http1.Exchange { return newExchange(s) }
 		p.server.Error = func(e *http1.Error) error { return (*Error)(e) }
+		p.made.Store(true)
 	})
-	return &p.server
 }
 
 func (p *Protocol) config() http1.Config {

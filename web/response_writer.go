@@ -20,22 +20,26 @@ import (
 // something else, or deletes it, or responds with a status from 400 on, or begins
 // anew with Reset. If it is ignored the client gets 500, not something else.
 type ResponseWriter struct {
-	x    *exchange
-	s    stream
-	head *http1.ResponseHead
-	mistake
-}
+	x     *exchange
+	s     stream
+	head  *http1.ResponseHead
+	state *http1.State // Mistake is what went wrong, first, and is not settled
 
-// mistake is what of a response cannot be as the program wanted it.
-type mistake struct {
-	failed  error  // what went wrong, first, and is not settled
 	refused string // the field that it went wrong with, if it is one thing alone
 }
 
-// fail notes that something went wrong, and returns what. What fails because the
-// client has left is nobody's mistake.
+// fail notes that something went wrong, and returns what.
 func (w *ResponseWriter) fail(err error) error {
-	if err == nil || w.s.Lost() {
+	if err == nil {
+		return nil
+	}
+	return w.failed(err)
+}
+
+// failed is fail for an error. What fails because the client has left is nobody's
+// mistake.
+func (w *ResponseWriter) failed(err error) error {
+	if w.s.Lost() {
 		return err
 	}
 	return w.note("", err)
@@ -44,7 +48,7 @@ func (w *ResponseWriter) fail(err error) error {
 // set notes how it went to set what. What was refused is settled when it is set
 // after all.
 func (w *ResponseWriter) set(what string, err error) error {
-	if err == nil && w.failed == nil {
+	if err == nil && w.state.Mistake == nil {
 		return nil
 	}
 	return w.note(what, err)
@@ -53,28 +57,28 @@ func (w *ResponseWriter) set(what string, err error) error {
 // note is set for all that does not go well; "" stands for what cannot be set.
 func (w *ResponseWriter) note(what string, err error) error {
 	switch {
-	case err != nil && w.failed == nil:
-		w.failed, w.refused = err, what
+	case err != nil && w.state.Mistake == nil:
+		w.state.Mistake, w.refused = err, what
 	case err != nil && !strings.EqualFold(what, w.refused):
 		w.refused = "" // two things are open
-	case err == nil && w.failed != nil && what != "" && strings.EqualFold(what, w.refused):
-		w.failed = nil
+	case err == nil && w.state.Mistake != nil && what != "" && strings.EqualFold(what, w.refused):
+		w.state.Mistake = nil
 	}
 	return err
 }
 
 // ready returns why nothing can be written any more.
 func (w *ResponseWriter) ready() error {
-	if w.s.Conn() == nil {
+	if !w.state.Open {
 		return jay.ErrClosed
 	}
-	return w.failed
+	return w.state.Mistake
 }
 
 // beforeHead returns why nothing can be set any more. After a refused field
 // other things can.
 func (w *ResponseWriter) beforeHead(what string) error {
-	if w.s.Conn() != nil && !w.s.Started() {
+	if w.state.Open && !w.state.Started {
 		return nil
 	}
 	return w.behindHead(what)
@@ -89,9 +93,13 @@ func (w *ResponseWriter) behindHead(what string) error {
 
 // beforeSwitch is ready for what sends a body: behind Switch there is none.
 func (w *ResponseWriter) beforeSwitch(what string) error {
-	if w.s.Conn() != nil && w.failed == nil && !w.s.Switches() {
+	if w.state.Open && w.state.Mistake == nil && !w.state.Switches {
 		return nil
 	}
+	return w.behindSwitch(what)
+}
+
+func (w *ResponseWriter) behindSwitch(what string) error {
 	if err := w.ready(); err != nil {
 		return err
 	}
@@ -109,7 +117,7 @@ func (w *ResponseWriter) SetStatus(code int) error {
 	}
 	err := w.set(statusLine, w.head.SetStatus(code))
 	if err == nil && code >= 400 {
-		w.failed = nil
+		w.state.Mistake = nil
 	}
 	return err
 }
@@ -123,7 +131,7 @@ func (w *ResponseWriter) Reset() error {
 		return err
 	}
 	w.s.Forget()
-	w.mistake = mistake{}
+	w.refused = ""
 	return nil
 }
 

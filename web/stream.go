@@ -25,7 +25,7 @@ type stream interface {
 	HasLeft() bool
 
 	Response() *http1.ResponseHead
-	Started() bool
+	State() *http1.State
 	Lost() bool
 	Full() bool
 	Date() string
@@ -37,7 +37,6 @@ type stream interface {
 	Flush() error
 	Interim(status int) error
 	Switch(next jay.Handler) error
-	Switches() bool
 
 	Later()
 	Finish()
@@ -62,22 +61,21 @@ type exchange struct {
 func newExchange(s stream) *exchange {
 	x := &exchange{s: s}
 	x.r = Request{x: x, head: s.Head()}
-	x.w = ResponseWriter{x: x, s: s, head: s.Response()}
+	x.w = ResponseWriter{x: x, s: s, head: s.Response(), state: s.State()}
 	return x
 }
 
 // Reset ends the exchange, and makes ready for the next.
 func (x *exchange) Reset() {
-	x.end(context.Canceled)
-	x.w.mistake = mistake{}
+	if x.ctx != nil {
+		x.end(context.Canceled)
+	}
+	x.w.refused = ""
 	x.sink, x.onGone, x.onWritable = nil, nil, nil
 }
 
 // Body passes on a piece of the request's body.
 func (x *exchange) Body(b []byte) error { return x.sink(&x.w, &x.r, b) }
-
-// Mistake returns what is wrong with the response.
-func (x *exchange) Mistake() error { return x.w.failed }
 
 // Left: the client has finished sending, or the exchange ends unfinished.
 func (x *exchange) Left() (tell func()) {

@@ -32,10 +32,6 @@ type Exchange interface {
 	// any other with 500.
 	Body(b []byte) error
 
-	// Mistake returns what of the response cannot be as the program wanted it,
-	// and was not settled.
-	Mistake() error
-
 	// Left says that the client has finished sending while its response is to
 	// come, or that the exchange ends unfinished. What it returns is called, if
 	// it is not nil, when the exchange's handles say which.

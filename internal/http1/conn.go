@@ -45,6 +45,14 @@ const (
 // NewConn returns the handler of a connection on which app serves HTTP/1.1.
 func NewConn(app App) jay.Handler { return &serverConn{app: app} }
 
+// server returns what the connections of the protocol have in common.
+func (s *serverConn) server() *Server {
+	if s.x != nil {
+		return s.x.srv
+	}
+	return s.app.Server()
+}
+
 // Open begins the wait for the first request.
 func (s *serverConn) Open(c *jay.Conn) { c.SetDeadline(s.app.Server().idleTimeout()) }
 
@@ -83,8 +91,9 @@ func (s *serverConn) Data(c *jay.Conn, b []byte) (n int, err error) {
 func (s *serverConn) settle(c *jay.Conn) {
 	switch s.state {
 	case atRest:
+		srv := s.server()
 		s.drop()
-		c.SetDeadline(s.app.Server().idleTimeout())
+		c.SetDeadline(srv.idleTimeout())
 	case inHead:
 		if err := s.x.charge(); err != nil {
 			s.fail(c, err)

@@ -30,7 +30,7 @@ func (s *serverConn) beginBody(c *jay.Conn, b []byte) int {
 		return int(length)
 	}
 	x.begin()
-	if x.req.flags&flagContinue != 0 && len(b) == 0 && !x.started {
+	if x.req.flags&flagContinue != 0 && len(b) == 0 && !x.state.Started {
 		x.req.flags &^= flagContinue
 		_, _ = c.WriteWhole(goOn) // an error has closed the connection
 	}
@@ -64,7 +64,7 @@ func (s *serverConn) readBody(c *jay.Conn, b []byte) int {
 		s.fail(c, err)
 		return len(b)
 	case err != nil, x.finished:
-		x.mistake = err
+		x.state.Mistake = err
 		s.finishLater(c)
 	case done && x.paused:
 		x.bodyDone = true

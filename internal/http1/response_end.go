@@ -1,7 +1,6 @@
 package http1
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 )
@@ -13,35 +12,30 @@ func (x *Stream) end() (reuse bool, err error) {
 	if x.lost {
 		return false, nil
 	}
-	if err = x.complete(); x.lost {
-		err = nil
-	}
-	return err == nil && !x.lost && !x.closing, err
-}
-
-// complete sends what is missing of the response, unless the program has made a
-// mistake.
-func (x *Stream) complete() error {
-	if err := cmp.Or(x.mistake, x.above.Mistake(), x.checkStatus()); err != nil {
-		return err
+	if err = x.state.Mistake; err == nil {
+		err = x.checkStatus()
 	}
 	switch {
+	case err != nil:
 	case x.next != nil:
-		return x.queue(x.appendHead(Framing{Length: -1}), nil, nil, nil)
-	case !x.started:
-		return x.sendWhole()
+		err = x.queue(x.appendHead(Framing{Length: -1}), nil, nil, nil)
+	case !x.state.Started:
+		err = x.sendWhole()
 	case x.mode == bodyChunked:
-		return x.queue(nil, nil, nil, lastChunk)
+		err = x.queue(nil, nil, nil, lastChunk)
 	case x.mode == bodyLength:
-		return x.checkLength(x.sent)
+		err = x.checkLength(x.sent)
 	}
-	return nil
+	if x.lost {
+		return false, nil
+	}
+	return err == nil && !x.closing, err
 }
 
 // whole reports whether the client has all of the response, which does not say
 // close: what goes wrong from here on does not concern it.
 func (x *Stream) whole() bool {
-	return x.started && !x.closing && (x.mode == bodyNone || x.mode == bodyLength && x.sent == x.res.length)
+	return x.state.Started && !x.closing && (x.mode == bodyNone || x.mode == bodyLength && x.sent == x.res.length)
 }
 
 // sendWhole sends a response of which nothing was sent yet.
@@ -66,7 +60,7 @@ func (x *Stream) sendWhole() error {
 		body = nil
 	}
 	err := x.queue(b, body, nil, nil)
-	x.started = err == nil
+	x.state.Started = err == nil
 	return err
 }
 
@@ -107,10 +101,10 @@ func (x *Stream) checkLength(n int64) error {
 // has sent. A response whose head was sent is cut short. It reports whether the
 // client can tell what became of the response; if not, only a reset tells.
 func (x *Stream) refuse(e *Error) bool {
-	if x.started {
+	if x.state.Started {
 		return x.mode != bodyUntilClose // FIN would pass for the end
 	}
-	x.next = nil
+	x.next, x.state.Switches = nil, false
 	x.res.Reset()
 	x.res.status = e.Status
 	_ = x.res.Set("Content-Type", "text/plain; charset=utf-8")

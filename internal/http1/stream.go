@@ -49,19 +49,30 @@ type Stream struct {
 	file fileRange   // behind that
 	next jay.Handler // takes the connection over after it
 	progress
+	state State
 }
 
 // progress is how far a response is.
 type progress struct {
-	sent    int64 // bytes of the body that were sent
-	mode    bodyMode
-	mistake error // what this package knows to be wrong with it
+	sent int64 // bytes of the body that were sent
+	mode bodyMode
 
-	started  bool // the head was sent
 	later    bool // Later was called
 	finished bool // Finish was called
 	closing  bool // the head said close
 	lost     bool // the connection ended under it
+}
+
+// State is what who stands above a Stream looks at with each call of a handler. Only
+// Mistake is its to change.
+type State struct {
+	Open     bool // the exchange is not over
+	Started  bool // the response's head was sent
+	Switches bool // Stream.Switch was called
+
+	// Mistake is what of the response cannot be as the program wanted it, and was
+	// not settled.
+	Mistake error
 }
 
 // keepFields is of how many fields an exchange in the pool keeps the memory, and
@@ -84,7 +95,7 @@ func (srv *Server) newStream(s *serverConn, c *jay.Conn) *Stream {
 		x = &Stream{srv: srv}
 		x.above = srv.New(x)
 	}
-	x.conn, x.owner = c, s
+	x.conn, x.owner, x.state.Open = c, s, true
 	x.limits = srv.Max
 	return x
 }
@@ -95,8 +106,11 @@ func (x *Stream) reset() {
 	x.req.Reset()
 	x.res.Reset()
 	x.out.Truncate(0) // the memory of a short body stays: it is one of a row, or release frees it
-	x.file.close()
+	if x.file.f != nil {
+		x.file.close()
+	}
 	x.progress = progress{}
+	x.state = State{Open: true}
 	x.chunks.Reset()
 	x.limits = x.srv.Max
 	x.body.Free()
@@ -122,7 +136,7 @@ func (x *Stream) reset() {
 func (x *Stream) release() {
 	x.out.Free()
 	x.reset()
-	x.conn, x.owner = nil, nil
+	x.conn, x.owner, x.state.Open = nil, nil, false
 	if !poison.On { // there a request that is used when it is void shows nothing
 		x.srv.streams.Put(x)
 	}

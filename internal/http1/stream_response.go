@@ -39,8 +39,8 @@ func (r *fileRange) close() {
 // one for as long as x lives.
 func (x *Stream) Response() *ResponseHead { return &x.res }
 
-// Started reports whether the response's head was sent.
-func (x *Stream) Started() bool { return x.started }
+// State returns how the exchange stands. It is the same one for as long as x lives.
+func (x *Stream) State() *State { return &x.state }
 
 // Lost reports whether the connection ended under the response: what failed then
 // is not the program's fault.
@@ -49,9 +49,6 @@ func (x *Stream) Lost() bool { return x.lost }
 // Full reports whether so much is unsent that the rest should wait for
 // Exchange.Writable.
 func (x *Stream) Full() bool { return x.conn.Full() }
-
-// Switches reports whether Switch was called.
-func (x *Stream) Switches() bool { return x.next != nil }
 
 // Date returns the value of the Date field now.
 func (x *Stream) Date() string { return x.srv.dates.At(x.conn.Now()).Value() }
@@ -70,7 +67,8 @@ func (x *Stream) Forget() {
 	x.res.Reset()
 	x.out.Free()
 	x.file.close()
-	x.next, x.mistake, x.mode, x.closing = nil, nil, bodyNone, false
+	x.next, x.mode, x.closing = nil, bodyNone, false
+	x.state.Switches, x.state.Mistake = false, nil
 }
 
 // Write adds p to the body: all of it or nothing. For HEAD, 204, 205 and 304 the
@@ -119,7 +117,7 @@ func (x *Stream) WriteFile(f *os.File, off, n int64) error {
 		}
 	}
 	x.file = fileRange{f, off, n}
-	if x.started || x.res.seen.has(idContentLength) {
+	if x.state.Started || x.res.seen.has(idContentLength) {
 		return x.pass(nil)
 	}
 	return nil
@@ -128,7 +126,7 @@ func (x *Stream) WriteFile(f *os.File, off, n int64) error {
 // room refuses n more bytes of a body for which there is no room when it is
 // sent.
 func (x *Stream) room(n int) error {
-	if x.started || x.bodiless() {
+	if x.state.Started || x.bodiless() {
 		return nil
 	}
 	if err := x.conn.RoomBehind(&x.out, n); err != nil {
@@ -145,7 +143,7 @@ func (x *Stream) noRoom(n int, err error) error {
 // passes reports whether n more bytes are sent as they come instead of being
 // kept: after a Flush, behind a file, and as a long body of declared length.
 func (x *Stream) passes(n int) bool {
-	return x.started || x.file.f != nil || x.out.Len()+n > passThrough && x.res.seen.has(idContentLength)
+	return x.state.Started || x.file.f != nil || x.out.Len()+n > passThrough && x.res.seen.has(idContentLength)
 }
 
 // bodiless reports whether the response has no body whatever is written
@@ -163,7 +161,7 @@ func (x *Stream) Flush() error { return x.pass(nil) }
 // pass sends what was written so far, and p behind it.
 func (x *Stream) pass(p []byte) error {
 	var head []byte
-	if !x.started {
+	if !x.state.Started {
 		if err := x.checkStatus(); err != nil {
 			return err
 		}
@@ -237,7 +235,7 @@ func (x *Stream) send(head, p []byte) error {
 	if err := x.queue(head, body, p, end); err != nil {
 		return err
 	}
-	x.started = true
+	x.state.Started = true
 	x.sent += n
 	return nil
 }
@@ -247,7 +245,7 @@ func (x *Stream) send(head, p []byte) error {
 // having no room is an error that can be answered.
 func (x *Stream) queue(head []byte, body *jay.Buffer, p, end []byte) error {
 	c := x.conn
-	if !x.started {
+	if !x.state.Started {
 		n := len(head) + len(p) + len(end)
 		if err := c.RoomBehind(body, n); err != nil {
 			if body != nil {
@@ -301,7 +299,7 @@ func (x *Stream) Switch(next jay.Handler) error {
 			return err
 		}
 	}
-	x.next = next
+	x.next, x.state.Switches = next, true
 	return nil
 }
 
