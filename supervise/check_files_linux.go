@@ -47,6 +47,8 @@ func (k *checker) checkRunDir() {
 			fmt.Sprintf("run as %s", userName(st.Uid)), "choose another --run-dir")
 	case errors.Is(sys.MayCreateIn(path), unix.EROFS):
 		k.say(checkError, area, path+" is on a file system that is mounted read-only", "choose another --run-dir")
+	case isEmpty(dir.pidFile()) && sys.HasRoom(path) != nil:
+		k.say(checkError, area, fmt.Sprintf("%s: there is no room for the pid file: %v", path, sys.HasRoom(path)), "make room", "choose another --run-dir")
 	case !isFile(dir.pidFile()):
 		k.say(checkError, area, dir.pidFile()+" is no regular file", "choose another --run-dir", "rm "+dir.pidFile())
 	case isDir(dir.control()):
@@ -69,6 +71,9 @@ func (k *checker) mayMake(area, path string) {
 		}
 		if err == nil {
 			err = sys.MayCreateIn(above)
+		}
+		if err == nil {
+			err = sys.HasRoom(above)
 		}
 		switch {
 		case errors.Is(err, os.ErrNotExist) && above != "/":
@@ -121,6 +126,12 @@ func (k *checker) checkLog() {
 		}
 		k.ok(area, "%s", path)
 	}
+}
+
+// isEmpty reports a file without anything in it, or none.
+func isEmpty(path string) bool {
+	fi, err := os.Lstat(path)
+	return err != nil || fi.Size() == 0
 }
 
 // isFile reports a regular file, or none.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/jay-go/jay/internal/needs"
@@ -79,6 +80,17 @@ func TestCheckKnowsWhatAStartKnows(t *testing.T) {
 		{"an address is another machine's", func(t *testing.T, s *service) []string { return []string{"--listen", "192.0.2.1:0"} }, false},
 		{"a user is not there", func(t *testing.T, s *service) []string { needs.Root(t); return []string{"--user", "no-such-user"} }, false},
 		{"a group is not there", func(t *testing.T, s *service) []string { needs.Root(t); return []string{"--group", "no-such-group"} }, false},
+		{"the file system of the run directory is full", func(t *testing.T, s *service) []string {
+			needs.Root(t)
+			must(t, os.Mkdir(s.bin+"/disk", 0o755))
+			must(t, syscall.Mount("jay-test", s.bin+"/disk", "tmpfs", 0, "size=16k"))
+			t.Cleanup(func() { must(t, syscall.Unmount(s.bin+"/disk", syscall.MNT_DETACH)) })
+			must(t, os.Mkdir(s.bin+"/disk/run", 0o700))
+			if err := os.WriteFile(s.bin+"/disk/ballast", make([]byte, 64<<10), 0o600); err == nil {
+				t.Fatal("the disk is not full")
+			}
+			return []string{"--run-dir", s.bin + "/disk/run"}
+		}, false},
 		{"the run directory is another service's", func(t *testing.T, s *service) []string {
 			other := newService(t, "file", "OUT="+s.bin+"/out")
 			other.dir = s.dir

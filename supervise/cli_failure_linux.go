@@ -58,7 +58,11 @@ func (d *runDir) owner() string {
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("; it belongs to %s: be that user, or root, or use another --run-dir", userName(fi.Sys().(*syscall.Stat_t).Uid))
+	owner := fi.Sys().(*syscall.Stat_t).Uid
+	if int(owner) == os.Geteuid() {
+		return fmt.Sprintf("; the modes of its files keep out even their owner: chmod -R u+rwX %s", d.path)
+	}
+	return fmt.Sprintf("; it belongs to %s: be that user, or root, or use another --run-dir", userName(owner))
 }
 
 // standsStill is the end of a message about a master that does not answer.

@@ -104,7 +104,7 @@ func finished(m *master) error {
 // is left open that matters to a process about to exit.
 func (m *master) begin(started func(m *master, err error)) error {
 	var err error
-	if m.dir, err = openRunDir(m.c.runDir); err != nil {
+	if m.dir, err = firstRunDir(m.c.runDir); err != nil {
 		return err
 	}
 	var held errHeld
@@ -209,7 +209,7 @@ func runDaemon(o *Options, c *config) error {
 	if err != nil {
 		return err
 	}
-	dir, err := openRunDir(c.runDir)
+	dir, err := firstRunDir(c.runDir)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package supervise
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -69,9 +71,15 @@ func (m *master) watchRunDir() {
 		return
 	}
 	m.looking = true
-	dir := *m.dir
+	dir, sink, log := *m.dir, m.sink, m.logFile()
 	go func() {
 		again := dir.restore()
+		if again.lock != nil { // the whole directory may be another one
+			if _, err := os.Lstat(log); log != "" && errors.Is(err, os.ErrNotExist) {
+				again.err = errors.Join(again.err, sink.Reopen())
+			}
+			dir.nameLog(log)
+		}
 		m.events <- func() {
 			m.looking = false
 			m.takeRestored(again)

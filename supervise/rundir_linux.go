@@ -92,6 +92,14 @@ func defaultRunDir(prog string) (string, error) {
 	return filepath.Join(home, ".local/state/jay", prog), nil
 }
 
+// firstRunDir is openRunDir for who starts a service. Whatever the caller's umask is,
+// what is made has modes that its owner can use; from then on it is the service's.
+func firstRunDir(path string) (*runDir, error) {
+	syscall.Umask(0o022)
+	defer syscall.Umask(processMask)
+	return openRunDir(path)
+}
+
 // openRunDir makes the directory where it does not exist, and refuses one that
 // somebody else could write to.
 func openRunDir(path string) (*runDir, error) {

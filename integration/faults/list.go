@@ -131,8 +131,11 @@ func masters() []fault {
 			tests: both(in(e2e, "TestStalePIDFile"), in(supervised, "TestPidFileOfAStranger")),
 		},
 		{
-			name: "the control socket, the pid file or the run directory is removed", holds: "made again; still the only master",
-			tests: both(in(supervised, "TestRemovedRunDir", "TestFollowersOfARemovedSocket"), in(e2e, "TestRemovedSocketWithoutDescriptors")),
+			name: "the control socket, the pid file or the run directory is removed, or moved away", holds: "made again; still the only master; a daemon's log goes on there",
+			tests: both(in(supervised, "TestRemovedRunDir", "TestMovedRunDir", "TestFollowersOfARemovedSocket"), in(e2e, "TestRemovedSocketWithoutDescriptors")),
+		},
+		{
+			name: "a start under umask 0777, or any other", holds: "its owner can use what it makes, and nobody else", tests: in(supervised, "TestStartUnderAnyUmask"),
 		},
 		{
 			name:  "a program, a run directory, a socket and a log whose paths are not UTF-8",

@@ -67,6 +67,23 @@ func StaleUnix(path string) (stale bool, err error) {
 // directory.
 func MayCreateIn(dir string) error { return access(dir, unix.W_OK|unix.X_OK) }
 
+// HasRoom finds out whether the file system of dir has room for one more file with
+// something in it. One that does not say has.
+func HasRoom(dir string) error {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return os.NewSyscallError("statfs", err)
+	}
+	free := s.Bavail
+	if os.Geteuid() == 0 {
+		free = s.Bfree
+	}
+	if s.Blocks > 0 && free == 0 || s.Files > 0 && s.Ffree == 0 {
+		return unix.ENOSPC
+	}
+	return nil
+}
+
 // MayWrite finds out whether this process, as it is, may write a file.
 func MayWrite(path string) error { return access(path, unix.W_OK) }
 
