@@ -6,9 +6,10 @@ import (
 	"github.com/jay-go/jay"
 )
 
-// Context returns a context that ends with the exchange: when the response is
-// complete, or before that when the client leaves. [context.Cause] is jay.ErrClosed
-// then. A client that has only finished sending looks like one that has left; it gets
+// Context returns a context that ends with the exchange. [context.Cause] is
+// context.Canceled when the response is complete, an upgrade included, and
+// jay.ErrClosed when the client leaves before that, or gets another response, or a part,
+// because the program failed or gave none in time. A client that has only finished sending looks like one that has left; it gets
 // its response all the same, if there is one; one that has sent ahead more than the system
 // takes without being read cannot be seen to leave. Any goroutine may use the context;
 // Context itself is the loop's.

@@ -83,8 +83,9 @@ func (l Later) OnGone(fn func()) {
 	switch {
 	case x == nil || x.s.Finished():
 	case x.s.HasLeft():
-		x.onGone = nil
-		fn()
+		if x.onGone = nil; fn != nil {
+			fn()
+		}
 	default:
 		x.onGone = fn
 	}

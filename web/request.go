@@ -140,10 +140,14 @@ func (r *Request) SetMaxBody(n int64) { r.x.s.SetMaxBody(n) }
 // OnBody, called in Protocol.OnHead, has the body given to fn as it arrives
 // instead of being kept; Handler is called after the last piece and finds it
 // empty. b is valid until fn returns. An error of fn ends the request: an
-// *Error with its status, any other with 500.
+// *Error with its status, which is 400 to 599, any other with 500. A nil fn takes
+// it back.
 func (r *Request) OnBody(fn func(w *ResponseWriter, r *Request, b []byte) error) {
+	if r.x.s.Conn() == nil { // the memory may be another request's next
+		return
+	}
 	r.x.sink = fn
-	r.x.s.TakeBody()
+	r.x.s.TakeBody(fn != nil)
 }
 
 // PauseBody, called in fn of OnBody, stops fn from being called, and the

@@ -219,11 +219,13 @@ func (w *ResponseWriter) WriteString(s string) (int, error) {
 // [jay.Conn.WriteFile]). If they are the end of the body, its length is known.
 //
 // From now on f is closed when it is not needed any more, also when WriteFile
-// returns an error. One that ends before off+n, or cannot be read, resets the
+// returns an error, after which nothing of the range is in the body. Several ranges of
+// one f may be in one response; another response, or connection, needs a file that it
+// has opened for itself. One that ends before off+n, or cannot be read, resets the
 // connection, for the client has been told the length.
 func (w *ResponseWriter) WriteFile(f *os.File, off, n int64) error {
 	if err := w.beforeSwitch("write file"); err != nil {
-		_ = f.Close()
+		w.s.CloseFile(f)
 		return err
 	}
 	return w.fail(w.s.WriteFile(f, off, n))

@@ -19,7 +19,7 @@ type stream interface {
 	Trailer(name string) string
 	Trailers() iter.Seq2[string, string]
 	SetMaxBody(n int64)
-	TakeBody()
+	TakeBody(take bool)
 	PauseBody()
 	ResumeBody()
 	HasLeft() bool
@@ -34,6 +34,7 @@ type stream interface {
 	Write(p []byte) error
 	WriteString(s string) error
 	WriteFile(f *os.File, off, n int64) error
+	CloseFile(f *os.File)
 	Flush() error
 	Interim(status int) error
 	Switch(next jay.Handler) error

@@ -196,6 +196,7 @@ func (s *serverConn) finish(c *jay.Conn) {
 		c.Report(jay.ProgramFault, s.reported(err))
 		reuse, err = true, nil
 	}
+	x.over = err == nil && !x.lost
 	switch {
 	case err != nil:
 		s.fail(c, err)
@@ -221,7 +222,6 @@ func (s *serverConn) finish(c *jay.Conn) {
 	default:
 		s.state = atRest
 		s.gen++
-		x.over = true
 		if poison.On {
 			s.drop()
 		}
@@ -263,7 +263,7 @@ func (s *serverConn) drop() {
 		return
 	}
 	var tell func()
-	if !x.over {
+	if !x.over { // the response is not complete
 		tell = x.takeLeft()
 	}
 	s.x = nil

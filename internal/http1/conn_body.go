@@ -139,9 +139,9 @@ func (s *serverConn) resumeBody(c *jay.Conn) {
 	}
 }
 
-// asError returns what to answer for an error of the program or the parser.
+// asError returns what to respond with to an error of the program or the parser.
 func asError(err error) *Error {
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*Error](err); ok && e.Status >= 400 && e.Status <= 599 {
 		return e
 	}
 	if errors.Is(err, jay.ErrBudget) {

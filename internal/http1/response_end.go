@@ -18,11 +18,11 @@ func (x *Stream) end() (reuse bool, err error) {
 	switch {
 	case err != nil:
 	case x.next != nil:
-		err = x.queue(x.appendHead(Framing{Length: -1}), nil, nil, nil)
+		err = x.queue(x.appendHead(Framing{Length: -1}), nil, nil, nil, nil)
 	case !x.state.Started:
 		err = x.sendWhole()
 	case x.mode == bodyChunked:
-		err = x.queue(nil, nil, nil, lastChunk)
+		err = x.queue(nil, nil, nil, nil, lastChunk)
 	case x.mode == bodyLength:
 		err = x.checkLength(x.sent)
 	}
@@ -50,7 +50,7 @@ func (x *Stream) sendWhole() error {
 			f.Length = -1
 		}
 		body = nil
-		x.file.close()
+		x.dropFile()
 	} else if err := x.checkLength(f.Length); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (x *Stream) sendWhole() error {
 		b = append(b, body.Bytes()...)
 		body = nil
 	}
-	err := x.queue(b, body, nil, nil)
+	err := x.queue(b, body, &x.file, nil, nil)
 	x.state.Started = err == nil
 	return err
 }
@@ -117,7 +117,7 @@ func (x *Stream) refuse(e *Error) bool {
 	}
 	x.body.Free() // what was refused for its size makes room for these words
 	x.out.Free()
-	x.file.close()
+	x.dropFile()
 	for _, words := range [...]string{StatusText(e.Status), ": ", e.Reason, "\n"} {
 		_ = x.out.AppendString(x.conn, words)
 	}

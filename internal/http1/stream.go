@@ -107,7 +107,7 @@ func (x *Stream) reset() {
 	x.res.Reset()
 	x.out.Truncate(0) // the memory of a short body stays: it is one of a row, or release frees it
 	if x.file.f != nil {
-		x.file.close()
+		x.dropFile()
 	}
 	x.progress = progress{}
 	x.state = State{Open: true}

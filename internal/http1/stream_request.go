@@ -25,8 +25,8 @@ func (x *Stream) Trailers() iter.Seq2[string, string] { return x.chunks.Trailers
 // SetMaxBody changes the limit of this request's body, before it is asked for.
 func (x *Stream) SetMaxBody(n int64) { x.limits.Body = n }
 
-// TakeBody has the body given to Exchange.Body as it arrives.
-func (x *Stream) TakeBody() { x.taking = true }
+// TakeBody says whether the body is given to Exchange.Body as it arrives.
+func (x *Stream) TakeBody(take bool) { x.taking = take }
 
 // PauseBody stops the client from sending, until ResumeBody.
 func (x *Stream) PauseBody() { x.owner.pauseBody(x.conn) }

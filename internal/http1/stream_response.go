@@ -28,12 +28,27 @@ type fileRange struct {
 	off, n int64
 }
 
-func (r *fileRange) close() {
-	if r.f != nil {
-		_ = r.f.Close()
-		*r = fileRange{}
+// dropFile forgets the waiting range.
+func (x *Stream) dropFile() {
+	if f := x.file.f; f != nil {
+		x.file = fileRange{}
+		x.CloseFile(f)
 	}
 }
+
+// CloseFile closes f when the response, and the connection, send nothing more of it.
+func (x *Stream) CloseFile(f *os.File) {
+	switch {
+	case f == x.file.f:
+	case x.conn == nil:
+		_ = f.Close() // it was only read
+	default:
+		_ = x.conn.WriteFile(f, 0, 0)
+	}
+}
+
+// maxFile is where every file ends, so that no length of a response overflows.
+const maxFile = 1 << 62
 
 // Response returns the response's head, to be set until Started. It is the same
 // one for as long as x lives.
@@ -66,7 +81,7 @@ func (x *Stream) Afford() error {
 func (x *Stream) Forget() {
 	x.res.Reset()
 	x.out.Free()
-	x.file.close()
+	x.dropFile()
 	x.next, x.mode, x.closing = nil, bodyNone, false
 	x.state.Switches, x.state.Mistake = false, nil
 }
@@ -104,23 +119,40 @@ func (x *Stream) WriteString(s string) error {
 	return nil
 }
 
-// WriteFile adds a range of f to the body, and owns f from now on.
+// WriteFile adds a range of f to the body, or nothing with an error. It owns f from
+// now on.
 func (x *Stream) WriteFile(f *os.File, off, n int64) error {
-	if off < 0 || n < 0 {
-		_ = f.Close()
+	if f == nil {
+		return fmt.Errorf("write file: %w", os.ErrInvalid)
+	}
+	err := x.addFile(f, off, n)
+	if err != nil || n == 0 {
+		x.CloseFile(f)
+	}
+	return err
+}
+
+func (x *Stream) addFile(f *os.File, off, n int64) error {
+	switch {
+	case off < 0 || n < 0 || n > maxFile-off:
 		return fmt.Errorf("write %d bytes of file %s from %d on: there are none", n, f.Name(), off)
+	case n == 0:
+		return nil
 	}
 	if x.file.f != nil { // two of them are not kept
 		if err := x.pass(nil); err != nil {
-			_ = f.Close()
 			return err
 		}
 	}
 	x.file = fileRange{f, off, n}
-	if x.state.Started || x.res.seen.has(idContentLength) {
-		return x.pass(nil)
+	if !x.state.Started && !x.res.seen.has(idContentLength) {
+		return nil
 	}
-	return nil
+	err := x.pass(nil)
+	if err != nil {
+		x.file = fileRange{}
+	}
+	return err
 }
 
 // room refuses n more bytes of a body for which there is no room when it is
@@ -143,7 +175,7 @@ func (x *Stream) noRoom(n int, err error) error {
 // passes reports whether n more bytes are sent as they come instead of being
 // kept: after a Flush, behind a file, and as a long body of declared length.
 func (x *Stream) passes(n int) bool {
-	return x.state.Started || x.file.f != nil || x.out.Len()+n > passThrough && x.res.seen.has(idContentLength)
+	return x.state.Started || n > 0 && x.file.f != nil || x.out.Len()+n > passThrough && x.res.seen.has(idContentLength)
 }
 
 // bodiless reports whether the response has no body whatever is written
@@ -217,13 +249,13 @@ func (x *Stream) mustClose() bool {
 // head announces, and head before them if it has not been sent: all of it or nothing.
 // Where the head has been sent, the connection fails if there is no room.
 func (x *Stream) send(head, p []byte) error {
-	body, n, end := &x.out, int64(x.out.Len()+len(p))+x.file.n, []byte(nil)
+	body, file, n, end := &x.out, &x.file, int64(x.out.Len()+len(p))+x.file.n, []byte(nil)
 	switch {
 	case n == 0:
 	case x.mode == bodyNone:
-		body, p, n = nil, nil, 0
-		x.file.close()
-	case x.mode == bodyLength && x.sent+n > x.res.length:
+		body, file, p, n = nil, nil, nil, 0
+		x.dropFile()
+	case x.mode == bodyLength && n > x.res.length-x.sent:
 		return fmt.Errorf("write: %d bytes exceed the Content-Length of %d", x.sent+n, x.res.length)
 	case x.mode == bodyChunked:
 		if head == nil {
@@ -232,7 +264,7 @@ func (x *Stream) send(head, p []byte) error {
 		head = append(strconv.AppendInt(head, n, 16), "\r\n"...)
 		end = crlf
 	}
-	if err := x.queue(head, body, p, end); err != nil {
+	if err := x.queue(head, body, file, p, end); err != nil {
 		return err
 	}
 	x.state.Started = true
@@ -240,10 +272,10 @@ func (x *Stream) send(head, p []byte) error {
 	return nil
 }
 
-// queue queues pieces of a response, the waiting file behind body, all or none. The
-// end is bytes of its framing, behind them. While nothing of the response was sent,
-// having no room is an error that can be answered.
-func (x *Stream) queue(head []byte, body *jay.Buffer, p, end []byte) error {
+// queue queues pieces of a response, all or none; body and file may be nil. The end
+// is bytes of its framing, behind them. While nothing of the response was sent,
+// having no room is an error that another response can tell of.
+func (x *Stream) queue(head []byte, body *jay.Buffer, file *fileRange, p, end []byte) error {
 	c := x.conn
 	if !x.state.Started {
 		n := len(head) + len(p) + len(end)
@@ -258,9 +290,10 @@ func (x *Stream) queue(head []byte, body *jay.Buffer, p, end []byte) error {
 	if err == nil && body != nil && body.Len() > 0 {
 		_, err = c.WriteBuffer(body)
 	}
-	if file := x.file; file.f != nil {
-		x.file = fileRange{}
-		if fileErr := c.WriteFile(file.f, file.off, file.n); err == nil {
+	if file != nil && file.f != nil {
+		r := *file
+		*file = fileRange{}
+		if fileErr := c.WriteFile(r.f, r.off, r.n); err == nil {
 			err = fileErr
 		}
 	}
@@ -283,7 +316,7 @@ func (x *Stream) Interim(status int) error {
 	}
 	b := appendStatusLine(x.conn.AvailableBuffer(), status)
 	b = x.res.appendInterim(b)
-	return x.queue(append(b, '\r', '\n'), nil, nil, nil)
+	return x.queue(append(b, '\r', '\n'), nil, nil, nil, nil)
 }
 
 // Switch ends HTTP on the connection: once the response is complete, its head is
