@@ -3,6 +3,7 @@ package jay
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 
 	"github.com/jay-go/jay/internal/poison"
@@ -14,6 +15,7 @@ import (
 // bytes take counts in the connection's queue, out.size.
 type behind struct {
 	pieces []piece // never empty
+	files  int     // of them, the others are bytes
 	old    int     // how many of them were written before the present layer was set
 	bytes  int     // in memory
 	left   int64   // of files
@@ -48,7 +50,10 @@ const filePiece = 64 << 10
 // with a [*loop.FileError]: the peer must not take what it has for the whole.
 func (c *Conn) WriteFile(f *os.File, off, n int64) error {
 	err := ErrClosed
-	if off < 0 || n < 0 {
+	if f == nil {
+		return fmt.Errorf("write file: %w", os.ErrInvalid)
+	}
+	if off < 0 || n < 0 || n > math.MaxInt64-off {
 		err = fmt.Errorf("write %d bytes of file %s from %d on: there are none", n, f.Name(), off)
 	} else if c.writable() {
 		err = nil
@@ -69,16 +74,16 @@ func (c *Conn) WriteFile(f *os.File, off, n int64) error {
 	}
 	b.pieces = append(b.pieces, piece{f: f, off: off, n: n, layer: c.encoder()})
 	b.left += n
-	if len(b.pieces) >= manyPieces && !c.has(flagFull) {
+	if b.files++; b.files >= manyFiles && !c.has(flagFull) {
 		c.full()
 	}
 	c.later()
 	return nil
 }
 
-// manyPieces is how many pieces may wait before a connection is full: each may keep
-// a file open.
-const manyPieces = 16
+// manyFiles is how many ranges of files may wait before a connection is full: each may
+// keep a file open.
+const manyFiles = 16
 
 // BufferedFiles returns how much of files is queued and not yet sent.
 func (c *Conn) BufferedFiles() int64 {
@@ -93,7 +98,7 @@ func (c *Conn) unsent() bool { return c.out.size > 0 || c.has(flagFiles) }
 
 // drained reports whether so little waits that a full connection is so no more.
 func (c *Conn) drained() bool {
-	return c.out.size <= c.via.lowWater && (!c.has(flagFiles) || len(c.worker.behind[c].pieces) < manyPieces/2)
+	return c.out.size <= c.via.lowWater && (!c.has(flagFiles) || c.worker.behind[c].files < manyFiles/2)
 }
 
 // release closes a file of which nothing is queued.
@@ -237,6 +242,7 @@ func (c *Conn) nextPiece(b *behind) bool {
 	b.pieces = b.pieces[1:]
 	b.old = max(b.old-1, 0)
 	if f != nil {
+		b.files--
 		c.release(f)
 	}
 	if len(b.pieces) > 0 {

@@ -213,6 +213,9 @@ func (c *Conn) flush() {
 			c.cutShort(err)
 			return
 		}
+		if c.has(flagFull) && c.drained() { // a layer may have taken files in and made no bytes of them yet
+			c.notFull()
+		}
 	}
 	if c.out.head != nil || c.has(flagFiles) && c.fileDue() {
 		bufs := c.out.gather(c.worker.bufs[:0])
@@ -288,8 +291,13 @@ func (c *Conn) sent(n int) {
 		c.waitedEnough()
 	}
 	if c.has(flagFull) && c.drained() {
-		c.flags = c.flags&^(flagFull|flagFullDue) | flagDrainDue
-		c.readOn()
-		c.later()
+		c.notFull()
 	}
+}
+
+// notFull goes on with the reading: little enough is unsent.
+func (c *Conn) notFull() {
+	c.flags = c.flags&^(flagFull|flagFullDue) | flagDrainDue
+	c.readOn()
+	c.later()
 }
