@@ -56,15 +56,15 @@ func ExampleProtocol_onHead() {
 	_ = upload
 }
 
-// An answer that takes time is given later, from another goroutine here. The
+// A response that takes time is given later, from another goroutine here. The
 // loop serves others meanwhile.
 func ExampleResponseWriter_Later() {
 	query := func(name string) string { time.Sleep(time.Second); return "found " + name }
 	handler := web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
-		name, answer := r.Query("name"), w.Later().Ref()
+		name, later := r.Query("name"), w.Later().Ref()
 		go func() {
 			found := query(name)
-			err := answer.Finish(func(w *web.ResponseWriter, r *web.Request) { _, _ = w.WriteString(found) })
+			err := later.Finish(func(w *web.ResponseWriter, r *web.Request) { _, _ = w.WriteString(found) })
 			if errors.Is(err, jay.ErrClosed) {
 				fmt.Println("the client has left")
 			}
@@ -73,20 +73,20 @@ func ExampleResponseWriter_Later() {
 	_ = handler
 }
 
-// A long answer is written as fast as the client takes it.
+// A long response is written as fast as the client takes it.
 func ExampleLater_OnWritable() {
 	handler := web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
-		answer, lines := w.Later(), 0
+		later, lines := w.Later(), 0
 		more := func() {
-			for w := answer.Writer(); lines < 1_000_000 && !answer.Full(); lines++ {
+			for w := later.Writer(); lines < 1_000_000 && !later.Full(); lines++ {
 				fmt.Fprintf(w, "line %d\n", lines)
 				_ = w.Flush()
 			}
 			if lines == 1_000_000 {
-				_ = answer.Finish()
+				_ = later.Finish()
 			}
 		}
-		answer.OnWritable(more)
+		later.OnWritable(more)
 		more()
 	})
 	_ = handler

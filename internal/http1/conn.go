@@ -20,7 +20,7 @@ type serverConn struct {
 }
 
 // connState is where a connection is; there is one exchange at a time, so
-// that answers are in the order of their requests whoever finishes them.
+// that responses are in the order of their requests whoever finishes them.
 type connState uint8
 
 const (
@@ -32,10 +32,10 @@ const (
 	inBody
 	// handling: the handler is running.
 	handling
-	// answering: the handler has returned and the answer is to come; reading
+	// responding: the handler has returned and the response is to come; reading
 	// is paused.
-	answering
-	// discarding: the answer was sent before the body had arrived, of which
+	responding
+	// discarding: the response was sent before the body had arrived, of which
 	// so little is left that the connection can be used again after it.
 	discarding
 	// ended: the connection is closing, or belongs to another handler.
@@ -59,7 +59,7 @@ func (s *serverConn) Open(c *jay.Conn) { c.SetDeadline(s.app.Server().idleTimeou
 // Protocol is what is spoken until an upgrade, whatever has made the connection.
 func (s *serverConn) Protocol() jay.Protocol { return s.app.Protocol() }
 
-// Data reads requests and answers them for as long as there are any and the
+// Data reads requests and responds to them for as long as there are any and the
 // connection takes more.
 func (s *serverConn) Data(c *jay.Conn, b []byte) (n int, err error) {
 	from := 0 // of the request that is being read
@@ -160,12 +160,12 @@ func (s *serverConn) run(c *jay.Conn) {
 	s.returned(c)
 }
 
-// returned goes on after the handler: the answer is complete, unless it is
+// returned goes on after the handler: the response is complete, unless it is
 // given later.
 func (s *serverConn) returned(c *jay.Conn) {
 	x := s.x
 	if x.later && !x.finished {
-		s.state = answering
+		s.state = responding
 		if err := x.keep(); err != nil {
 			s.fail(c, err)
 			return
@@ -178,7 +178,7 @@ func (s *serverConn) returned(c *jay.Conn) {
 	s.finish(c)
 }
 
-// finishLater finishes an answer that was waited for, or did not wait for its
+// finishLater finishes a response that was waited for, or did not wait for its
 // body.
 func (s *serverConn) finishLater(c *jay.Conn) {
 	s.unhold(c)
@@ -187,7 +187,7 @@ func (s *serverConn) finishLater(c *jay.Conn) {
 	c.ResumeRead()
 }
 
-// finish sends what of the answer is not sent, and decides what becomes of
+// finish sends what of the response is not sent, and decides what becomes of
 // the connection.
 func (s *serverConn) finish(c *jay.Conn) {
 	x := s.x
@@ -228,7 +228,7 @@ func (s *serverConn) finish(c *jay.Conn) {
 	}
 }
 
-// fail answers for what went wrong, if that is still possible, and closes.
+// fail responds to what went wrong, if that is still possible, and closes.
 func (s *serverConn) fail(c *jay.Conn, err error) {
 	e, err := asError(err), s.reported(err)
 	told := s.x.refuse(e)
@@ -292,7 +292,7 @@ func (s *serverConn) Close(c *jay.Conn, err error) {
 	s.end()
 }
 
-// EOF: the peer is done sending. What it has sent in full has been answered;
+// EOF: the peer is done sending. What it has sent in full has its response;
 // what is incomplete will stay so.
 func (s *serverConn) EOF(c *jay.Conn) {
 	s.left = true
@@ -315,8 +315,8 @@ func (s *serverConn) Gone(*jay.Conn) {
 	}
 }
 
-// unasked reports whether the client awaits no answer: it has not begun a
-// request, with empty lines at most, or has been answered already.
+// unasked reports whether the client awaits no response: it has not begun a
+// request, with empty lines at most, or has it already.
 func (s *serverConn) unasked() bool {
 	return s.state == atRest || s.state == discarding || s.state == inHead && s.x.req.part == inEmptyLines
 }
@@ -329,7 +329,7 @@ func (s *serverConn) Deadline(c *jay.Conn) {
 		return
 	}
 	switch {
-	case s.state == answering, s.state == inBody && s.x.paused:
+	case s.state == responding, s.state == inBody && s.x.paused:
 		s.lookAtProgram(c)
 	case s.unasked():
 		s.end()
@@ -343,8 +343,8 @@ func (s *serverConn) Deadline(c *jay.Conn) {
 
 // Drain: the worker wants to end. A connection at rest is closed when the
 // service stops; when its code is merely replaced it stays, for its client
-// may be sending the next request right now, whose answer says close. A
-// request of which a byte has been read is answered in either case.
+// may be sending the next request right now, whose response says close. A
+// request of which a byte has been read gets its response in either case.
 func (s *serverConn) Drain(c *jay.Conn) {
 	if s.unasked() && stopping(c) {
 		c.Close()
@@ -357,7 +357,7 @@ func stopping(c *jay.Conn) bool {
 	return d != nil && d.Reason != jay.DrainReload && d.Reason != jay.DrainScale
 }
 
-// Panic answers 500 if nothing of the answer has been sent yet.
+// Panic responds with 500 if nothing of the response has been sent yet.
 func (s *serverConn) Panic(c *jay.Conn, err *jay.PanicError) {
 	if !s.unasked() && s.x != nil && !s.x.refuse(errPanic) {
 		c.Abort()
@@ -365,7 +365,7 @@ func (s *serverConn) Panic(c *jay.Conn, err *jay.PanicError) {
 	s.end()
 }
 
-// Writable: the client has taken so much that a streamed answer may go on.
+// Writable: the client has taken so much that a streamed response may go on.
 func (s *serverConn) Writable(*jay.Conn) {
 	if s.x != nil {
 		s.x.above.Writable()

@@ -102,7 +102,7 @@ func (s *serverConn) bodyComplete(c *jay.Conn) {
 	s.run(c)
 }
 
-// discard passes over the body of a request that was answered without it.
+// discard passes over the body of a request whose response did not wait for it.
 func (s *serverConn) discard(b []byte) int {
 	x := s.x
 	x.heard = x.elapsed()
@@ -134,7 +134,7 @@ func (s *serverConn) resumeBody(c *jay.Conn) {
 		s.bodyComplete(c)
 	}
 	s.settle(c)
-	if s.state != answering {
+	if s.state != responding {
 		c.ResumeRead()
 	}
 }

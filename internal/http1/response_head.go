@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// ResponseHead collects the head of an answer. The zero value is ready and
+// ResponseHead collects the head of a response. The zero value is ready and
 // stands for 200 without fields; Reset makes a used one ready again and
 // keeps its memory.
 type ResponseHead struct {
@@ -24,7 +24,7 @@ type lineMark struct {
 	id       fieldID
 }
 
-// Framing is what the protocol decides about an answer, after the program
+// Framing is what the protocol decides about a response, after the program
 // has set its fields. Where the program has set Content-Length, Date or
 // Connection itself, its line stands and nothing is added, with one
 // exception: Close adds close to a Connection field, in the place of
@@ -50,7 +50,7 @@ func (h *ResponseHead) Status() int {
 }
 
 // SetStatus sets the status code. It must be 101 or 200 to 999: other
-// interim answers are not heads of an answer.
+// interim responses are not heads of a response.
 func (h *ResponseHead) SetStatus(code int) error {
 	if code != 101 && (code < 200 || code > 999) {
 		return fmt.Errorf("set status %d: not 101 or 200 to 999", code)
@@ -73,7 +73,7 @@ func (h *ResponseHead) Set(name, value string) error {
 	return nil
 }
 
-// SetContentType is Set for the one field that nearly every answer has: its
+// SetContentType is Set for the one field that nearly every response has: its
 // name needs no looking up.
 func (h *ResponseHead) SetContentType(value string) error {
 	const name = "Content-Type"
@@ -95,7 +95,7 @@ func (h *ResponseHead) SetContentType(value string) error {
 func (h *ResponseHead) Add(name, value string) error {
 	id := identify(name)
 	if single.has(id) && h.seen.has(id) {
-		return fmt.Errorf("add field %s: it is set already, and an answer has one", name)
+		return fmt.Errorf("add field %s: it is set already, and a response has one", name)
 	}
 	if err := h.check(id, name, value); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (h *ResponseHead) Get(name string) string {
 // Del removes every line called name.
 func (h *ResponseHead) Del(name string) { h.remove(name) }
 
-// single are the fields that an answer cannot have twice.
+// single are the fields that a response cannot have twice.
 const single fieldSet = 1<<idContentLength | 1<<idConnection | 1<<idDate | 1<<idServer | 1<<idContentType | 1<<idContentRange
 
 // check refuses what must not be sent. Nothing is ever repaired: a program
@@ -129,7 +129,7 @@ func (h *ResponseHead) check(id fieldID, name, value string) error {
 	case !isText(value):
 		return valueRefused(name, value)
 	case id == idTransferEncoding:
-		return fmt.Errorf("set field %s: the framing of an answer is the protocol's; Flush makes it chunked", name)
+		return fmt.Errorf("set field %s: the framing of a response is the protocol's; Flush makes it chunked", name)
 	case id == idContentLength:
 		n, err := parseLength(value)
 		if err != nil || n == lengthTooLarge {
@@ -236,7 +236,7 @@ func appendClose(dst, value []byte) []byte {
 	return append(dst, "close\r\n"...)
 }
 
-// appendInterim appends the lines that an interim answer may have: it has no
+// appendInterim appends the lines that an interim response may have: it has no
 // content (RFC 9110 section 8.6) and decides nothing about the connection.
 func (h *ResponseHead) appendInterim(dst []byte) []byte {
 	for _, m := range h.marks {

@@ -179,7 +179,7 @@ func (x *Stream) keepHead() error {
 	return nil
 }
 
-// keep makes every view of the request the exchange's own, for an answer that
+// keep makes every view of the request the exchange's own, for a response that
 // is given later. The error says that there is no memory for it.
 func (x *Stream) keep() error {
 	err := x.keepHead()

@@ -69,7 +69,7 @@ func (x *Stream) Finish() {
 	}
 	x.finished = true
 	s, c := x.owner, x.conn
-	if s.state == answering || s.state == inBody && !x.passing {
+	if s.state == responding || s.state == inBody && !x.passing {
 		c.Call(func() { s.finishLater(c) })
 	}
 }
