@@ -12,6 +12,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/jay-go/jay/internal/needs"
 	"github.com/jay-go/jay/supervise"
@@ -40,6 +43,24 @@ end
 func kernelServices() map[string]func() *supervise.Options {
 	return map[string]func() *supervise.Options{
 		"children": childOptions, "slow hooks": slowHooks, "commands": commandsOptions, "greedy": greedyOptions, "many": manyOptions, "slow stop": slowStop,
+	}
+}
+
+// ignoreVariable has a service ignore signals, as one does that make has started.
+const ignoreVariable = "SUPERVISE_TEST_IGNORE"
+
+// ignoreReserved is called before main of a service.
+func ignoreReserved() {
+	if os.Getenv(ignoreVariable) == "" {
+		return
+	}
+	os.Unsetenv(ignoreVariable)
+	ignore := [16]uintptr{1} // SIG_IGN
+	for s := range uintptr(3) {
+		_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, 32+s, uintptr(unsafe.Pointer(&ignore)), 0, 8, 0, 0)
+		if errno != 0 {
+			panic(errno)
+		}
 	}
 }
 
@@ -86,7 +107,7 @@ func TestWhatChildrenFind(t *testing.T) {
 	t.Parallel()
 	bash := needs.Program(t, "bash")
 	out := filepath.Join(t.TempDir(), "out")
-	s := newService(t, "children", "OUT="+out)
+	s := newService(t, "children", "OUT="+out, ignoreVariable+"=yes")
 	cmd := s.command("start")
 	cmd.Args = append([]string{bash, "-c", `trap "" PIPE USR1 ALRM TTIN TTOU; ulimit -Sn 200; exec "$0" "$@" 9</dev/null`}, cmd.Args...)
 	cmd.Path = bash

@@ -32,6 +32,7 @@ const programVariable = "SUPERVISE_TEST_PROGRAM"
 func TestMain(m *testing.M) {
 	if name := os.Getenv(programVariable); name != "" {
 		beforeMain()
+		ignoreReserved()
 		service := testServices()[name]
 		if service == nil {
 			service = kernelServices()[name]

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -20,7 +21,7 @@ const processMask = 0o027
 // restrain sets what all processes of the service inherit.
 func (m *master) restrain() error {
 	syscall.Umask(processMask)
-	return sys.CoreDumps(m.o.CoreDumps)
+	return errors.Join(sys.HeedReserved(), sys.CoreDumps(m.o.CoreDumps))
 }
 
 // trySwitch finds out whether a process can be started as the workers' user at

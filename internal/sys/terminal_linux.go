@@ -54,6 +54,27 @@ func StopSelf(s syscall.Signal) error {
 // for, which package signal does not for those that stop.
 func DefaultAction(s syscall.Signal) error { return setAction(s, &sigaction{}, nil) }
 
+// HeedReserved gives the signals that C libraries keep for themselves, and Go's
+// runtime leaves alone, their default action where they are ignored: a process that
+// was started by posix_spawn ignores them, and so would all that it starts.
+func HeedReserved() error {
+	for s := syscall.Signal(32); s <= 34; s++ {
+		var now sigaction
+		if err := setAction(s, nil, &now); err != nil {
+			return err
+		}
+		if now[handlerWord] != ignored {
+			continue
+		}
+		if err := DefaultAction(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const ignored = 1 // SIG_IGN
+
 func setAction(s syscall.Signal, action, old *sigaction) error {
 	const setSize = 64 / 8 // of the kernel's set of signals, in bytes
 	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(action)), uintptr(unsafe.Pointer(old)), setSize, 0, 0)
