@@ -139,7 +139,7 @@ func masters() []fault {
 		},
 		{
 			name:  "a program, a run directory, a socket and a log whose paths are not UTF-8",
-			holds: "reload and upgrade find them again, byte for byte; status shows them escaped", tests: in(supervised, "TestPathsThatAreNotText", "TestStringsKeepTheirBytes"),
+			holds: "reload and upgrade find them again, byte for byte; status shows them escaped", tests: both(in(supervised, "TestPathsThatAreNotText"), in("internal/bytejson", "TestStringsKeepTheirBytes")),
 		},
 		{
 			name:  "two programs whose files have one name, and so one default run directory; a program that was moved, renamed, or is reached by another link",
