@@ -18,15 +18,34 @@ var callFigures = []figure{
 	{
 		name:    "Calls per request",
 		what:    "functions that the worker calls, from the report that a request has come to the next question of the kernel; counted by single steps",
-		servers: []server{jay},
+		servers: []server{steppedJay},
 		goal:    163, unit: "calls",
 		measure: callsPerRequest,
 	},
 }
 
+// steppedJay is not taken for hung while all its threads stand still.
+var steppedJay = server{name: jay.name, start: startJayProgram("jay", "--watchdog", "10m")}
+
+// stepTries is how often it is tried: a thread that has to wait for another one, for
+// the collector say, waits for ever while that is stopped.
+const (
+	stepTries = 5
+	stepLimit = 30 * time.Second
+)
+
 // callsPerRequest counts what times cannot show on a machine that does other
 // things meanwhile.
-func callsPerRequest(ctx context.Context, b *bench, f figure, o options) (result, error) {
+func callsPerRequest(ctx context.Context, b *bench, f figure, o options) (r result, err error) {
+	for range stepTries {
+		if r, err = countCalls(ctx, b, f, o); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return r, err
+}
+
+func countCalls(ctx context.Context, b *bench, f figure, o options) (result, error) {
 	p, err := f.servers[0].start(ctx, b)
 	if err != nil {
 		return result{}, err
@@ -44,7 +63,10 @@ func callsPerRequest(ctx context.Context, b *bench, f figure, o options) (result
 	}
 	runtime.LockOSThread() // as ptrace(2) knows threads
 	defer runtime.UnlockOSThread()
-	s, err := stepInto(p.server())
+	worker := p.server()
+	late := time.AfterFunc(stepLimit, func() { _ = unix.Kill(worker, unix.SIGKILL) }) // which ends every wait
+	defer late.Stop()
+	s, err := stepInto(worker)
 	if err != nil {
 		return result{}, err
 	}
