@@ -24,10 +24,17 @@ type world interface {
 	start(w *worker, b *build, sockets []*socket) (pid int, err error)
 	// kill sends SIGKILL to the process group of a worker that has not been reaped.
 	kill(w *worker)
-	// send gives a message to a worker, and sockets with it. An order
-	// (m.Order is not 0) is answered by evTaken or evUndelivered, or, where it or
-	// its answer is lost, by nothing.
-	send(w *worker, m message, sockets []*socket)
+
+	// The next three are orders. Each has a number, and is answered by evTaken or
+	// evUndelivered with it, or, where it or its answer is lost, by nothing.
+
+	// drain tells a worker to go, or how it is to go from now on.
+	drain(w *worker, order int, d drainOrder)
+	// reload tells a worker that stays that a reload has passed.
+	reload(w *worker, order int)
+	// giveSockets tells a worker the whole set of its sockets; it may lack those
+	// that are added.
+	giveSockets(w *worker, order int, all, added []*socket)
 
 	// open binds a socket for an address of a program. The machine fills in Key.
 	open(spec *programSpec, key socketKey, reusePort bool) (*socket, error)

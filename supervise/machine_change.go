@@ -251,7 +251,7 @@ func (m *machine) pass(p *program) {
 			sl.State, sl.Streak = slotWanted, 0
 		}
 		for _, w := range m.workersOf(sl) {
-			m.order(w, message{Kind: msgReload}, nil)
+			m.world.reload(w, m.order(w, orderReload))
 		}
 	}
 }

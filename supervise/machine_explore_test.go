@@ -274,7 +274,7 @@ func (s *situation) loseOrder(i int) int {
 	p := s.World.Procs[i]
 	lost := p.Orders[0]
 	p.Orders = p.Orders[1:]
-	return lost.Order
+	return lost.N
 }
 
 func commandEvents(m *machine) []evCommand {
@@ -343,7 +343,7 @@ func (s *situation) key() [sha256.Size]byte {
 			k.Orders[i].N = 0
 		}
 		for i := range p.Orders {
-			p.Orders[i].Order, p.Orders[i].Sockets, p.Orders[i].Timeout = 0, nil, 0
+			p.Orders[i].N, p.Orders[i].Sockets, p.Orders[i].Added, p.Orders[i].Drain.Limit = 0, nil, nil, 0
 		}
 		p.Sockets = nil
 	}

@@ -25,7 +25,7 @@ type fakeWorld struct {
 
 	machine *machine
 	exits   []WorkerExit // for assertions of single tests
-	sent    []message
+	given   []fakeOrder
 }
 
 type fakeProc struct {
@@ -37,7 +37,15 @@ type fakeProc struct {
 	Killed   bool
 	Hung     bool // it does nothing any more
 	Starting bool
-	Orders   []message // on their way
+	Orders   []fakeOrder // on their way
+}
+
+// fakeOrder is an order as it was given.
+type fakeOrder struct {
+	Kind           orderKind
+	N              int
+	Sockets, Added []int
+	Drain          drainOrder
 }
 
 // ends reports a process that is going to exit.
@@ -124,41 +132,60 @@ func (f *fakeWorld) kill(w *worker) {
 	p.Killed = true
 }
 
-func (f *fakeWorld) send(w *worker, m message, sockets []*socket) {
-	f.sent = append(f.sent, m)
+func (f *fakeWorld) drain(w *worker, order int, d drainOrder) {
+	f.give(w, fakeOrder{Kind: orderDrain, N: order, Drain: d})
+}
+
+func (f *fakeWorld) reload(w *worker, order int) {
+	f.give(w, fakeOrder{Kind: orderReload, N: order})
+}
+
+func (f *fakeWorld) giveSockets(w *worker, order int, all, added []*socket) {
+	f.give(w, fakeOrder{Kind: orderSockets, N: order, Sockets: idsOf(all), Added: idsOf(added)})
+}
+
+func idsOf(sockets []*socket) (ids []int) {
+	for _, s := range sockets {
+		ids = append(ids, s.ID)
+	}
+	return ids
+}
+
+func (f *fakeWorld) give(w *worker, o fakeOrder) {
+	f.given = append(f.given, o)
 	p := f.proc(w.PID)
 	if p == nil {
-		f.problem("%s is sent to pid %d, which was reaped before", m.Kind, w.PID)
+		f.problem("the order %s is given to pid %d, which was reaped before", o.Kind, w.PID)
 		return
 	}
-	m.Dump = false
-	for _, s := range sockets {
-		if !f.hasSocket(s.ID) {
-			f.problem("pid %d is given socket %d, which is not open", w.PID, s.ID)
+	o.Drain.Dump = false
+	for _, id := range o.Added {
+		if !f.hasSocket(id) {
+			f.problem("pid %d is given socket %d, which is not open", w.PID, id)
 		}
 	}
 	if f.Slow {
-		p.Orders = append(p.Orders, m)
+		p.Orders = append(p.Orders, o)
 		return
 	}
-	p.take(m)
-	f.machine.onTaken(evTaken{w.ID, m.Order})
+	p.take(o)
+	f.machine.onTaken(evTaken{w.ID, o.N})
 }
 
 // take carries an order out. It says whether that could be done.
-func (p *fakeProc) take(m message) bool {
-	switch m.Kind {
-	case msgDrain:
+func (p *fakeProc) take(o fakeOrder) bool {
+	switch o.Kind {
+	case orderDrain:
 		p.Drained = true
-	case msgSockets:
+	case orderSockets:
 		had := p.Sockets
 		p.Sockets = nil
-		for _, r := range m.Sockets {
-			if r.FD >= 0 || slices.Contains(had, r.ID) {
-				p.Sockets = append(p.Sockets, r.ID)
+		for _, id := range o.Sockets {
+			if slices.Contains(o.Added, id) || slices.Contains(had, id) {
+				p.Sockets = append(p.Sockets, id)
 			}
 		}
-		return len(p.Sockets) == len(m.Sockets)
+		return len(p.Sockets) == len(o.Sockets)
 	}
 	return true
 }
@@ -311,11 +338,11 @@ func (s *fakeService) allReady() {
 func (s *fakeService) takeOrders(p *fakeProc) {
 	orders := p.Orders
 	p.Orders = nil
-	for _, m := range orders {
-		if p.take(m) {
-			s.Machine.step(evTaken{p.ID, m.Order})
+	for _, o := range orders {
+		if p.take(o) {
+			s.Machine.step(evTaken{p.ID, o.N})
 		} else {
-			s.Machine.step(evUndelivered{p.ID, m.Order, "sockets have not arrived"})
+			s.Machine.step(evUndelivered{p.ID, o.N, "sockets have not arrived"})
 		}
 	}
 }

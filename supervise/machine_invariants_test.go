@@ -94,7 +94,7 @@ func (e *explorer) checkProcesses(s *situation, fail func(string, ...any)) {
 		if p := findProgram(m.Programs, w.Program); p == nil || !p.Spec.NotReloadable {
 			builds[w.Build] = true
 		}
-		if p := s.World.proc(w.PID); w.State == workerDraining && !p.Drained && !p.Killed && w.hasTaken(msgDrain) {
+		if p := s.World.proc(w.PID); w.State == workerDraining && !p.Drained && !p.Killed && w.hasTaken(orderDrain) {
 			fail("worker %+v drains, does not know, and will not be told", w)
 		}
 		if (w.RepeatAt != 0) != (len(w.Orders) > 0) {
@@ -143,7 +143,7 @@ func (e *explorer) checkSockets(s *situation, fail func(string, ...any)) {
 				fail("worker %+v uses socket %d, which is closed", w, id)
 			}
 		}
-		if p := s.World.proc(w.PID); w.hasTaken(msgSockets) && w.State != workerDraining && w.Killed == "" && !slices.Equal(p.Sockets, w.Sockets) {
+		if p := s.World.proc(w.PID); w.hasTaken(orderSockets) && w.State != workerDraining && w.Killed == "" && !slices.Equal(p.Sockets, w.Sockets) {
 			fail("worker %d has sockets %v, the machine thinks %v", w.PID, p.Sockets, w.Sockets)
 		}
 	}

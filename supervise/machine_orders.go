@@ -6,13 +6,30 @@ import (
 	"time"
 )
 
-// An order is a message that a worker has to carry out: to drain, to take or
-// give back sockets, to reload. The worker says that it has taken it. Until then
+// An order is what a worker has to carry out: to drain, to take or give back
+// sockets, to reload. The worker says that it has taken it. Until then
 // the machine does not count on it: the order is repeated, as what is wanted by
 // then, and who does not take orders at all is replaced.
 type order struct {
-	N    int         `json:"n"` // counts the orders to one worker, from 1
-	Kind messageKind `json:"kind"`
+	N    int       `json:"n"` // counts the orders to one worker, from 1
+	Kind orderKind `json:"kind"`
+}
+
+// orderKind is what a worker is told to do.
+type orderKind string
+
+const (
+	orderSockets orderKind = "sockets" // to accept from a set of sockets, and from no others
+	orderReload  orderKind = "reload"  // to take note of a reload that it lives through
+	orderDrain   orderKind = "drain"   // to go
+)
+
+// drainOrder says how a worker is to go.
+type drainOrder struct {
+	Reason DrainReason
+	Limit  time.Duration // negative: none
+	Dump   bool          // it prints its goroutines first
+	Ending []int         // of its sockets those that nobody accepts from afterwards
 }
 
 // Events.
@@ -37,15 +54,15 @@ const (
 	orderTries    = 8                      // then the worker takes none
 )
 
-// order sends an order, and begins to wait until it is taken.
-func (m *machine) order(w *worker, msg message, sockets []*socket) {
+// order numbers an order that is about to be given, and begins to wait until it
+// is taken.
+func (m *machine) order(w *worker, kind orderKind) int {
 	w.Ordered++
-	msg.Order = w.Ordered
-	w.Orders = append(w.Orders, order{N: msg.Order, Kind: msg.Kind})
+	w.Orders = append(w.Orders, order{N: w.Ordered, Kind: kind})
 	if w.RepeatAt == 0 {
 		w.RepeatAt = m.world.now().add(orderPatience)
 	}
-	m.world.send(w, msg, sockets)
+	return w.Ordered
 }
 
 func (m *machine) onTaken(ev evTaken) {
@@ -71,7 +88,7 @@ func (m *machine) onUndelivered(ev evUndelivered) {
 }
 
 // hasTaken reports whether a worker has carried out all orders of a kind.
-func (w *worker) hasTaken(kind messageKind) bool {
+func (w *worker) hasTaken(kind orderKind) bool {
 	return !slices.ContainsFunc(w.Orders, func(o order) bool { return o.Kind == kind })
 }
 
@@ -93,23 +110,23 @@ func (m *machine) repeatOrders() {
 	}
 }
 
-// repeat sends what a worker has not taken, as it is wanted now: one order of
+// repeat orders what a worker has not taken, as it is wanted now: one order of
 // each kind, and all sockets, for it is not known which of them it has.
 func (m *machine) repeat(w *worker) {
 	missing := w.Orders
 	w.Orders = nil
-	for _, kind := range []messageKind{msgSockets, msgReload, msgDrain} {
+	for _, kind := range []orderKind{orderSockets, orderReload, orderDrain} {
 		if !slices.ContainsFunc(missing, func(o order) bool { return o.Kind == kind }) {
 			continue
 		}
 		switch kind {
-		case msgSockets:
+		case orderSockets:
 			if w.State != workerDraining { // who drains accepts from none
 				m.orderSockets(w, w.Sockets, w.Sockets)
 			}
-		case msgReload:
-			m.order(w, message{Kind: msgReload}, nil)
-		case msgDrain:
+		case orderReload:
+			m.world.reload(w, m.order(w, orderReload))
+		case orderDrain:
 			m.orderDrain(w, false)
 		}
 	}
@@ -124,7 +141,7 @@ func (m *machine) orderDrain(w *worker, dump bool) {
 	if w.Deadline != 0 {
 		limit = max(time.Duration(w.Deadline-m.world.now())-killGrace, 0)
 	}
-	m.order(w, message{Kind: msgDrain, Reason: w.Drain, Timeout: limit, Dump: dump, Ending: m.endingOf(w)}, nil)
+	m.world.drain(w, m.order(w, orderDrain), drainOrder{Reason: w.Drain, Limit: limit, Dump: dump, Ending: m.endingOf(w)})
 }
 
 // replaceDeaf has a worker that takes no orders replaced where it serves, and

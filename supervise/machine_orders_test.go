@@ -108,8 +108,8 @@ func TestDrainThatIsNotTaken(t *testing.T) {
 			}
 			s.tick()
 			for _, m := range old.Orders {
-				if passed := time.Duration(s.World.Clock); m.Kind == msgDrain && limit > 0 && (m.Timeout > limit || m.Timeout < limit-passed) {
-					t.Errorf("after %v the worker is given %v, of %v", passed, m.Timeout, limit)
+				if passed := time.Duration(s.World.Clock); m.Kind == orderDrain && limit > 0 && (m.Drain.Limit > limit || m.Drain.Limit < limit-passed) {
+					t.Errorf("after %v the worker is given %v, of %v", passed, m.Drain.Limit, limit)
 				}
 			}
 		}

@@ -82,7 +82,7 @@ func TestHurry(t *testing.T) {
 			if want := began.add(forcedDrain + killGrace); oldest.Deadline != want {
 				t.Errorf("the oldest has until %d, want %d", oldest.Deadline, want)
 			}
-			told := slices.ContainsFunc(s.World.sent, func(m message) bool { return m.Kind == msgDrain && m.Timeout == forcedDrain })
+			told := slices.ContainsFunc(s.World.given, func(o fakeOrder) bool { return o.Kind == orderDrain && o.Drain.Limit == forcedDrain })
 			if !told {
 				t.Error("it is not told how long it has")
 			}

@@ -108,23 +108,11 @@ func (m *machine) giveSockets(w *worker, ids []int) {
 	m.orderSockets(w, ids, added)
 }
 
-// orderSockets sends a worker the whole set of its sockets, and those of them
-// that it may lack.
+// orderSockets tells a worker the whole set of its sockets, and gives it those
+// of them that it may lack.
 func (m *machine) orderSockets(w *worker, ids, added []int) {
 	p, _, _ := m.slotOf(w.ID)
-	list := roles(m.socketsOf(p, ids))
-	for i := range list {
-		list[i].FD = slices.Index(added, list[i].ID)
-	}
-	m.order(w, message{Kind: msgSockets, Sockets: list}, m.socketsOf(p, added))
-}
-
-func roles(sockets []*socket) []socketRole {
-	var list []socketRole
-	for _, s := range sockets {
-		list = append(list, socketRole{ID: s.ID, FD: -1, Addr: s.Addr, Configured: s.Configured})
-	}
-	return list
+	m.world.giveSockets(w, m.order(w, orderSockets), m.socketsOf(p, ids), m.socketsOf(p, added))
 }
 
 // advanceScale ends a scale whose new workers are all ready.
@@ -147,7 +135,7 @@ func (m *machine) advanceScale() {
 func (m *machine) grown(p *program, from int) bool {
 	for _, sl := range p.Slots {
 		for _, w := range m.workersOf(sl) {
-			if !w.hasTaken(msgSockets) {
+			if !w.hasTaken(orderSockets) {
 				return false
 			}
 		}

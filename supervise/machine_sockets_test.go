@@ -46,8 +46,8 @@ func TestDroppedSocket(t *testing.T) {
 			s.allReady()
 			old, dropped := s.Machine.Workers[0].ID, s.Machine.Sockets[1].ID
 			s.reload(one)
-			last := s.World.sent[len(s.World.sent)-1]
-			if last.Kind != msgDrain || !slices.Equal(last.Ending, []int{dropped}) {
+			last := s.World.given[len(s.World.given)-1]
+			if last.Kind != orderDrain || !slices.Equal(last.Drain.Ending, []int{dropped}) {
 				t.Errorf("the old worker is told %+v; want that socket %d ends", last, dropped)
 			}
 			tt.then(s, old)

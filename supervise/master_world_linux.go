@@ -235,6 +235,33 @@ func (m *master) kill(w *worker) {
 	}
 }
 
+func (m *master) drain(w *worker, order int, d drainOrder) {
+	m.send(w, message{Kind: msgDrain, Order: order, Reason: d.Reason, Timeout: d.Limit, Dump: d.Dump, Ending: d.Ending}, nil)
+}
+
+func (m *master) reload(w *worker, order int) {
+	m.send(w, message{Kind: msgReload, Order: order}, nil)
+}
+
+func (m *master) giveSockets(w *worker, order int, all, added []*socket) {
+	list, carried := roles(all), socketIDs(added)
+	for i := range list {
+		list[i].FD = slices.Index(carried, list[i].ID)
+	}
+	m.send(w, message{Kind: msgSockets, Order: order, Sockets: list}, added)
+}
+
+// roles name sockets to a worker; none of them has a descriptor yet.
+func roles(sockets []*socket) []socketRole {
+	var list []socketRole
+	for _, s := range sockets {
+		list = append(list, socketRole{ID: s.ID, FD: -1, Addr: s.Addr, Configured: s.Configured})
+	}
+	return list
+}
+
+// send gives a message to a worker, with duplicates of sockets. The machine
+// hears of an order that cannot be delivered.
 func (m *master) send(w *worker, msg message, sockets []*socket) {
 	p := m.procs[w.ID]
 	if p == nil {
