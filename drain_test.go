@@ -103,7 +103,8 @@ func TestReplaceDrainClosesIdle(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	s := &jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0"}
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
-	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()
+	s.OnReady = func(a []net.Addr) { ready <- a[0] }
+	go func() { ended <- s.Serve(ctx) }()
 	c := dial(t, receive(t, ready, "Serve").String())
 	send(t, c, "a")
 	expect(t, c, "a")
@@ -122,7 +123,8 @@ func TestReplaceDrainServesNewcomers(t *testing.T) {
 	connected := make(chan struct{}, 1)
 	s := &jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", OnConnect: func(*jay.Conn) { connected <- struct{}{} }}
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
-	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()
+	s.OnReady = func(a []net.Addr) { ready <- a[0] }
+	go func() { ended <- s.Serve(ctx) }()
 	c := dial(t, receive(t, ready, "Serve").String())
 	receive(t, connected, "the connection")
 	cancel(jay.DrainWithin(jay.DrainReplace, time.Hour))

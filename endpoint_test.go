@@ -21,7 +21,8 @@ func serveAll(t *testing.T, s *jay.Server, backend string) (addrs []string) {
 	s.Loop, s.Loops = backend, needs.Loops(s.Loops)
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan []net.Addr, 1), make(chan error, 1)
-	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a }) }()
+	s.OnReady = func(a []net.Addr) { ready <- a }
+	go func() { ended <- s.Serve(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := receive(t, ended, "the end of Serve"); err != nil {

@@ -34,22 +34,31 @@ func testHost(ln net.Listener, peers func() (int, int), drains <-chan *Drain) ho
 		incarnation: 7,
 		backend:     "goroutine",
 		logger:      slog.New(slog.DiscardHandler),
-		listen:      []listening{{ln.Addr(), loop.ListenSocket{FD: -1, Listener: func() (net.Listener, error) { return ln, nil }}, supervise.Socket{}}},
-		ready:       func() error { return nil },
-		metrics:     new(supervise.Worker).Metrics,
-		health:      func(string, error) {},
+		listening: func() []listening {
+			return []listening{{ln.Addr(), loop.ListenSocket{FD: -1, Listener: func() (net.Listener, error) { return ln, nil }}, supervise.Socket{}}}
+		},
+		ready:   func() error { return nil },
+		metrics: new(supervise.Worker).Metrics,
+		health:  func(string, error) {},
 		report: func(supervise.Loop) (reporting, error) {
-			return testReport{&alone{host: &inProcess{unlisten: func() {}}}, peers, drains}, nil
+			return testReport{peers, drains}, nil
 		},
 	}
 }
 
 // testReport is that of a worker whose peers, and whose later drains, are made up.
 type testReport struct {
-	*alone
 	peers  func() (int, int)
 	drains <-chan *Drain
 }
+
+func (testReport) Beat()            {}
+func (testReport) Hung(string)      {}
+func (testReport) Recovered()       {}
+func (testReport) SetLoad(int)      {}
+func (testReport) OnSockets(func()) {}
+func (testReport) Unlisten()        {}
+func (testReport) End()             {}
 
 func (r testReport) PeerLoad() (int, int)     { return r.peers() }
 func (r testReport) Overtaken() <-chan *Drain { return r.drains }

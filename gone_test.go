@@ -209,7 +209,8 @@ func drainable(t *testing.T, s *jay.Server, backend string) (addr string, drain 
 	s.Loop, s.Addr = backend, "tcp://127.0.0.1:0"
 	ctx, cancel := context.WithCancelCause(context.Background())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
-	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()
+	s.OnReady = func(a []net.Addr) { ready <- a[0] }
+	go func() { ended <- s.Serve(ctx) }()
 	drained := false
 	t.Cleanup(func() {
 		if !drained {

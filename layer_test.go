@@ -356,7 +356,8 @@ func TestLayerDuringDrain(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(context.Background())
 				ready, ended := make(chan string, 1), make(chan error, 1)
 				s := &jay.Server{Addr: "tcp://127.0.0.1:0", Loop: backend, Protocol: onLine(func(c *jay.Conn, line string) { c.CloseWith([]byte(line)) }), Proxy: loopback}
-				go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0].String() }) }()
+				s.OnReady = func(a []net.Addr) { ready <- a[0].String() }
+				go func() { ended <- s.Serve(ctx) }()
 				addr := receive(t, ready, "the address")
 				c, refused := dial(t, addr), dial(t, addr)
 				send(t, c, "PROXY TCP4 192.0.2.1 198.")

@@ -95,7 +95,8 @@ func TestOwnListenersAtTheDrain(t *testing.T) {
 				return nil
 			}
 			ready, ended := make(chan net.Addr, 1), make(chan error, 1)
-			go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()
+			s.OnReady = func(a []net.Addr) { ready <- a[0] }
+			go func() { ended <- s.Serve(ctx) }()
 			ln := receive(t, own, "the listener")
 			receive(t, ready, "Serve")
 			c := dial(t, ln.Addr().String())

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/supervise"
 )
 
 // TestLoops: a process runs as many loops as it is told, which start one after the
@@ -77,6 +79,49 @@ func TestLoops(t *testing.T) {
 	})
 }
 
+// TestServeSeveral: several servers and a task share the process, are ready once each,
+// and end together.
+func TestServeSeveral(t *testing.T) {
+	ready := make(chan net.Addr, 4)
+	told := func(addrs []net.Addr) { ready <- addrs[0] }
+	worked := make(chan error, 1)
+	o := jay.Options{
+		Servers: []*jay.Server{
+			{Name: "a", Addr: "tcp://127.0.0.1:0", Protocol: every(echo{}), Loops: 2, OnReady: told},
+			{Name: "b", Addr: "tcp://127.0.0.1:0", Protocol: every(echo{}), OnReady: told},
+		},
+		Tasks: []jay.Task{{Name: "job", Run: func(ctx context.Context, _ *supervise.Worker) error {
+			<-ctx.Done()
+			worked <- context.Cause(ctx)
+			return nil
+		}}},
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- o.Serve(ctx) }()
+	for range 2 {
+		c, err := net.Dial("tcp", receive(t, ready, "a server").String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(c, "x")
+		if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+			t.Error(err)
+		}
+		_ = c.Close()
+	}
+	cancel()
+	if err := receive(t, ended, "the end"); err != nil {
+		t.Error(err)
+	}
+	if cause, ok := receive(t, worked, "the task").(*jay.Drain); !ok || cause.Reason != jay.DrainStop {
+		t.Errorf("the task was told %v", cause)
+	}
+	if len(ready) > 0 {
+		t.Error("a server of two loops was ready twice")
+	}
+}
+
 // TestLoopsStartTogether: where one loop cannot start none goes on, and nothing was
 // accepted.
 func TestLoopsStartTogether(t *testing.T) {
@@ -93,7 +138,8 @@ func TestLoopsStartTogether(t *testing.T) {
 			},
 			OnWorkerStop: func(w *jay.Worker) { stopped <- w.Index() },
 		}
-		err := s.ServeReady(t.Context(), func([]net.Addr) { t.Error("it was ready") })
+		s.OnReady = func([]net.Addr) { t.Error("it was ready") }
+		err := s.Serve(t.Context())
 		if !errors.Is(err, boom) {
 			t.Errorf("Serve returned %v", err)
 		}
@@ -190,7 +236,8 @@ func ExampleServer_loops() {
 	ctx, stop := context.WithCancel(context.Background())
 	ready, ended := make(chan net.Addr), make(chan error)
 	go func() {
-		ended <- s.ServeReady(ctx, func(addrs []net.Addr) { ready <- addrs[0] })
+		s.OnReady = func(addrs []net.Addr) { ready <- addrs[0] }
+		ended <- s.Serve(ctx)
 	}()
 	addr := <-ready
 	tell := func(line string) {

@@ -57,7 +57,18 @@ func (t *Task) program() supervise.Program {
 func Main(servers ...*Server) { (&Options{Servers: servers}).Main() }
 
 // Main is the package's Main with options.
-func (o *Options) Main() {
+func (o *Options) Main() { o.supervised().Main() }
+
+// Serve runs the servers and tasks in this process, as [Server.Serve] does one.
+// When one fails the others end as well.
+func (o *Options) Serve(ctx context.Context) error {
+	all := o.supervised()
+	all.Watchdog = -1 // nobody would replace this process
+	return all.Serve(ctx)
+}
+
+// supervised is the program as the supervisor knows it.
+func (o *Options) supervised() *supervise.Options {
 	all := o.Options
 	all.Programs = nil
 	for _, s := range o.Servers {
@@ -69,7 +80,7 @@ func (o *Options) Main() {
 	all.Programs = append(all.Programs, o.Options.Programs...)
 	all.Loop = o.resolveLoop
 	all.Extensions = append([]supervise.Extension{{Name: "jay", Flags: o.addFlags}}, o.Options.Extensions...)
-	all.Main()
+	return &all
 }
 
 // addFlags registers the flags of servers that a supervisor knows nothing of.

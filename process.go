@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"runtime"
 	"sync"
 	"sync/atomic"
-
-	"github.com/jay-go/jay/supervise"
 )
 
 // LoopPerCPU as Server.Loops is one loop for each processor that the process may
@@ -145,8 +144,18 @@ func (p *process) listen(i int) {
 	p.on(i, 0, func() {
 		if err := p.host.ready(); err != nil {
 			p.workers[0].startFailed(err)
+		} else if on := p.server.OnReady; on != nil {
+			on(p.addrs())
 		}
 	})
+}
+
+// addrs are the bound addresses of the server.
+func (p *process) addrs() (all []net.Addr) {
+	for _, on := range p.host.listening() {
+		all = append(all, on.addr)
+	}
+	return all
 }
 
 // on runs fn on the loop of worker to; the caller is on that of worker from.
@@ -181,45 +190,4 @@ func (w *Worker) others() (n int) {
 		}
 	}
 	return n
-}
-
-// inProcess is what the loops of a server without a master report to.
-type inProcess struct {
-	loads    [maxLoops]atomic.Int64
-	loops    atomic.Int32
-	unlisten func()
-	left     atomic.Int32 // loops that have not unlistened
-}
-
-func (h *inProcess) report(supervise.Loop) (reporting, error) {
-	h.left.Add(1)
-	return &alone{host: h, n: h.loops.Add(1) - 1}, nil
-}
-
-// alone is the report of one of them.
-type alone struct {
-	host *inProcess
-	n    int32
-}
-
-func (*alone) Beat()                     {}
-func (*alone) Hung(string)               {}
-func (*alone) Recovered()                {}
-func (*alone) OnSockets(func())          {}
-func (*alone) Overtaken() <-chan *Drain  { return nil }
-func (*alone) End()                      {}
-func (a *alone) SetLoad(connections int) { a.host.loads[a.n].Store(int64(connections)) }
-
-func (a *alone) PeerLoad() (connections, loops int) {
-	loops = int(a.host.loops.Load())
-	for i := range loops {
-		connections += int(a.host.loads[i].Load())
-	}
-	return connections, loops
-}
-
-func (a *alone) Unlisten() {
-	if a.host.left.Add(-1) == 0 {
-		a.host.unlisten()
-	}
 }

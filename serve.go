@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,21 +17,20 @@ import (
 	"github.com/jay-go/jay/supervise"
 )
 
-// host is what surrounds a Worker: a supervised worker process, or just this
-// process.
+// host is what surrounds the Workers of a process: a [supervise.Worker], of which
+// tests make up the parts.
 type host struct {
 	slot        int
 	incarnation uint32
 	backend     string
 	logger      *slog.Logger
-	listen      []listening
 	ready       func() error
-	began       func(all []*Worker)                     // called before anything runs on the loop
-	report      func(supervise.Loop) (reporting, error) // the loop, before it runs
+	began       func(all []*Worker)                     // called before anything runs on the loops
+	report      func(supervise.Loop) (reporting, error) // a loop, before it runs
 	metrics     func(...supervise.Metric) error
 	health      func(part string, err error)
 	watchdog    watchLimits
-	listening   func() []listening // as it is now; nil: it does not change
+	listening   func() []listening // as it is now
 }
 
 // reporting is what a loop tells the host of itself, and asks it: a
@@ -59,53 +57,11 @@ type listening struct {
 // Serve runs the server in this process, without a master: for tests,
 // debuggers and programs that want it so. It listens, serves until ctx is
 // done, drains for at most StopTimeout, and returns nil; or it returns why it
-// could not start. What is a master's business has no meaning here: Workers,
-// ReusePort, NotReloadable, OnReload, StartTimeout, MaxRequests, MaxAge, MaxRSS.
+// could not start. OnReady is told the addresses. What is a master's business has
+// no meaning here: Workers, ReusePort, NotReloadable, OnReload, StartTimeout,
+// MaxRequests, MaxAge, MaxRSS. Several servers are served by [Options.Serve].
 func (s *Server) Serve(ctx context.Context) error {
-	return s.ServeReady(ctx, nil)
-}
-
-// ServeReady is Serve that calls ready, once connections are accepted, with
-// the addresses as bound: where port 0 was asked for, they have the real one.
-func (s *Server) ServeReady(ctx context.Context, ready func(addrs []net.Addr)) error {
-	if err := s.check(s.addrs()); err != nil {
-		return fmt.Errorf("server %s: %w", s.name(), err)
-	}
-	sockets, err := supervise.Listen(s.addrs(), s.Backlog)
-	if err != nil {
-		return err
-	}
-	closeAll := sync.OnceValue(func() (err error) {
-		for _, sock := range sockets {
-			err = errors.Join(err, sock.Close())
-		}
-		return err
-	})
-	loops := &inProcess{unlisten: func() { _ = closeAll() }} // its error is returned below
-	h := host{
-		incarnation: uint32(time.Now().Unix()),
-		backend:     s.Loop,
-		logger:      slog.Default(),
-		listen:      listeningOn(sockets),
-		report:      loops.report,
-		metrics:     new(supervise.Worker).Metrics, // which says what is wrong with them
-		health: func(part string, err error) {
-			slog.Default().Info("health", "part", part, "err", err)
-		},
-		began:    func([]*Worker) {},
-		watchdog: watchLimits{warn: time.Second, limit: -1},
-		ready: func() error {
-			if ready != nil {
-				var addrs []net.Addr
-				for _, s := range sockets {
-					addrs = append(addrs, addrOf(s))
-				}
-				ready(addrs)
-			}
-			return nil
-		},
-	}
-	return errors.Join(s.run(ctx, h), closeAll())
+	return (&Options{Servers: []*Server{s}}).Serve(ctx)
 }
 
 // program describes the server to package supervise.
@@ -138,7 +94,7 @@ func (s *Server) runWorker(ctx context.Context, w *supervise.Worker, began func(
 	return s.run(ctx, host{
 		began: began,
 		slot:  w.Slot(), incarnation: settings.Incarnation, backend: s.backend(settings.Backend), logger: w.Logger(),
-		listen: listeningOn(w.Sockets()), ready: w.Ready,
+		ready:   w.Ready,
 		report:  func(l supervise.Loop) (reporting, error) { return w.Report(l) },
 		metrics: w.Metrics, health: w.Health,
 		watchdog:  watchLimits{warn: settings.BlockWarning, limit: settings.Watchdog},
@@ -199,15 +155,13 @@ func (w *Worker) startListening() bool {
 	if w.drain != nil {
 		return true // what was to come is over
 	}
-	for i, on := range w.host.listen {
+	for i, on := range w.host.listening() {
 		if err := w.listen(i, on); err != nil {
 			w.startFailed(err)
 			return false
 		}
 	}
-	if now := w.host.listening; now != nil {
-		w.report.OnSockets(func() { w.relisten(now()) })
-	}
+	w.report.OnSockets(func() { w.relisten(w.host.listening()) })
 	return true
 }
 

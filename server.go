@@ -12,6 +12,7 @@ package jay
 import (
 	"cmp"
 	"math"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +65,11 @@ type Server struct {
 	// OnWorkerStart is called on the loop before anything is accepted. An
 	// error ends the worker.
 	OnWorkerStart func(w *Worker) error
+
+	// OnReady is called once in each worker process, on the loop of its first
+	// Worker, when connections are accepted: with the addresses as bound, so that
+	// where port 0 was asked for they have the real one.
+	OnReady func(addrs []net.Addr)
 
 	// OnWorkerStop is called on the loop after the last connection.
 	OnWorkerStop func(w *Worker)

@@ -27,8 +27,6 @@ func (s *Server) check(listen []string) error {
 		return fmt.Errorf("field Loop: %w", err)
 	case len(listen) == 0 && s.OnWorkerStart == nil:
 		return errors.New("it has no address, and no OnWorkerStart that could listen or dial; set Addr to tcp://127.0.0.1:8080, say")
-	case s.Backlog < 0:
-		return fmt.Errorf("field Backlog is %d; write a positive number, or 0 for 1024", s.Backlog)
 	}
 	return errors.Join(s.checkLoops(), s.Conn.check("Conn"))
 }

@@ -29,7 +29,6 @@ func TestWhatIsNotThere(t *testing.T) {
 		"no address":              {jay.Server{Protocol: every(echo{})}, "set Addr"},
 		"nothing":                 {jay.Server{}, "set Addr"},
 		"an unknown loop":         {jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", Loop: "kqueue"}, "kqueue"},
-		"a negative backlog":      {jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", Backlog: -1}, "Backlog"},
 		"marks the other way":     {jay.Server{Protocol: every(echo{}), Addr: "tcp://127.0.0.1:0", Conn: jay.ConnConfig{HighWater: 10, LowWater: 20}}, "LowWater"},
 		"no address, but a start": {jay.Server{OnWorkerStart: start}, ""},
 	} {

@@ -52,7 +52,8 @@ func serveStop(t *testing.T, s *jay.Server, backend string) (addr string, stop f
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan net.Addr, 1)
 	ended := make(chan error, 1)
-	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()
+	s.OnReady = func(a []net.Addr) { ready <- a[0] }
+	go func() { ended <- s.Serve(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := receive(t, ended, "the end of Serve"); err != nil {

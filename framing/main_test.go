@@ -34,7 +34,8 @@ func serve(t *testing.T, s *jay.Server, backend string) string {
 	s.Loop, s.Loops, s.Addr = backend, needs.Loops(s.Loops), "tcp://127.0.0.1:0"
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
-	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()
+	s.OnReady = func(a []net.Addr) { ready <- a[0] }
+	go func() { ended <- s.Serve(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := receive(t, ended, "the end of Serve"); err != nil {

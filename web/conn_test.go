@@ -44,7 +44,8 @@ func start(t testing.TB, s *jay.Server) (addr string, stop func()) {
 	s.Loops = needs.Loops(s.Loops)
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
-	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()
+	s.OnReady = func(a []net.Addr) { ready <- a[0] }
+	go func() { ended <- s.Serve(ctx) }()
 	select {
 	case a := <-ready:
 		stopped := false

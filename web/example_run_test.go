@@ -97,7 +97,8 @@ func serving(p jay.Protocol, client func(url string)) {
 	ctx, stop := context.WithCancel(context.Background())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
 	server := &jay.Server{Addr: "tcp://127.0.0.1:0", Protocol: p}
-	go func() { ended <- server.ServeReady(ctx, func(a []net.Addr) { ready <- a[0] }) }()
+	server.OnReady = func(a []net.Addr) { ready <- a[0] }
+	go func() { ended <- server.Serve(ctx) }()
 	client("http://" + (<-ready).String() + "/")
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	stop()

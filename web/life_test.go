@@ -119,7 +119,8 @@ func drainable(t *testing.T, s *jay.Server) (addr string, drain func(*jay.Drain)
 	s.Addr, s.Loop = "tcp://127.0.0.1:0", cmp.Or(s.Loop, os.Getenv("JAY_LOOP"))
 	ctx, cancel := context.WithCancelCause(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)
-	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0].String() }) }()
+	s.OnReady = func(a []net.Addr) { ready <- a[0].String() }
+	go func() { ended <- s.Serve(ctx) }()
 	t.Cleanup(func() {
 		cancel(nil)
 		if err := soon(t, ended, "the end of Serve"); err != nil {

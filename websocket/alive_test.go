@@ -109,7 +109,8 @@ func TestHeldInADrain(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(context.Background())
 			addrs, ended := make(chan string, 1), make(chan error, 1)
 			s := &jay.Server{Addr: "tcp://127.0.0.1:0", Loop: os.Getenv("JAY_LOOP"), Protocol: h}
-			go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { addrs <- a[0].String() }) }()
+			s.OnReady = func(a []net.Addr) { addrs <- a[0].String() }
+			go func() { ended <- s.Serve(ctx) }()
 			p := dial(t, within(t, addrs, "the server"))
 			c := within(t, opened, "OnOpen")
 			ref := c.Ref()

@@ -39,7 +39,8 @@ func serve(t testing.TB, h jay.Protocol, change ...func(*jay.Server)) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	addrs, ended := make(chan string, 1), make(chan error, 1)
 	go func() {
-		ended <- s.ServeReady(ctx, func(a []net.Addr) { addrs <- a[0].String() })
+		s.OnReady = func(a []net.Addr) { addrs <- a[0].String() }
+		ended <- s.Serve(ctx)
 	}()
 	t.Cleanup(func() {
 		cancel()

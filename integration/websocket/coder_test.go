@@ -39,7 +39,8 @@ func serve(t *testing.T, d websocket.Deflate) string {
 	}}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)
-	go func() { ended <- s.ServeReady(ctx, func(a []net.Addr) { ready <- a[0].String() }) }()
+	s.OnReady = func(a []net.Addr) { ready <- a[0].String() }
+	go func() { ended <- s.Serve(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {

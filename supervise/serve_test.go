@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// TestInProcess runs programs without a master, as Main does where there is no
+// TestServe runs programs without a master, as Main does where there is no
 // supervision: they listen, serve, see each other's load, and end together.
-func TestInProcess(t *testing.T) {
+func TestServe(t *testing.T) {
 	answer := func(text string) func(context.Context, *Worker) error {
 		return func(ctx context.Context, w *Worker) error {
 			ln, err := w.Listener("")
@@ -85,9 +85,9 @@ func TestInProcess(t *testing.T) {
 	}
 }
 
-// TestInProcessFailure lets one program fail: the others are told to stop, and
+// TestServeFailure lets one program fail: the others are told to stop, and
 // the cause is named.
-func TestInProcessFailure(t *testing.T) {
+func TestServeFailure(t *testing.T) {
 	boom := errors.New("boom")
 	var cause error
 	r := &inProcess{logger: slog.New(slog.DiscardHandler), options: &Options{Programs: []Program{
@@ -108,5 +108,39 @@ func TestInProcessFailure(t *testing.T) {
 	r.options.Programs[0].Listen = []string{"tcp://256.1.1.1:1"}
 	if err := r.run(context.Background()); err == nil || !strings.Contains(err.Error(), "well") {
 		t.Errorf("run with a bad address returned %v", err)
+	}
+}
+
+// TestServeDrain: whoever ends the context may say what drain it is.
+func TestServeDrain(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	want := &Drain{Reason: Reload, Deadline: time.Now().Add(time.Hour)}
+	o := Options{Programs: []Program{{Run: func(ctx context.Context, _ *Worker) error {
+		cancel(want)
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}}}}
+	if err := o.Serve(ctx); !errors.Is(err, want) {
+		t.Errorf("the program was told %v, want %v", err, want)
+	}
+}
+
+// TestServeWhatCannotBe: a program that cannot be run as it is described is an error
+// that says what would be right.
+func TestServeWhatCannotBe(t *testing.T) {
+	run := func(context.Context, *Worker) error { return errors.New("it ran") }
+	for want, programs := range map[string][]Program{
+		"pass at least one":                 nil,
+		"program a: it has no Run function": {{Name: "a"}},
+		`program a b: the name has ' '`:     {{Name: "a b", Run: run}},
+		"program a: count is -1; write a number from 1, or 0 for one worker a CPU": {{Name: "a", Run: run, Count: -1}},
+		"program a: count is 2; it is exclusive, so write 1":                       {{Name: "a", Run: run, Count: 2, Exclusive: true}},
+		"program a: backlog is -1; write a positive number, or 0 for 1024":         {{Name: "a", Run: run, Backlog: -1}},
+		"two programs are called a; give each a Name of its own":                   {{Name: "a", Run: run}, {Name: "a", Run: run}},
+		"program b: tcp://127.0.0.1:1 is used by program a already":                {{Name: "a", Run: run, Listen: []string{"127.0.0.1:1"}}, {Name: "b", Run: run, Listen: []string{"tcp://127.0.0.1:1"}}},
+	} {
+		if err := (&Options{Programs: programs}).Serve(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Serve returned %v, want %q in it", err, want)
+		}
 	}
 }

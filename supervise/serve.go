@@ -9,9 +9,26 @@ import (
 	"time"
 )
 
-// inProcess runs every program in this process, one worker each: what Main
-// does where there is no supervision, and what tests use. It returns when all
-// have returned, which they are told to when ctx is done.
+// Serve runs the programs in this process, without a master and without the command
+// line: for tests, debuggers and programs that want it so. Each is one worker,
+// which has no replacement; what is a master's business, such as Count, MaxAge
+// and the log's file, has no meaning. It returns nil when all have returned,
+// which they are told to when ctx is done; or why one could not start or has failed,
+// and then the others are told to end, too. A [Drain] as the cause of ctx is theirs.
+func (o *Options) Serve(ctx context.Context) error {
+	r := &inProcess{options: o, logger: slog.Default()}
+	if o.Loop != nil {
+		name, err := o.Loop("")
+		if err != nil {
+			return err
+		}
+		r.loop = name
+	}
+	return r.run(ctx)
+}
+
+// inProcess is a service without a master, which is also all there is on
+// platforms without supervision.
 type inProcess struct {
 	options *Options
 	loop    string
@@ -69,10 +86,7 @@ func (r *inProcess) runProgram(ctx context.Context, p *Program, w *Worker) error
 	drained, drain := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer drain(nil)
 	defer context.AfterFunc(ctx, func() {
-		d := &Drain{Reason: Stop}
-		if t := p.stopTimeout(); t >= 0 {
-			d.Deadline = time.Now().Add(t)
-		}
+		d := drainOf(ctx, p)
 		w.settle(d, settleFor(d))
 		drain(d)
 	})()
@@ -86,4 +100,16 @@ func (r *inProcess) runProgram(ctx context.Context, p *Program, w *Worker) error
 		p.OnWorkerStop(w)
 	}
 	return err
+}
+
+// drainOf is what the end of ctx means to a program.
+func drainOf(ctx context.Context, p *Program) *Drain {
+	if d, ok := errors.AsType[*Drain](context.Cause(ctx)); ok {
+		return d
+	}
+	d := &Drain{Reason: Stop}
+	if t := p.stopTimeout(); t >= 0 {
+		d.Deadline = time.Now().Add(t)
+	}
+	return d
 }
