@@ -1,6 +1,9 @@
 package jay
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -23,6 +26,44 @@ const (
 	DrainMasterGone = supervise.MasterGone
 	DrainReplace    = supervise.Replace
 )
+
+// drainOf returns why ctx is done: what the supervisor says, or a plain stop.
+func drainOf(ctx context.Context, s *Server) *Drain {
+	if d, ok := errors.AsType[*Drain](context.Cause(ctx)); ok {
+		return d
+	}
+	d := &Drain{Reason: DrainStop}
+	if t := timeout(cmp.Or(s.StopTimeout, 10*time.Second)); t != none {
+		d.Deadline = time.Now().Add(t)
+	}
+	return d
+}
+
+// awaitDrain drains the worker and returns when nothing is left of it. It runs
+// outside the loop.
+func (w *Worker) awaitDrain(d *Drain) {
+	_ = w.loop.PostAnyway(func() { w.startDrain(d) })
+	var last, end <-chan time.Time
+	if !d.Deadline.IsZero() {
+		left := time.Until(d.Deadline)
+		last, end = time.After(left-lastCallBefore(left)), time.After(left)
+	}
+	for {
+		select {
+		case <-w.drained:
+			return
+		case <-w.loop.Done():
+			return
+		case d := <-w.report.Overtaken():
+			w.awaitDrain(d)
+			return
+		case <-last:
+			_ = w.loop.PostAnyway(w.lastCall)
+		case <-end:
+			_ = w.loop.PostAnyway(w.abortAll)
+		}
+	}
+}
 
 // startDrain stops the accepting and tells the connections. What waits in a
 // queue that others accept from is left to them; of sockets that end it is
