@@ -242,7 +242,7 @@ func (c *controlServer) connections(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *controlServer) operation(w http.ResponseWriter, r *http.Request) {
-	var op *operation
+	var op *control.Operation
 	if c.m.do(r.Context(), func() {
 		if found := c.m.machine.operation(r.PathValue("id")); found != nil {
 			copied := *found

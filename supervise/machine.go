@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/jay-go/jay/control"
 )
 
 // machine is the core of the master: events in, effects out through world. It
@@ -306,7 +308,7 @@ func (m *machine) collect() {
 	builds[m.RestartBuild] = true
 	m.Builds = keep(m.Builds, func(b *build) bool { return builds[b.ID] }, m.world.closeBuild)
 	for i := 0; len(m.Operations) > keepOperations && i < len(m.Operations); {
-		if m.Operations[i].State == operationRunning {
+		if m.Operations[i].State == control.OperationRunning {
 			i++
 			continue
 		}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/control"
 )
 
 func exclusiveSpec(name string) programSpec {
@@ -71,11 +73,11 @@ func TestExclusiveExchange(t *testing.T) {
 		t.Fatalf("%d stores live; the reload waits for %q", n, op.Waits)
 	}
 	s.allReady()
-	if op.State != operationRunning {
+	if op.State != control.OperationRunning {
 		t.Fatal("the reload does not wait whether the new store stays ready")
 	}
 	s.tick()
-	if op.State != operationDone || s.Machine.Generation != 2 {
+	if op.State != control.OperationDone || s.Machine.Generation != 2 {
 		t.Fatalf("the reload is %s (%s), generation %d", op.State, op.Error, s.Machine.Generation)
 	}
 }
@@ -105,7 +107,7 @@ func TestExclusiveComesBack(t *testing.T) {
 			s.tick()
 			s.Machine.step(s.World.reap(s.living("store")[0]))
 			fail(s, s.living("store")[0])
-			if op.State != operationFailed || !strings.Contains(op.Error, "new worker store/0") {
+			if op.State != control.OperationFailed || !strings.Contains(op.Error, "new worker store/0") {
 				t.Fatalf("the reload is %s: %s", op.State, op.Error)
 			}
 			store := s.Machine.worker(s.living("store")[0].ID)
@@ -149,7 +151,7 @@ func TestExclusiveLeaves(t *testing.T) {
 func TestExclusiveScale(t *testing.T) {
 	s := newStoreService(t)
 	op := s.command(evCommand{Kind: commandScale, Program: "store", Count: 2})
-	if op.State != operationFailed || op.Error != "store=2: the program is exclusive, so it has one worker" {
+	if op.State != control.OperationFailed || op.Error != "store=2: the program is exclusive, so it has one worker" {
 		t.Errorf("the scale is %s: %s", op.State, op.Error)
 	}
 	// A program that becomes exclusive is not as scaled any more.

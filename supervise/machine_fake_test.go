@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"github.com/jay-go/jay/control"
 )
 
 // fakeWorld is a world in which nothing happens by itself. It notes what the
@@ -316,7 +318,7 @@ func (s *fakeService) copy() *fakeService {
 }
 
 // command registers an operation as the control API does, and steps.
-func (s *fakeService) command(ev evCommand) *operation {
+func (s *fakeService) command(ev evCommand) *control.Operation {
 	op := s.Machine.newOperation(ev.Kind)
 	ev.Op = op.ID
 	s.Machine.step(ev)
@@ -373,7 +375,7 @@ func (s *fakeService) described(err error, specs ...programSpec) {
 // beginTrial makes the service one that a restart has just begun anew.
 func (s *fakeService) beginTrial() {
 	before := s.Machine.newOperation(commandRestart)
-	s.Machine.beginTrial(state{Operations: []*operation{before}, NextOperation: s.Machine.NextOperation})
+	s.Machine.beginTrial(state{Operations: []*control.Operation{before}, NextOperation: s.Machine.NextOperation})
 }
 
 // exec continues as the master that an upgrade has put in this one's place.

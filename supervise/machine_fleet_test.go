@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/jay-go/jay/control"
 )
 
 // TestTooManyWorkers: neither a scale nor a reload makes more workers than the
@@ -19,17 +21,17 @@ func TestTooManyWorkers(t *testing.T) {
 	s.allReady()
 	up := s.command(evCommand{Kind: commandScale, Program: "a", Count: maxWorkers - 1})
 	s.allReady()
-	if up.State != operationDone {
+	if up.State != control.OperationDone {
 		t.Fatalf("scale to %d: %s %s", maxWorkers-1, up.State, up.Error)
 	}
 	more := s.command(evCommand{Kind: commandScale, Program: "b", Count: 2})
-	if more.State != operationFailed || !strings.Contains(more.Error, "1025 workers in all") {
+	if more.State != control.OperationFailed || !strings.Contains(more.Error, "1025 workers in all") {
 		t.Errorf("scale beyond the limit: %s %s", more.State, more.Error)
 	}
 	b.Count = 2
 	reload := s.command(evCommand{Kind: commandReload})
 	s.described(nil, a, b)
-	if reload.State != operationFailed || !strings.Contains(reload.Error, "1025 workers in all") {
+	if reload.State != control.OperationFailed || !strings.Contains(reload.Error, "1025 workers in all") {
 		t.Errorf("reload beyond the limit: %s %s", reload.State, reload.Error)
 	}
 	if n := len(s.World.Procs); n != maxWorkers {
@@ -56,7 +58,7 @@ func TestAddressWrittenInAnotherWay(t *testing.T) {
 		t.Errorf("the new code's address is called %q, want %q", got, changed.Listen[0])
 	}
 	s.Machine.step(s.World.reap(s.World.Procs[1]))
-	if failed.State != operationFailed {
+	if failed.State != control.OperationFailed {
 		t.Fatalf("the reload: %s", failed.State)
 	}
 	if got := names(s.Machine.Programs[0]); got != old.Listen[0] {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/jay-go/jay/control"
 )
 
 // readiness counts the workers of each program that serve: ready, not told to
@@ -225,7 +227,7 @@ func (e *explorer) checkEnds(from *situation) {
 func (e *explorer) checkOver(from, s *situation) {
 	m := s.Machine
 	for _, op := range m.Operations {
-		if op.State == operationRunning && m.Phase != phaseStopped {
+		if op.State == control.OperationRunning && m.Phase != phaseStopped {
 			e.t.Fatalf("operation %s %s never ends after: %s", op.ID, op.Kind, strings.Join(from.path, "\n       "))
 		}
 	}

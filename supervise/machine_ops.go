@@ -3,12 +3,14 @@ package supervise
 import (
 	"maps"
 	"strconv"
+
+	"github.com/jay-go/jay/control"
 )
 
 // newOperation registers a command that somebody waits for. No later master of
 // the service gives its ID to another one.
-func (m *machine) newOperation(kind commandKind) *operation {
-	op := &operation{ID: strconv.FormatInt(int64(m.NextOperation), 36), Kind: kind, State: operationRunning}
+func (m *machine) newOperation(kind commandKind) *control.Operation {
+	op := &control.Operation{ID: strconv.FormatInt(int64(m.NextOperation), 36), Kind: string(kind), State: control.OperationRunning}
 	m.NextOperation++
 	m.Operations = append(m.Operations, op)
 	return op
@@ -18,10 +20,10 @@ func (m *machine) newOperation(kind commandKind) *operation {
 func (m *machine) finish(ids []string, err error, detail map[string]any) {
 	for _, id := range ids {
 		op := m.operation(id)
-		if op == nil || op.State != operationRunning {
+		if op == nil || op.State != control.OperationRunning {
 			continue
 		}
-		op.State, op.Waits = operationDone, ""
+		op.State, op.Waits = control.OperationDone, ""
 		op.Detail = maps.Clone(detail)
 		if lost := m.lost(); detail != nil && len(lost) > 0 {
 			op.Detail["problems"] = lost
@@ -29,11 +31,11 @@ func (m *machine) finish(ids []string, err error, detail map[string]any) {
 		if detail != nil && len(ids) > 1 {
 			op.Detail["together"] = len(ids) // one change for so many commands
 		}
-		if op.Kind == commandScale && op.Asked != detail["workers"] && detail != nil {
+		if op.Kind == string(commandScale) && op.Asked != detail["workers"] && detail != nil {
 			op.Detail["asked"] = op.Asked
 		}
 		if err != nil {
-			op.State, op.Error = operationFailed, err.Error()
+			op.State, op.Error = control.OperationFailed, err.Error()
 		}
 	}
 }
@@ -41,7 +43,7 @@ func (m *machine) finish(ids []string, err error, detail map[string]any) {
 // note says what operations wait for; "" is nothing but themselves.
 func (m *machine) note(ids []string, waits string) {
 	for _, id := range ids {
-		if op := m.operation(id); op != nil && op.State == operationRunning {
+		if op := m.operation(id); op != nil && op.State == control.OperationRunning {
 			op.Waits = waits
 		}
 	}

@@ -3,6 +3,8 @@ package supervise
 import (
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/control"
 )
 
 // TestOrders: nothing counts on a worker that has not taken its orders. They are
@@ -71,7 +73,7 @@ func TestOrders(t *testing.T) {
 			stays := s.Machine.Workers[0]
 			op := s.command(evCommand{Kind: commandScale, Program: "a", Count: 1})
 			tt.between(s)
-			if done := op.State == operationDone; done != tt.done {
+			if done := op.State == control.OperationDone; done != tt.done {
 				t.Errorf("the scale is %s, %s; want done %v", op.State, op.Error, tt.done)
 			}
 			if n := len(s.World.proc(stays.PID).Sockets); n != tt.sockets {

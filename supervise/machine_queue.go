@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/jay-go/jay/control"
 )
 
 // errStopping fails the operations that a stop overtakes.
@@ -21,7 +23,7 @@ func (m *machine) busy() bool { return m.unfinished() >= maxWaiting }
 func (m *machine) unfinished() int {
 	n := 0
 	for _, op := range m.Operations {
-		if op.State == operationRunning {
+		if op.State == control.OperationRunning {
 			n++
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/control"
 )
 
 // TestReplace: what becomes of a worker that hangs, or has served its time, and
@@ -110,7 +112,7 @@ func TestNewWorkerHangs(t *testing.T) {
 	s.allReady()
 	i := slices.IndexFunc(s.Machine.Workers, func(w *worker) bool { return w != old })
 	s.Machine.step(evReplace{ID: s.Machine.Workers[i].ID, Why: "hung: blocked", Hung: true})
-	if got := s.Machine.operation(op.ID); got.State != operationFailed || !strings.Contains(got.Error, "hung: blocked") {
+	if got := s.Machine.operation(op.ID); got.State != control.OperationFailed || !strings.Contains(got.Error, "hung: blocked") {
 		t.Errorf("the reload is %s, %q; want failed, and why", got.State, got.Error)
 	}
 	if p := s.World.proc(old.PID); p.Drained || p.Killed || s.Machine.ready(s.Machine.Programs[0]) != 1 {

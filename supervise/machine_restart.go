@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"github.com/jay-go/jay/control"
 )
 
 // errGoingBack fails what waits for a trial that has failed.
@@ -94,7 +96,7 @@ func (m *machine) onGoBack() {
 // restartOps are the restarts that somebody waits for.
 func (m *machine) restartOps() (ids []string) {
 	for _, op := range m.Operations {
-		if op.Kind == commandRestart && op.State == operationRunning {
+		if op.Kind == string(commandRestart) && op.State == control.OperationRunning {
 			ids = append(ids, op.ID)
 		}
 	}

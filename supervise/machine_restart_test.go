@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/control"
 )
 
 // TestStopBeforeTheExecOfARestart: a stop that comes when all workers have gone is
@@ -17,7 +19,7 @@ func TestStopBeforeTheExecOfARestart(t *testing.T) {
 	s.allReady()
 	refused := s.command(evCommand{Kind: commandRestart})
 	s.described(errors.New("exit 1"))
-	if refused.State != operationFailed || s.Machine.Phase != phaseRunning {
+	if refused.State != control.OperationFailed || s.Machine.Phase != phaseRunning {
 		t.Errorf("a restart with a bad file is %s, the service %s", refused.State, s.Machine.Phase)
 	}
 	first, second := s.command(evCommand{Kind: commandRestart}), s.command(evCommand{Kind: commandRestart})
@@ -33,7 +35,7 @@ func TestStopBeforeTheExecOfARestart(t *testing.T) {
 	}
 	reload := s.command(evCommand{Kind: commandReload})
 	s.command(evCommand{Kind: commandStop})
-	if s.Machine.Restart || first.State != operationFailed || second.State != operationFailed || reload.State != operationFailed {
+	if s.Machine.Restart || first.State != control.OperationFailed || second.State != control.OperationFailed || reload.State != control.OperationFailed {
 		t.Errorf("it restarts: %v; the restarts are %s and %s, the reload is %s", s.Machine.Restart, first.State, second.State, reload.State)
 	}
 }

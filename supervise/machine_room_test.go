@@ -5,10 +5,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jay-go/jay/control"
 )
 
 // reload carries a reload through to the point where the old workers drain.
-func (s *fakeService) reload(specs ...programSpec) *operation {
+func (s *fakeService) reload(specs ...programSpec) *control.Operation {
 	op := s.command(evCommand{Kind: commandReload})
 	if len(s.World.Describes) == 0 {
 		return op
@@ -94,7 +96,7 @@ func TestHurry(t *testing.T) {
 			if n := len(s.Machine.Workers); n > processes+1 {
 				t.Errorf("%d processes live, before %d", n, processes)
 			}
-			waits := slices.ContainsFunc(s.Machine.Operations, func(op *operation) bool { return op.State == operationRunning && op.Waits != "" })
+			waits := slices.ContainsFunc(s.Machine.Operations, func(op *control.Operation) bool { return op.State == control.OperationRunning && op.Waits != "" })
 			if waits != tt.waiting {
 				t.Errorf("an operation that says what it waits for: %v, want %v", waits, tt.waiting)
 			}
@@ -117,7 +119,7 @@ func TestHurry(t *testing.T) {
 				s.Machine.step(evTick{})
 			}
 			for _, op := range s.Machine.Operations {
-				if op.State != operationDone || op.Waits != "" {
+				if op.State != control.OperationDone || op.Waits != "" {
 					t.Errorf("operation %s is %s, %q, %q", op.Kind, op.State, op.Error, op.Waits)
 				}
 			}
@@ -137,7 +139,7 @@ func TestCommandsAreOne(t *testing.T) {
 	}
 	s.allReady()
 	first := s.command(evCommand{Kind: commandScale, Program: "a", Count: 2})
-	var scales, reloads []*operation
+	var scales, reloads []*control.Operation
 	for i := range 300 {
 		scales = append(scales, s.command(evCommand{Kind: commandScale, Program: "a", Count: 3 + i%2}))
 		reloads = append(reloads, s.command(evCommand{Kind: commandReload}))
@@ -147,7 +149,7 @@ func TestCommandsAreOne(t *testing.T) {
 	if n := len(s.Machine.Queue); n != 3 {
 		t.Fatalf("%d commands wait, want a reload and a scale of each program", n)
 	}
-	if first.State != operationRunning {
+	if first.State != control.OperationRunning {
 		t.Fatalf("the first is %s", first.State)
 	}
 	s.allReady()
@@ -159,7 +161,7 @@ func TestCommandsAreOne(t *testing.T) {
 		s.tick()
 	}
 	for _, op := range append(append(slices.Clone(scales), reloads...), first, of) {
-		if op.State != operationDone {
+		if op.State != control.OperationDone {
 			t.Fatalf("%s is %s: %s", op.Kind, op.State, op.Error)
 		}
 	}
@@ -189,17 +191,17 @@ func TestTooManyCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.allReady()
-	var last *operation
+	var last *control.Operation
 	for range maxWaiting {
 		last = s.command(evCommand{Kind: commandReload})
 	}
-	if last.State != operationRunning || !s.Machine.busy() {
+	if last.State != control.OperationRunning || !s.Machine.busy() {
 		t.Fatalf("command %d is %s: %s", maxWaiting, last.State, last.Error)
 	}
-	if op := s.command(evCommand{Kind: commandReload}); op.State != operationFailed || !strings.Contains(op.Error, "1000 commands") {
+	if op := s.command(evCommand{Kind: commandReload}); op.State != control.OperationFailed || !strings.Contains(op.Error, "1000 commands") {
 		t.Errorf("one more is %s: %s", op.State, op.Error)
 	}
-	if op := s.command(evCommand{Kind: commandStop}); op.State == operationFailed {
+	if op := s.command(evCommand{Kind: commandStop}); op.State == control.OperationFailed {
 		t.Errorf("a stop is refused: %s", op.Error)
 	}
 }

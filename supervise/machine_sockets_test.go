@@ -3,6 +3,8 @@ package supervise
 import (
 	"slices"
 	"testing"
+
+	"github.com/jay-go/jay/control"
 )
 
 // TestDroppedSocket: what becomes of the socket of an address that a reload has
@@ -98,7 +100,7 @@ func TestLostPath(t *testing.T) {
 	if len(m.lost()) != 1 {
 		t.Errorf("the path cannot be made again, and what says so is %q", m.lost())
 	}
-	if op := s.reload(spec); op.State != operationDone || op.Detail["problems"] == nil {
+	if op := s.reload(spec); op.State != control.OperationDone || op.Detail["problems"] == nil {
 		t.Errorf("a reload meanwhile is %s, and says %v", op.State, op.Detail)
 	}
 	m.step(evLost{ID: old})
@@ -120,7 +122,7 @@ func TestLostPath(t *testing.T) {
 		}
 	}
 	want("with a new socket", 2)
-	if op := s.reload(spec); op.State != operationDone {
+	if op := s.reload(spec); op.State != control.OperationDone {
 		t.Errorf("a reload is %s: %s", op.State, op.Error)
 	}
 	want("after a reload", 2)

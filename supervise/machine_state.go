@@ -3,6 +3,8 @@ package supervise
 import (
 	"slices"
 	"time"
+
+	"github.com/jay-go/jay/control"
 )
 
 // instant is a time of the system's monotonic clock in nanoseconds: it means
@@ -18,25 +20,25 @@ const stateVersion = 3
 // state is everything that the master knows and that survives an upgrade. Only
 // the machine changes it.
 type state struct {
-	Version         int          `json:"version"`
-	Phase           phase        `json:"phase"`
-	Generation      int          `json:"generation"` // of the last completed start, reload or upgrade
-	Builds          []*build     `json:"builds"`
-	Programs        []*program   `json:"programs"`
-	Workers         []*worker    `json:"workers"`
-	Sockets         []*socket    `json:"sockets"`
-	Operations      []*operation `json:"operations"`
-	Queue           []*command   `json:"queue"`
-	Change          *change      `json:"change"`
-	Restarting      *restarting  `json:"restarting"` // a restart that asks its file; nil where there is none
-	Trial           *trial       `json:"trial"`      // nil where there is none
-	Restart         bool         `json:"restart"`    // exec the file of RestartBuild when stopped
-	RestartBuild    int          `json:"restart_build"`
-	Held            bool         `json:"held"`        // workers are drained and not started again
-	LastChange      instant      `json:"last_change"` // when the last reload or upgrade began
-	NextBuild       int          `json:"next_build"`
-	NextOperation   int          `json:"next_operation"`
-	NextIncarnation uint32       `json:"next_incarnation"`
+	Version         int                  `json:"version"`
+	Phase           phase                `json:"phase"`
+	Generation      int                  `json:"generation"` // of the last completed start, reload or upgrade
+	Builds          []*build             `json:"builds"`
+	Programs        []*program           `json:"programs"`
+	Workers         []*worker            `json:"workers"`
+	Sockets         []*socket            `json:"sockets"`
+	Operations      []*control.Operation `json:"operations"`
+	Queue           []*command           `json:"queue"`
+	Change          *change              `json:"change"`
+	Restarting      *restarting          `json:"restarting"` // a restart that asks its file; nil where there is none
+	Trial           *trial               `json:"trial"`      // nil where there is none
+	Restart         bool                 `json:"restart"`    // exec the file of RestartBuild when stopped
+	RestartBuild    int                  `json:"restart_build"`
+	Held            bool                 `json:"held"`        // workers are drained and not started again
+	LastChange      instant              `json:"last_change"` // when the last reload or upgrade began
+	NextBuild       int                  `json:"next_build"`
+	NextOperation   int                  `json:"next_operation"`
+	NextIncarnation uint32               `json:"next_incarnation"`
 }
 
 // phase is the life of the whole service.
@@ -174,26 +176,6 @@ type socketKey struct {
 	Slot    int    `json:"slot"`
 }
 
-// operationState is the life of an operation.
-type operationState string
-
-const (
-	operationRunning operationState = "running"
-	operationDone    operationState = "done"
-	operationFailed  operationState = "failed"
-)
-
-// operation is a command in progress, or finished, as its asker sees it.
-type operation struct {
-	ID     string         `json:"operation"`
-	Kind   commandKind    `json:"kind"`
-	State  operationState `json:"state"`
-	Error  string         `json:"error,omitempty"`
-	Detail map[string]any `json:"detail,omitempty"`
-	Waits  string         `json:"waits,omitempty"` // what for
-	Asked  int            `json:"asked,omitempty"` // scale: the count
-}
-
 type commandKind string
 
 const (
@@ -267,7 +249,7 @@ func (s *state) socket(id int) *socket {
 	return nil
 }
 
-func (s *state) operation(id string) *operation {
+func (s *state) operation(id string) *control.Operation {
 	for _, op := range s.Operations {
 		if op.ID == id {
 			return op

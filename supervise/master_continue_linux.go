@@ -131,7 +131,7 @@ func (m *master) goOn(s savedMaster) {
 		m.totals = map[string]*totals{}
 	}
 	for _, op := range m.machine.Operations {
-		if op.Kind == commandReopen { // the log has just been opened
+		if op.Kind == string(commandReopen) { // the log has just been opened
 			m.machine.finish([]string{op.ID}, nil, nil)
 		}
 	}
