@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -16,15 +17,15 @@ import (
 // no administrator sets.
 func TestAgeIsNoMatterOfTheWallClock(t *testing.T) {
 	m := &master{}
-	young := &worker{Started: instant(sys.Monotonic()), StartedAt: time.Now().Add(-1000 * time.Hour).Round(0)}
+	young := &fleet.Worker{Started: fleet.Instant(sys.Monotonic())}
 	if age := m.age(young); age < 0 || age > time.Hour {
 		t.Errorf("a worker that has just started is %v old, since the clock was set", age)
 	}
-	spec := &programSpec{MaxAge: time.Hour}
-	if why := spec.served(0, 0, m.age(young), 0); why != "" {
+	spec := &fleet.Spec{MaxAge: time.Hour}
+	if why := served(spec, 0, 0, m.age(young), 0); why != "" {
 		t.Errorf("it is replaced: %s", why)
 	}
-	judged := regexp.MustCompile(`(Since|Until)\([a-z.]*(StartedAt|Started|started)\)|\.Sub\([a-z.]*(StartedAt|Started|started)\)`)
+	judged := regexp.MustCompile(`(Since|Until)\([a-z.]*(startedAt|StartedAt|Started|started)\)|\.Sub\([a-z.]*(startedAt|StartedAt|Started|started)\)`)
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)

@@ -3,6 +3,8 @@ package supervise
 import (
 	"os"
 	"sync/atomic"
+
+	"github.com/jay-go/jay/internal/fleet"
 )
 
 // The board is memory that the workers and the master share. Its directory says
@@ -16,8 +18,7 @@ type board struct {
 }
 
 const (
-	boardCells     = 2 * maxWorkers * maxGenerations // room for what drains
-	directoryWords = 1 + boardCells
+	directoryWords = 1 + fleet.MaxProcesses
 	cellWords      = 2 + 2*maxLoops
 
 	cellReady = 0
@@ -107,7 +108,7 @@ func (c *cell) setReady(ready bool) {
 // and counts them.
 func (c *cell) peers() (total, loops int) {
 	used := c.b.directory(0).Load()
-	for n := range int(min(max(used, 0), boardCells)) {
+	for n := range int(min(max(used, 0), fleet.MaxProcesses)) {
 		if c.b.directory(1+n).Load() != c.key || c.b.words(n, cellReady).Load() != 1 {
 			continue
 		}

@@ -3,16 +3,17 @@ package supervise
 import (
 	"sync/atomic"
 
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/sys"
 )
 
 // openBoard is the master's board, of which it can write everything. The file
 // gets its size, once for all.
 func openBoard(fd int) (*board, error) {
-	if err := sys.SizeMemfd(fd, cellOffset(boardCells)); err != nil {
+	if err := sys.SizeMemfd(fd, cellOffset(fleet.MaxProcesses)); err != nil {
 		return nil, err
 	}
-	all, err := sys.MapPart(fd, 0, cellOffset(boardCells), true)
+	all, err := sys.MapPart(fd, 0, cellOffset(fleet.MaxProcesses), true)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +32,7 @@ func openCell(fd, own int) (*board, error) {
 		return nil, err
 	}
 	defer sys.Close(reader)
-	all, err := sys.MapPart(reader, 0, cellOffset(boardCells), false)
+	all, err := sys.MapPart(reader, 0, cellOffset(fleet.MaxProcesses), false)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -68,7 +69,7 @@ func TestBoardIsReadByAllAndWrittenByOne(t *testing.T) {
 	mad := cells[1].b
 	for name, word := range map[string]*atomic.Int64{
 		"another cell":             mad.words(0, cellLoad),
-		"another cell, not in use": mad.words(boardCells-1, cellLoad),
+		"another cell, not in use": mad.words(fleet.MaxProcesses-1, cellLoad),
 		"the directory":            mad.directory(2),
 		"the number of cells":      mad.directory(0),
 	} {

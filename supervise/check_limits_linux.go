@@ -68,9 +68,10 @@ func (k *checker) checkDescriptors() {
 	workers, sockets, all, fine := 0, 0, int64(0), true
 	for i := range k.c.programs {
 		p := &k.c.programs[i]
-		n := p.count()
+		spec := p.spec()
+		n := spec.Count
 		workers += n
-		own := socketsOf(p.Listen, p.ReusePort, n)
+		own := spec.Sockets(n)
 		sockets += own
 		if wants := uint64(own + workerDescriptors); wants > k.nofile { // the last worker of a scale has them all
 			fine = false

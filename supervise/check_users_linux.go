@@ -9,15 +9,16 @@ import (
 	"strings"
 
 	"github.com/jay-go/jay/internal/addr"
+	"github.com/jay-go/jay/internal/fleet"
 )
 
 // namingUsers adds to an error of opening an address who has it, as check does.
 func namingUsers(err error) error {
-	var listen *listenError
+	var listen *fleet.ListenError
 	if !errors.As(err, &listen) {
 		return err
 	}
-	a, e := addr.Parse(listen.addr)
+	a, e := addr.Parse(listen.Addr)
 	if e != nil {
 		return err
 	}

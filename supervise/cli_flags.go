@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/logs"
 )
 
@@ -387,25 +388,14 @@ func parseCount(s string) (int, error) {
 		return (&Program{}).count(), nil
 	}
 	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > maxWorkers {
-		return 0, fmt.Errorf("%q is not a number of workers; write 1 to %d, or auto for one a CPU", s, maxWorkers)
+	if err != nil || n < 1 || n > fleet.MaxWorkers {
+		return 0, fmt.Errorf("%q is not a number of workers; write 1 to %d, or auto for one a CPU", s, fleet.MaxWorkers)
 	}
 	return n, nil
 }
 
 // specs are the programs as data.
-func (c *config) specs() []programSpec {
-	var specs []programSpec
-	for i := range c.programs {
-		p := &c.programs[i]
-		specs = append(specs, programSpec{
-			Name: p.name(), Protocol: p.Protocol, Listen: p.Listen, Count: p.count(), ReusePort: p.ReusePort, Backlog: p.backlog(),
-			StartTimeout: p.startTimeout(), StopTimeout: p.stopTimeout(), NotReloadable: p.NotReloadable,
-			MaxRequests: p.MaxRequests, MaxAge: p.MaxAge, MaxRSS: p.MaxRSS, Limits: p.Limits, Exclusive: p.Exclusive,
-		})
-	}
-	return specs
-}
+func (c *config) specs() []fleet.Spec { return specs(c.programs) }
 
 // environment is the process's, for parseCommandLine.
 func environment(name string) (string, bool) { return os.LookupEnv(name) }

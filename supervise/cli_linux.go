@@ -13,6 +13,7 @@ import (
 
 	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/bytejson"
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -146,7 +147,7 @@ func (c *config) commandBody() (commandBody, error) {
 	name, value, ok := strings.Cut(c.args[0], "=")
 	n, err := parseCount(value)
 	if !ok || err != nil {
-		return b, usagef("scale %s: write NAME=N with N from 1 to %d, for example %s=4", c.args[0], maxWorkers, c.programs[0].name())
+		return b, usagef("scale %s: write NAME=N with N from 1 to %d, for example %s=4", c.args[0], fleet.MaxWorkers, c.programs[0].name())
 	}
 	b.Program, b.Count = name, n
 	return b, nil

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/bytejson"
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -94,7 +95,7 @@ func (c *controlServer) routes() *http.ServeMux {
 	mux.HandleFunc("GET /v1/operations/{id}", c.operation)
 	mux.HandleFunc("GET /v1/logs", c.logs)
 	mux.HandleFunc("GET /v1/events", c.events)
-	for _, kind := range []commandKind{commandReload, commandUpgrade, commandScale, commandStop, commandRestart} {
+	for _, kind := range []fleet.CommandKind{fleet.CommandReload, fleet.CommandUpgrade, fleet.CommandScale, fleet.CommandStop, fleet.CommandRestart} {
 		mux.HandleFunc("POST /v1/"+string(kind), func(w http.ResponseWriter, r *http.Request) { c.command(w, r, kind) })
 	}
 	mux.HandleFunc("POST /v1/reopen-logs", c.reopenLogs)
@@ -244,7 +245,7 @@ func (c *controlServer) connections(w http.ResponseWriter, r *http.Request) {
 func (c *controlServer) operation(w http.ResponseWriter, r *http.Request) {
 	var op *control.Operation
 	if c.m.do(r.Context(), func() {
-		if found := c.m.machine.operation(r.PathValue("id")); found != nil {
+		if found := c.m.machine.Operation(r.PathValue("id")); found != nil {
 			copied := *found
 			op = &copied
 		}
@@ -266,7 +267,7 @@ type commandBody struct {
 	Now     bool   `json:"now"`      // stop: at once
 }
 
-func (c *controlServer) command(w http.ResponseWriter, r *http.Request, kind commandKind) {
+func (c *controlServer) command(w http.ResponseWriter, r *http.Request, kind fleet.CommandKind) {
 	var body commandBody
 	if b, err := io.ReadAll(r.Body); err != nil || len(b) > 0 && bytejson.Decode(b, &body) != nil {
 		refuse(w, http.StatusBadRequest, fmt.Errorf("%s: the body is not JSON of its fields", kind))
@@ -279,21 +280,21 @@ func (c *controlServer) command(w http.ResponseWriter, r *http.Request, kind com
 		if refused = c.m.check(kind, &body); refused != nil {
 			return
 		}
-		if kind != commandStop && kind != commandRestart && c.m.machine.busy() {
-			refused = errBusy
+		if kind != fleet.CommandStop && kind != fleet.CommandRestart && c.m.machine.Busy() {
+			refused = fleet.ErrBusy
 			return
 		}
-		op := c.m.machine.newOperation(kind)
+		op := c.m.machine.NewOperation(kind)
 		id = op.ID
 		c.m.logger.Info("command", "name", string(kind), "operation", id, "peer_uid", p.uid, "peer_pid", p.pid)
 		// The machine steps after the answer is on its way: a stop may end the process.
-		c.m.local = append(c.m.local, evCommand{
+		c.m.local = append(c.m.local, fleet.Command{
 			Kind: kind, Op: id, Program: body.Program, Count: body.Count, NoLimit: body.NoLimit, Now: body.Now,
 		})
 	})
 	switch {
 	case err != nil:
-	case refused == errBusy:
+	case refused == fleet.ErrBusy:
 		refuse(w, http.StatusServiceUnavailable, fmt.Errorf("%s: %w", kind, refused))
 	case refused != nil:
 		refuse(w, http.StatusBadRequest, refused)
@@ -315,25 +316,25 @@ func (m *master) knows(program string) error {
 }
 
 // check refuses a command that cannot be meant.
-func (m *master) check(kind commandKind, b *commandBody) error {
-	if kind != commandScale {
+func (m *master) check(kind fleet.CommandKind, b *commandBody) error {
+	if kind != fleet.CommandScale {
 		return nil
 	}
 	if err := m.knows(b.Program); err != nil {
 		return err
 	}
-	if b.Count < 1 || b.Count > maxWorkers {
-		return fmt.Errorf("scale %s=%d: write a number from 1 to %d", b.Program, b.Count, maxWorkers)
+	if b.Count < 1 || b.Count > fleet.MaxWorkers {
+		return fmt.Errorf("scale %s=%d: write a number from 1 to %d", b.Program, b.Count, fleet.MaxWorkers)
 	}
-	return findProgram(m.machine.Programs, b.Program).Spec.scalable(b.Count)
+	return m.machine.Program(b.Program).Spec.CheckCount(b.Count)
 }
 
 func (c *controlServer) reopenLogs(w http.ResponseWriter, r *http.Request) {
 	var id string
 	if c.m.do(r.Context(), func() {
-		op := c.m.machine.newOperation(commandReopen)
+		op := c.m.machine.NewOperation(fleet.CommandReopen)
 		id = op.ID
-		c.m.reopenLogs(func(err error) { c.m.machine.finish([]string{id}, err, nil) })
+		c.m.reopenLogs(func(err error) { c.m.machine.Finish([]string{id}, err, nil) })
 	}) == nil {
 		answer(w, http.StatusAccepted, map[string]string{"operation": id})
 	}
@@ -345,7 +346,7 @@ func (c *controlServer) ready(w http.ResponseWriter, r *http.Request) {
 	var serving bool
 	if c.m.do(r.Context(), func() {
 		lines = append([]string{c.m.stateName()}, c.m.ailing()...)
-		serving = c.m.machine.Phase == phaseRunning && c.m.serving()
+		serving = c.m.machine.Phase == fleet.PhaseRunning && c.m.serving()
 	}) != nil {
 		return
 	}

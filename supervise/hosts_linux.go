@@ -8,6 +8,7 @@ import (
 
 	"github.com/jay-go/jay/internal/addr"
 	"github.com/jay-go/jay/internal/bytejson"
+	"github.com/jay-go/jay/internal/fleet"
 )
 
 // hostBook knows the addresses of the hosts that listen addresses name. To look a
@@ -22,7 +23,7 @@ type host struct {
 }
 
 // lookUpHosts asks for every name in the addresses.
-func lookUpHosts(specs []programSpec) hostBook {
+func lookUpHosts(specs []fleet.Spec) hostBook {
 	book := hostBook{}
 	for _, spec := range specs {
 		for _, text := range spec.Listen {

@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"github.com/jay-go/jay/internal/addr"
+	"github.com/jay-go/jay/internal/fleet"
 )
 
 // TestHostBook: the owner finds the addresses of names in the book, and looks up
 // none itself.
 func TestHostBook(t *testing.T) {
 	book := hostBook{}
-	book.add(lookUpHosts([]programSpec{{Listen: []string{"tcp://localhost:80", "udp://localhost:53", "unix:///run/x", "tcp://127.0.0.1:1", ":2", "tcp://no-such.invalid:1"}}}))
+	book.add(lookUpHosts([]fleet.Spec{{Listen: []string{"tcp://localhost:80", "udp://localhost:53", "unix:///run/x", "tcp://127.0.0.1:1", ":2", "tcp://no-such.invalid:1"}}}))
 	if len(book) != 2 {
 		t.Errorf("%d names were looked up, want 2: %v", len(book), book)
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/jay-go/jay/control"
+	"github.com/jay-go/jay/internal/fleet"
 )
 
 // TestLastFigures: what a worker has counted comes last, and is not lost where the
@@ -26,9 +27,9 @@ func TestLastFigures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ours, theirs := packetConns(t)
-			p := &proc{w: &worker{ID: 7}, ctl: ours, reading: make(chan struct{})}
+			p := &proc{w: &fleet.Worker{ID: 7}, ctl: ours, reading: make(chan struct{})}
 			close(p.reading) // nobody does yet
-			m := &master{procs: map[uint32]*proc{7: p}, events: make(chan any, 9), figures: map[string]control.Stats{}, machine: &machine{}}
+			m := &master{procs: map[uint32]*proc{7: p}, events: make(chan any, 9), figures: map[string]control.Stats{}, machine: &fleet.Machine{}}
 			if err := ours.Send([]byte("the worker reads this no more")); err != nil {
 				t.Fatal(err)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/bytejson"
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -137,7 +138,7 @@ func (m *master) beginLocked(started func(m *master, err error)) error {
 	}
 	if err := m.listen(); err != nil {
 		for _, s := range m.machine.Sockets {
-			m.close(s)
+			m.Close(s)
 		}
 		return err
 	}
@@ -166,7 +167,7 @@ func reportTo(fd int) (*outlet, func(*master, error)) {
 		r := startReport{PID: os.Getpid()}
 		if err != nil {
 			r.Error = err.Error()
-			r.Trying = m.begun && m.machine.Phase == phaseRunning
+			r.Trying = m.begun && m.machine.Phase == fleet.PhaseRunning
 		}
 		if m.machine != nil {
 			r.Status = m.snapshot(&query{}).Status
@@ -186,7 +187,7 @@ func runForeground(o *Options, c *config) error {
 	}
 	out, table := newOutlet(os.Stdout, nil), screenOf(os.Stdout)
 	return runMaster(o, c, path, out, func(m *master, err error) {
-		if m.machine == nil || c.quiet || errors.Is(err, errStopping) {
+		if m.machine == nil || c.quiet || errors.Is(err, fleet.ErrStopping) {
 			return
 		}
 		printStart(table, m.snapshot(&query{}).Status, m.dir.path)

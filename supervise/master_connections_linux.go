@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jay-go/jay/control"
+	"github.com/jay-go/jay/internal/fleet"
 )
 
 // connectionFilter is the query of GET /v1/connections.
@@ -45,7 +46,7 @@ func parseCursor(s string) (cursor, error) {
 // connections asks the workers for a page of their connections.
 func (m *master) connections(f connectionFilter, reply func(control.ConnectionList)) {
 	var asked []*proc
-	wanted := func(w *worker) bool {
+	wanted := func(w *fleet.Worker) bool {
 		return (f.program == "" || w.Program == f.program) && (f.pid == 0 || w.PID == f.pid) && w.ID >= f.after.worker
 	}
 	for _, p := range m.procs {
@@ -59,7 +60,7 @@ func (m *master) connections(f connectionFilter, reply func(control.ConnectionLi
 
 // askPage asks all workers at once for as much as the page may need of each.
 func (m *master) askPage(asked []*proc, f connectionFilter, list *control.ConnectionList, reply func(control.ConnectionList)) {
-	first := func(w *worker) bool { return w.ID == f.after.worker && f.after.id > 0 }
+	first := func(w *fleet.Worker) bool { return w.ID == f.after.worker && f.after.id > 0 }
 	finish := func(queries ...*query) {
 		for _, p := range asked {
 			for _, q := range queries {
@@ -69,7 +70,7 @@ func (m *master) askPage(asked []*proc, f connectionFilter, list *control.Connec
 		reply(*list)
 	}
 	rest := func(then func(*query)) {
-		m.ask(message{Kind: msgAskConnections, Query: &ConnectionQuery{Limit: f.limit}}, func(w *worker) bool {
+		m.ask(message{Kind: msgAskConnections, Query: &ConnectionQuery{Limit: f.limit}}, func(w *fleet.Worker) bool {
 			return !first(w) && slices.ContainsFunc(asked, func(p *proc) bool { return p.w == w })
 		}, then)
 	}

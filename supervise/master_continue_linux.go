@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime/debug"
 
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -65,7 +66,7 @@ func (m *master) restart(s savedMaster) error {
 	if err := m.beginLocked((*master).restarted); err != nil {
 		return err
 	}
-	m.machine.beginTrial(s.State)
+	m.machine.BeginTrial(s.State)
 	return nil
 }
 
@@ -96,11 +97,11 @@ func (m *master) takeOver(s savedMaster) (err error) {
 		m.logger.Error("standard error takes the place of the log", "error", logErr)
 	}
 	m.sink.Remember(s.Log, s.LogDropped, s.LogUntold)
-	if m.machine, err = resume(m, s.State); err != nil {
+	if m.machine, err = fleet.Resume(m, s.State); err != nil {
 		return err
 	}
 	for _, p := range s.Procs {
-		if m.machine.worker(p.Worker) == nil {
+		if m.machine.Worker(p.Worker) == nil {
 			return fmt.Errorf("state: worker %d is not in it", p.Worker)
 		}
 	}
@@ -121,24 +122,25 @@ func private(fds []int) error {
 // goOn hears the workers again, and continues the upgrade or ends it.
 func (m *master) goOn(s savedMaster) {
 	for _, p := range s.Procs {
-		w := m.machine.worker(p.Worker)
-		m.adopt(w, w.PID, p.Ctl, p.Out, p.Err, p.OutPartial, p.ErrPartial)
-		m.procs[w.ID].resume(p.Figures)
-		m.procs[w.ID].outbox = p.Outbox
-		m.flushOutbox(m.procs[w.ID])
+		w := m.machine.Worker(p.Worker)
+		again := m.adopt(w, w.PID, p.Ctl, p.Out, p.Err, p.OutPartial, p.ErrPartial)
+		again.startedAt, again.memoryLimit = p.StartedAt, p.MemoryLimit
+		again.resume(p.Figures)
+		again.outbox = p.Outbox
+		m.flushOutbox(again)
 	}
 	if m.totals = s.Totals; m.totals == nil {
 		m.totals = map[string]*totals{}
 	}
 	for _, op := range m.machine.Operations {
-		if op.Kind == string(commandReopen) { // the log has just been opened
-			m.machine.finish([]string{op.ID}, nil, nil)
+		if op.Kind == string(fleet.CommandReopen) { // the log has just been opened
+			m.machine.Finish([]string{op.ID}, nil, nil)
 		}
 	}
 	if boot.Failed != "" {
-		m.machine.step(evExecFailed{Err: fmt.Errorf("new file %s: %s", m.path, boot.Failed)})
+		m.machine.Step(fleet.ExecFailed{Err: fmt.Errorf("new file %s: %s", m.path, boot.Failed)})
 		return
 	}
 	m.logger.Info("upgrade: the new master continues", "version", m.c.version, "workers", len(m.machine.Workers))
-	m.machine.upgraded(m.c.specs())
+	m.machine.Upgraded(m.c.specs())
 }

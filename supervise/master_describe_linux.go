@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/internal/bytejson"
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -21,11 +22,11 @@ const maxDescription = maxMessage + 1<<20
 
 // description is what a program file says of itself.
 type description struct {
-	Version int           `json:"version"` // of this structure
-	Program string        `json:"program"` // version of the program
-	Specs   []programSpec `json:"specs"`
-	State   bool          `json:"state"` // it could continue from the state that it was given
-	Error   string        `json:"error,omitempty"`
+	Version int          `json:"version"` // of this structure
+	Program string       `json:"program"` // version of the program
+	Specs   []fleet.Spec `json:"specs"`
+	State   bool         `json:"state"` // it could continue from the state that it was given
+	Error   string       `json:"error,omitempty"`
 
 	// How its master would run, as flags, environment and options say.
 	RunDir  string `json:"run_dir"` // "": the default
@@ -42,7 +43,7 @@ type describing struct {
 	pid     int
 	file    int
 	same    bool
-	kind    commandKind
+	kind    fleet.CommandKind
 	output  *logs.Capture
 	expired bool
 	status  syscall.WaitStatus
@@ -51,17 +52,17 @@ type describing struct {
 // describe opens the file at the start path and runs it in the role that only
 // says what its programs are: on descriptors of its own, as the workers' user,
 // with a deadline.
-func (m *master) describe(token int, kind commandKind) {
+func (m *master) Describe(token int, kind fleet.CommandKind) {
 	m.local = append(m.local, m.watchPaths) // the new code is not to inherit what nobody finds
 	opened := false
 	fail := func(err error) {
-		m.step(evDescribed{Token: token, Err: fmt.Errorf("new file %s: %w", m.path, scarce(err))})
+		m.step(fleet.Described{Token: token, Err: fmt.Errorf("new file %s: %w", m.path, scarce(err))})
 	}
 	go func() { // a file may make wait: its file system may be somebody's who does not answer
 		file, err := openProgram(m.path)
 		m.events <- func() {
 			switch {
-			case opened || err == nil && m.machine.Phase != phaseRunning: // nobody wants it any more
+			case opened || err == nil && m.machine.Phase != fleet.PhaseRunning: // nobody wants it any more
 				closeAll(file)
 				return
 			case err == nil:
@@ -80,7 +81,7 @@ func (m *master) describe(token int, kind commandKind) {
 	})
 }
 
-func (m *master) beginDescribe(token int, kind commandKind, file int) error {
+func (m *master) beginDescribe(token int, kind fleet.CommandKind, file int) error {
 	resultR, resultW, err := sys.Pipe()
 	if err != nil {
 		sys.Close(file)
@@ -95,8 +96,8 @@ func (m *master) beginDescribe(token int, kind commandKind, file int) error {
 	defer sys.Close(outW)
 	files := []int{m.null, outW, outW, resultW}
 	info := bootInfo{Role: roleDescribe, Report: 3, Path: m.path}
-	if kind != commandReload {
-		state, err := writeState(m.save(kind == commandRestart))
+	if kind != fleet.CommandReload {
+		state, err := writeState(m.save(kind == fleet.CommandRestart))
 		if err != nil {
 			closeAll(file, resultR, outR)
 			return err
@@ -158,7 +159,7 @@ func (m *master) sameFile(file int) bool {
 	if len(m.machine.Programs) == 0 {
 		return false
 	}
-	return sameContents(m.machine.build(m.machine.Programs[len(m.machine.Programs)-1].Build).File, file)
+	return sameContents(m.machine.Build(m.machine.Programs[len(m.machine.Programs)-1].Build).File, file)
 }
 
 // sameContents reports whether two open files are one that has not been changed.
@@ -175,16 +176,16 @@ func (m *master) endDescribe(d *describing, b []byte, readErr error) {
 	d.expired = isTimeout(readErr)
 	d.output.Finish()
 	m.describes = slices.DeleteFunc(m.describes, func(other *describing) bool { return other == d })
-	ev := evDescribed{Token: d.token, File: d.file, Same: d.same}
+	ev := fleet.Described{Token: d.token, File: d.file, Same: d.same}
 	ended := ""
 	if len(b) == 0 {
 		ended = causeOf(d.status, m.kills.verdict(d.status, m.group), d.output)
 	}
 	desc, err := d.judge(b, m.c.describe, ended)
-	if err == nil && d.kind != commandReload {
+	if err == nil && d.kind != fleet.CommandReload {
 		err = m.inThisRunDir(desc)
 	}
-	if err == nil && d.kind == commandRestart {
+	if err == nil && d.kind == fleet.CommandRestart {
 		m.tryStart(ev, desc)
 		return
 	}
@@ -192,7 +193,7 @@ func (m *master) endDescribe(d *describing, b []byte, readErr error) {
 }
 
 // described gives the machine a description, or the reason that there is none.
-func (m *master) described(ev evDescribed, desc description, err error) {
+func (m *master) described(ev fleet.Described, desc description, err error) {
 	if err != nil {
 		sys.Close(ev.File)
 		ev.Err = fmt.Errorf("new file %s: %w", m.path, err)
@@ -222,7 +223,7 @@ func (d *describing) judge(b []byte, limit time.Duration, ended string) (descrip
 		return desc, fmt.Errorf("%s", logs.Printable(desc.Error, 500))
 	case len(desc.Specs) == 0:
 		return desc, fmt.Errorf("it has no programs")
-	case d.kind != commandReload && !desc.State:
+	case d.kind != fleet.CommandReload && !desc.State:
 		return desc, fmt.Errorf("it cannot continue from the state of this master")
 	}
 	return desc, nil

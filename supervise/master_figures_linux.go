@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/control"
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/logs"
 )
 
@@ -89,7 +90,7 @@ func (m *master) tellHealth(p *proc, text string, args ...any) {
 	if len(p.health) > 0 {
 		level = slog.LevelWarn
 	}
-	m.log(level, text, all...)
+	m.Log(level, text, all...)
 }
 
 // ailing are the reasons why workers in service are not healthy.
@@ -97,7 +98,7 @@ func (m *master) ailing() (list []string) {
 	for _, program := range m.machine.Programs {
 		for _, sl := range program.Slots {
 			p := m.procs[sl.Worker]
-			if p == nil || p.w.State != workerReady {
+			if p == nil || p.w.State != fleet.WorkerReady {
 				continue
 			}
 			list = append(list, ailments(p.w.Program, p.w.Slot, p.w.PID, p.health)...)
@@ -108,7 +109,7 @@ func (m *master) ailing() (list []string) {
 
 // serving reports whether everybody is served, and as they should be.
 func (m *master) serving() bool {
-	return m.machine.allReady(m.machine.Programs) && len(m.machine.lost()) == 0 && len(m.ailing()) == 0
+	return m.machine.AllReady() && len(m.machine.Problems(m.machine.Programs...)) == 0 && len(m.ailing()) == 0
 }
 
 // retire keeps what a worker has counted that has ended.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/cgroup"
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -31,8 +32,8 @@ type master struct {
 	daemon   bool
 	terminal terminal
 	started  time.Time // for display
-	began    instant
-	machine  *machine
+	began    fleet.Instant
+	machine  *fleet.Machine
 	control  *controlServer
 	sink     *logs.Sink
 	logger   *slog.Logger
@@ -88,7 +89,10 @@ type master struct {
 
 // proc is a worker's process as the owner sees it.
 type proc struct {
-	w        *worker
+	w           *fleet.Worker
+	startedAt   time.Time // for display: the wall clock may step
+	memoryLimit int64     // its GOMEMLIMIT from us in bytes; 0: none
+
 	ctl      *sys.PacketConn
 	reading  chan struct{} // closed when nobody reads from ctl any more
 	outbox   []part        // of the message that the kernel has begun to take
@@ -112,7 +116,7 @@ type proc struct {
 
 	beats  []loopBeat
 	missed bool    // one of them so long that the machine was told
-	early  float64 // see programSpec.served
+	early  float64 // see served
 }
 
 // timer is a call that the owner makes at a time.
@@ -135,7 +139,7 @@ func newMaster(o *Options, c *config, path string) *master {
 	}
 	return &master{
 		signals: signals, suspends: make(chan struct{}), terminal: terminal,
-		o: o, c: c, path: path, started: time.Now(), began: instant(sys.Monotonic()), procs: map[uint32]*proc{}, figures: map[string]control.Stats{}, totals: map[string]*totals{}, events: make(chan any, 64),
+		o: o, c: c, path: path, started: time.Now(), began: fleet.Instant(sys.Monotonic()), procs: map[uint32]*proc{}, figures: map[string]control.Stats{}, totals: map[string]*totals{}, events: make(chan any, 64),
 		hooks: make(chan func(), 1024), kills: memoryKills{}, hosts: hostBook{}, strangers: strangers{}, boardFD: -1, null: -1, report: func(error) {},
 	}
 }
@@ -216,11 +220,11 @@ func (m *master) bringUp(ctx context.Context) error {
 		return err
 	}
 	m.hosts.add(lookUpHosts(m.c.specs()))
-	first := evDescribed{File: file, Version: m.c.version, Specs: m.c.specs(), Same: m.fallback.file != 0 && sameContents(m.fallback.file, file)}
+	first := fleet.Described{File: file, Version: m.c.version, Specs: m.c.specs(), Same: m.fallback.file != 0 && sameContents(m.fallback.file, file)}
 	incarnation := uint32(time.Now().UnixMilli() / 10) // outruns any counter
 	for deadline := time.Now().Add(3 * time.Second); ; {
 		if err = m.dir.free(first.Specs); err == nil {
-			m.machine, err = newMachine(m, first, incarnation)
+			m.machine, err = fleet.New(m, first, incarnation)
 		}
 		var held *heldProgram
 		if err == nil || !addressInUse(err) && !errors.As(err, &held) {
@@ -232,7 +236,7 @@ func (m *master) bringUp(ctx context.Context) error {
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			return errStopping
+			return fleet.ErrStopping
 		}
 	}
 }
@@ -246,9 +250,9 @@ func (m *master) run() {
 		m.notifier = newNotifier(notifyManager, func(err error) { m.logger.Warn("notify the service manager", "error", err) })
 		m.calmManager()
 	}
-	m.step(evTick{})
+	m.step(fleet.Tick{})
 	m.reap() // what ended while nobody was notified
-	m.serve(func() bool { return m.machine.Phase == phaseStopped && !m.quieting })
+	m.serve(func() bool { return m.machine.Phase == fleet.PhaseStopped && !m.quieting })
 }
 
 // serve is what the owner does, until over reports true. It waits for nothing
@@ -290,10 +294,10 @@ func (m *master) dispatch() {
 		}
 		i++
 	}
-	if at := m.machine.nextDeadline(); at != 0 && m.now() >= at {
-		m.step(evTick{})
+	if at := m.machine.NextDeadline(); at != 0 && m.Now() >= at {
+		m.step(fleet.Tick{})
 	}
-	if m.machine.execDue() && !m.quieting && m.report == nil { // who started us has been told
+	if m.machine.ExecDue() && !m.quieting && m.report == nil { // who started us has been told
 		m.quiet()
 	}
 }
@@ -304,15 +308,17 @@ func (m *master) handle(ev any) {
 		ev()
 	case messageEvent:
 		m.onMessage(ev)
-	default:
+	case fleet.Event:
 		m.step(ev)
+	default:
+		panic(fmt.Sprintf("supervise: unknown event %T", ev))
 	}
 }
 
 // step drives the machine and looks what has come of it.
-func (m *master) step(ev any) {
-	m.machine.step(ev)
-	if m.stopAt.IsZero() && m.machine.Phase != phaseRunning {
+func (m *master) step(ev fleet.Event) {
+	m.machine.Step(ev)
+	if m.stopAt.IsZero() && m.machine.Phase != fleet.PhaseRunning {
 		m.stopAt = time.Now()
 	}
 	m.tellState()
@@ -323,8 +329,8 @@ func (m *master) step(ev any) {
 // untilNext is how long there is nothing to do.
 func (m *master) untilNext() time.Duration {
 	d := time.Hour
-	if at := m.machine.nextDeadline(); at != 0 {
-		d = min(d, time.Duration(at-m.now()))
+	if at := m.machine.NextDeadline(); at != 0 {
+		d = min(d, time.Duration(at-m.Now()))
 	}
 	for _, t := range m.timers {
 		d = min(d, time.Until(t.at))
@@ -381,24 +387,24 @@ func (m *master) onMessage(ev messageEvent) {
 	}
 }
 
-// newsOf is the machine's event of a worker's message; nil for an answer.
-func newsOf(id uint32, msg message) any {
+// newsOf is the machine's event of a worker's message; nil for a response.
+func newsOf(id uint32, msg message) fleet.Event {
 	why := logs.Printable(msg.Why, 500)
 	switch msg.Kind {
 	case msgReady:
-		return evReady{ID: id}
+		return fleet.Ready{ID: id}
 	case msgHung:
-		return evReplace{ID: id, Hung: true, Why: "hung: " + why}
+		return fleet.Replace{ID: id, Hung: true, Why: "hung: " + why}
 	case msgRecovered:
-		return evRecovered{ID: id}
+		return fleet.Recovered{ID: id}
 	case msgLeave:
-		return evReplace{ID: id, Why: why}
+		return fleet.Replace{ID: id, Why: why}
 	case msgUnlistened:
-		return evUnlistened{ID: id}
+		return fleet.Unlistened{ID: id}
 	case msgTaken:
-		return evTaken{ID: id, Order: msg.Order}
+		return fleet.Taken{ID: id, Order: msg.Order}
 	case msgUntaken:
-		return evUndelivered{ID: id, Order: msg.Order, Why: why}
+		return fleet.Undelivered{ID: id, Order: msg.Order, Why: why}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -145,7 +146,7 @@ func (m *master) buried(p *proc, status syscall.WaitStatus, unknown string) {
 		}
 		cause = causeOf(status, verdict, p.err)
 	}
-	m.step(evExited{PID: p.w.PID, Cause: cause, Lines: p.err.Tail})
+	m.step(fleet.Exited{PID: p.w.PID, Cause: cause, Lines: p.err.Tail})
 	m.forget(p.w.ID) // now: who is answered by it sees a machine that knows
 }
 

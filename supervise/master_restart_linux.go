@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jay-go/jay/internal/addr"
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -37,7 +38,7 @@ func (m *master) inThisRunDir(desc description) error {
 
 // tryStart looks, beside the owner, for what would keep a described file from
 // starting in this service's place.
-func (m *master) tryStart(ev evDescribed, desc description) {
+func (m *master) tryStart(ev fleet.Described, desc description) {
 	k := m.checkerOf(desc)
 	m.readers.Go(func() {
 		err := k.refusal()
@@ -86,7 +87,7 @@ func (k *checker) refusal() error {
 // restarted is told how the first start of the file went.
 func (m *master) restarted(err error) {
 	switch {
-	case m.machine.Phase != phaseRunning: // a stop was quicker, and has told who waits
+	case m.machine.Phase != fleet.PhaseRunning: // a stop was quicker, and has told who waits
 	case boot.Failed != "":
 		failed := fmt.Errorf("new file %s: %s; the file before runs again", m.path, boot.Failed)
 		if err != nil {
@@ -99,13 +100,13 @@ func (m *master) restarted(err error) {
 	case err != nil:
 		m.goBack(err)
 	default:
-		m.after(m.machine.Builds[0].settle(), m.settled)
+		m.after(m.machine.Builds[0].SettleTime(), m.settled)
 	}
 }
 
 // settled ends the trial: all workers were ready, and are if nothing is wrong.
 func (m *master) settled() {
-	if m.machine.Phase != phaseRunning {
+	if m.machine.Phase != fleet.PhaseRunning {
 		return
 	}
 	if m.machine.Held {
@@ -113,7 +114,7 @@ func (m *master) settled() {
 		return
 	}
 	for _, p := range m.machine.Programs {
-		if p.Restarts > 0 || m.machine.ready(p) < len(p.Slots) {
+		if p.Restarts > 0 || m.machine.Ready(p) < len(p.Slots) {
 			m.goBack(fmt.Errorf("worker of %s: %s", p.Spec.Name, or(p.LastExit, "it is no longer ready")))
 			return
 		}
@@ -129,12 +130,12 @@ func (m *master) goBack(err error) {
 	}
 	m.fallback.why = err
 	m.logger.Error("restart: back to the file before", "error", err)
-	m.local = append(m.local, evGoBack{})
+	m.local = append(m.local, fleet.GoBack{})
 }
 
 // endTrial lets what waits for the trial go on.
 func (m *master) endTrial(err error) {
-	m.local = append(m.local, evTrialOver{Err: err})
+	m.local = append(m.local, fleet.TrialOver{Err: err})
 	if m.fallback.file != 0 {
 		sys.Close(m.fallback.file)
 		m.fallback.file = 0
@@ -155,7 +156,7 @@ func (m *master) execRestart() error {
 		}
 	}
 	m.logger.Info("restart: exec", "path", m.path)
-	err = m.execState(fdPath(m.machine.build(m.machine.RestartBuild).File), s, bootInfo{Back: back})
+	err = m.execState(fdPath(m.machine.Build(m.machine.RestartBuild).File), s, bootInfo{Back: back})
 	m.logger.Error("restart: exec", "error", err)
 	return errors.Join(err, m.execState(fdPath(back), s, bootInfo{Failed: logs.Printable(err.Error(), 2000)}))
 }

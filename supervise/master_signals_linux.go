@@ -3,6 +3,8 @@ package supervise
 import (
 	"syscall"
 	"time"
+
+	"github.com/jay-go/jay/internal/fleet"
 )
 
 // heedSignals takes what has come.
@@ -32,20 +34,20 @@ func (m *master) onSignal(s syscall.Signal) {
 	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT:
 		now := m.hastens()
 		m.hurried = m.hurried || now
-		m.step(evCommand{Kind: commandStop, Now: now, Dump: s == syscall.SIGQUIT})
+		m.step(fleet.Command{Kind: fleet.CommandStop, Now: now, Dump: s == syscall.SIGQUIT})
 	case syscall.SIGHUP:
 		m.onHangup()
 	case syscall.SIGUSR1:
 		m.reopenLogs(func(error) {})
 	case syscall.SIGUSR2:
-		m.step(evCommand{Kind: commandUpgrade})
+		m.step(fleet.Command{Kind: fleet.CommandUpgrade})
 	case syscall.SIGTTIN:
 		m.scaleBy(1)
 	case syscall.SIGTTOU:
 		m.scaleBy(-1)
 	case syscall.SIGWINCH:
 		if m.daemon {
-			m.step(evCommand{Kind: commandHold})
+			m.step(fleet.Command{Kind: fleet.CommandHold})
 		}
 	}
 }
@@ -57,8 +59,8 @@ func (m *master) scaleBy(n int) {
 		return
 	}
 	p := m.machine.Programs[0]
-	if count := m.machine.asked(p) + n; count >= 1 && count <= maxWorkers {
-		m.step(evCommand{Kind: commandScale, Program: p.Spec.Name, Count: count})
+	if count := m.machine.Asked(p) + n; count >= 1 && count <= fleet.MaxWorkers {
+		m.step(fleet.Command{Kind: fleet.CommandScale, Program: p.Spec.Name, Count: count})
 	}
 }
 

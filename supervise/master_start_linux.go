@@ -3,18 +3,20 @@ package supervise
 import (
 	"errors"
 	"fmt"
+
+	"github.com/jay-go/jay/internal/fleet"
 )
 
 // reportStart tells who started the master how the first start went, once.
 func (m *master) reportStart() {
 	if m.report == nil {
-		if m.late != nil && m.machine.allReady(m.machine.Programs) {
+		if m.late != nil && m.machine.AllReady() {
 			m.late()
 			m.late = nil
 		}
 		return
 	}
-	if m.machine.allReady(m.machine.Programs) {
+	if m.machine.AllReady() {
 		m.report(nil)
 		m.report = nil
 		return
@@ -33,16 +35,16 @@ var errToldToDrain = errors.New("SIGWINCH has told its workers to drain")
 // startFailure is why not all workers are ready, where that is decided.
 func (m *master) startFailure() (failed error, decided bool) {
 	switch {
-	case m.machine.Phase != phaseRunning:
-		return errStopping, true
+	case m.machine.Phase != fleet.PhaseRunning:
+		return fleet.ErrStopping, true
 	case m.machine.Held:
 		return errToldToDrain, true
 	}
 	for _, p := range m.machine.Programs {
 		for i, sl := range p.Slots {
-			w := m.machine.worker(sl.Worker)
+			w := m.machine.Worker(sl.Worker)
 			switch {
-			case w != nil && w.State == workerReady:
+			case w != nil && w.State == fleet.WorkerReady:
 			case sl.Streak > 0:
 				failed = fmt.Errorf("worker %s/%d: %s", p.Spec.Name, i, p.LastExit)
 			default:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/control"
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -40,7 +41,7 @@ type sample struct {
 
 // ask sends a question to workers; finish is called when all have answered, or
 // when the time is over.
-func (m *master) ask(msg message, to func(*worker) bool, finish func(*query)) {
+func (m *master) ask(msg message, to func(*fleet.Worker) bool, finish func(*query)) {
 	m.sequence++
 	q := &query{seq: m.sequence, waiting: map[uint32]bool{}, got: map[uint32][]control.ConnectionInfo{}, finish: finish}
 	msg.Seq = q.seq
@@ -107,7 +108,7 @@ func (m *master) forget(id uint32) {
 
 // everySecond keeps the rates and the figures fresh.
 func (m *master) everySecond() {
-	m.ask(message{Kind: msgAskStats}, func(*worker) bool { return true }, func(*query) {
+	m.ask(message{Kind: msgAskStats}, func(*fleet.Worker) bool { return true }, func(*query) {
 		for _, p := range m.procs {
 			p.measure()
 		}
@@ -118,7 +119,7 @@ func (m *master) everySecond() {
 
 // status gives the service as it is now to reply, within answerLimit.
 func (m *master) status(reply func(snapshot)) {
-	m.ask(message{Kind: msgAskStats}, func(*worker) bool { return true }, func(q *query) { reply(m.snapshot(q)) })
+	m.ask(message{Kind: msgAskStats}, func(*fleet.Worker) bool { return true }, func(q *query) { reply(m.snapshot(q)) })
 }
 
 // snapshot is the service's status, and what the metrics have besides.
@@ -132,23 +133,23 @@ func (m *master) snapshot(q *query) snapshot {
 	s := snapshot{totals: map[string]*totals{}, added: map[int][]metricValue{}}
 	s.Status = control.Status{
 		Version: m.c.version, Path: m.path, PID: os.Getpid(), Started: m.started.Round(time.Millisecond),
-		UptimeSeconds: seconds(time.Duration(m.now() - m.began)), Generation: m.machine.Generation,
+		UptimeSeconds: seconds(time.Duration(m.Now() - m.began)), Generation: m.machine.Generation,
 		State: m.stateName(), Loop: m.c.loop, MemoryLimitBytes: m.memory.total,
 		Programs: []control.ProgramStatus{}, Workers: []control.WorkerStatus{},
 	}
 	s.LogDropped, s.LogError = m.sink.Counted()
 	for _, p := range m.machine.Programs {
 		row := control.ProgramStatus{
-			Name: p.Spec.Name, Addresses: []string{}, Protocol: p.Spec.Protocol, Want: len(p.Slots), Ready: m.machine.ready(p),
-			Restarts: p.Restarts, LastExit: p.LastExit, Limits: p.Spec.limits(m.c.watchdogLimit()),
+			Name: p.Spec.Name, Addresses: []string{}, Protocol: p.Spec.Protocol, Want: len(p.Slots), Ready: m.machine.Ready(p),
+			Restarts: p.Restarts, LastExit: p.LastExit, Limits: limitsOf(&p.Spec, m.c.watchdogLimit()),
 			Exclusive: p.Spec.Exclusive,
 		}
-		row.Problems = append([]string{}, m.machine.problems(p)...)
+		row.Problems = append([]string{}, m.machine.Problems(p)...)
 		m.addSockets(&row, p)
 		s.totals[row.Name] = m.addTotals(&row)
 		s.Programs = append(s.Programs, row)
 		for i, sl := range p.Slots {
-			if sl.Worker == 0 && sl.State != slotWanted {
+			if sl.Worker == 0 && sl.State != fleet.SlotWanted {
 				s.Workers = append(s.Workers, control.WorkerStatus{
 					Program: p.Spec.Name, Slot: i, Generation: m.machine.Generation, State: string(sl.State), Started: m.started,
 					Stats: statsAtStart(m.figures[p.Spec.Name]),
@@ -172,9 +173,9 @@ func (m *master) snapshot(q *query) snapshot {
 	return s
 }
 
-// limits are what a program's workers are held to, and what it holds its
+// limitsOf are what a program's workers are held to, and what it holds its
 // clients to.
-func (s *programSpec) limits(watchdog time.Duration) map[string]float64 {
+func limitsOf(s *fleet.Spec, watchdog time.Duration) map[string]float64 {
 	all := map[string]float64{}
 	maps.Copy(all, s.Limits)
 	for name, d := range map[string]time.Duration{
@@ -200,9 +201,9 @@ func serviceStates() []string { return []string{"running", "degraded", "reloadin
 // stateName is the service's state in one word.
 func (m *master) stateName() string {
 	switch {
-	case m.machine.Phase != phaseRunning:
+	case m.machine.Phase != fleet.PhaseRunning:
 		return "stopping"
-	case m.machine.Change != nil && m.machine.Change.Command.Kind != commandScale:
+	case m.machine.Change != nil && m.machine.Change.Command.Kind != fleet.CommandScale:
 		return "reloading"
 	case !m.serving():
 		return "degraded"
@@ -211,10 +212,10 @@ func (m *master) stateName() string {
 }
 
 // addSockets adds what is known of a program's sockets to its row.
-func (m *master) addSockets(row *control.ProgramStatus, p *program) {
+func (m *master) addSockets(row *control.ProgramStatus, p *fleet.Program) {
 	var seen []int
 	for _, sl := range p.Slots {
-		for _, s := range m.machine.socketsOf(p, sl.Sockets) {
+		for _, s := range m.machine.SocketsOf(p, sl.Sockets) {
 			if slices.Contains(seen, s.ID) {
 				continue
 			}
@@ -235,14 +236,14 @@ func (p *proc) row(late bool, age time.Duration) control.WorkerStatus {
 	p.measure()
 	row := control.WorkerStatus{
 		Program: w.Program, Slot: w.Slot, PID: w.PID, Generation: w.Generation, State: string(w.State),
-		Started: w.StartedAt.Round(time.Millisecond), AgeSeconds: seconds(age), RSSBytes: rss(w.PID),
-		HeapBytes: p.heap, MemoryLimitBytes: w.MemoryLimit, LogDropped: p.logDropped, CPUPercent: round(p.sample.percent), Stats: p.stats, Loops: p.loops,
+		Started: p.startedAt.Round(time.Millisecond), AgeSeconds: seconds(age), RSSBytes: rss(w.PID),
+		HeapBytes: p.heap, MemoryLimitBytes: p.memoryLimit, LogDropped: p.logDropped, CPUPercent: round(p.sample.percent), Stats: p.stats, Loops: p.loops,
 		Metrics: valuesOf(p.metrics), Unhealthy: p.health,
 	}
 	if p.stats.Requests != nil {
 		row.RequestsPerSecond = new(round(p.sample.rps))
 	}
-	if w.Hung || late && (w.State != workerStarting) && (stopped(w.PID) || time.Since(p.heard) > 1500*time.Millisecond) {
+	if w.Hung || late && (w.State != fleet.WorkerStarting) && (stopped(w.PID) || time.Since(p.heard) > 1500*time.Millisecond) {
 		row.State = "silent"
 	}
 	return row

@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -16,11 +17,11 @@ const hooksLimit = 10 * time.Second
 func (m *master) shutdown() int {
 	m.ending = true
 	if m.report != nil {
-		m.report(errStopping)
+		m.report(fleet.ErrStopping)
 		m.report = nil
 	}
 	for _, s := range m.machine.Sockets {
-		m.close(s)
+		m.Close(s)
 	}
 	m.hurried = false
 	m.during(lastWords, m.burials.Wait) // whoever is told that it has stopped finds no number of it

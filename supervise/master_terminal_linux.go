@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -68,12 +69,12 @@ func (m *master) notifySuspend() {
 // shell to continue it, everything goes on at once.
 func (m *master) suspend() {
 	m.signalAll(syscall.SIGSTOP)
-	began := m.now()
+	began := m.Now()
 	if err := sys.StopSelf(syscall.SIGTSTP); err != nil {
 		m.logger.Error("suspend", "error", err)
 	}
 	m.signalAll(syscall.SIGCONT)
-	m.resumed(time.Duration(m.now() - began))
+	m.resumed(time.Duration(m.Now() - began))
 }
 
 // signalAll sends a signal to the process groups of all workers and of the
@@ -89,7 +90,7 @@ func (m *master) signalAll(s syscall.Signal) {
 
 // resumed goes on after a suspension: the time that it took is nobody's.
 func (m *master) resumed(took time.Duration) {
-	m.machine.postpone(took)
+	m.machine.Postpone(took)
 	now := time.Now()
 	m.watched = now
 	for _, p := range m.procs {
@@ -105,7 +106,7 @@ func (m *master) resumed(took time.Duration) {
 // been asked to keep.
 func (m *master) onHangup() {
 	if !m.terminal.attached {
-		m.step(evCommand{Kind: commandReload})
+		m.step(fleet.Command{Kind: fleet.CommandReload})
 		return
 	}
 	if m.leaveTerminal() {
@@ -115,7 +116,7 @@ func (m *master) onHangup() {
 	m.after(hangupDelay, func() {
 		if m.terminal.hangup && !m.leaveTerminal() {
 			m.terminal.hangup = false
-			m.step(evCommand{Kind: commandReload})
+			m.step(fleet.Command{Kind: fleet.CommandReload})
 		}
 	})
 }
@@ -150,8 +151,8 @@ func (m *master) leaveTerminal() bool {
 		return true
 	}
 	m.logger.Warn("the terminal has hung up")
-	if m.machine.Phase == phaseRunning {
-		m.step(evCommand{Kind: commandStop})
+	if m.machine.Phase == fleet.PhaseRunning {
+		m.step(fleet.Command{Kind: fleet.CommandStop})
 	}
 	return true
 }

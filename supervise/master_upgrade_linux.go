@@ -8,26 +8,27 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/internal/bytejson"
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/sys"
 )
 
 // savedMaster is what goes through an exec: the machine's state and the
 // descriptors, which keep their numbers.
 type savedMaster struct {
-	Version int         `json:"version"`
-	Fresh   bool        `json:"fresh"` // a restart: only Lock and the operations go on
-	State   state       `json:"state"`
-	Procs   []savedProc `json:"procs"`
-	Board   int         `json:"board"`
-	Lock    int         `json:"lock"`
-	Control int         `json:"control"`
-	Socket  sys.FileID  `json:"socket"` // the file of Control
-	Daemon  bool        `json:"daemon"`
-	NoHup   bool        `json:"no_hup"`
-	RunDir  string      `json:"run_dir"`
-	Started time.Time   `json:"started"`
-	Began   instant     `json:"began"`
-	Log     []string    `json:"log"` // the last lines, for the logs command
+	Version int           `json:"version"`
+	Fresh   bool          `json:"fresh"` // a restart: only Lock and the operations go on
+	State   fleet.State   `json:"state"`
+	Procs   []savedProc   `json:"procs"`
+	Board   int           `json:"board"`
+	Lock    int           `json:"lock"`
+	Control int           `json:"control"`
+	Socket  sys.FileID    `json:"socket"` // the file of Control
+	Daemon  bool          `json:"daemon"`
+	NoHup   bool          `json:"no_hup"`
+	RunDir  string        `json:"run_dir"`
+	Started time.Time     `json:"started"`
+	Began   fleet.Instant `json:"began"`
+	Log     []string      `json:"log"` // the last lines, for the logs command
 
 	LogDropped int64 `json:"log_dropped"` // lines that are in no log
 	LogUntold  int64 `json:"log_untold"`  // of these, those that it does not tell of
@@ -40,7 +41,11 @@ type savedMaster struct {
 }
 
 type savedProc struct {
-	Worker     uint32 `json:"worker"`
+	Worker uint32 `json:"worker"`
+
+	StartedAt   time.Time `json:"started_at"`
+	MemoryLimit int64     `json:"memory_limit"`
+
 	Ctl        int    `json:"ctl"`
 	Out        int    `json:"out"`
 	Err        int    `json:"err"`
@@ -55,7 +60,7 @@ type savedProc struct {
 // from; for a rehearsal it may be a moment old.
 func (m *master) save(fresh bool) savedMaster {
 	s := savedMaster{
-		Version: stateVersion, Fresh: fresh, State: m.machine.state, Board: m.boardFD, Daemon: m.daemon, NoHup: m.terminal.nohup, RunDir: m.dir.path, Started: m.started, Began: m.began,
+		Version: fleet.StateVersion, Fresh: fresh, State: m.machine.State, Board: m.boardFD, Daemon: m.daemon, NoHup: m.terminal.nohup, RunDir: m.dir.path, Started: m.started, Began: m.began,
 		Control: -1, Activated: m.activated, Hosts: m.hosts, Shield: m.shield,
 	}
 	onFD(m.dir.lock, func(fd int) error { s.Lock = fd; return nil })
@@ -68,7 +73,7 @@ func (m *master) save(fresh bool) savedMaster {
 	s.Totals = m.totals
 	s.Control, s.Socket = m.control.fd, m.dir.socket
 	for id, p := range m.procs {
-		s.Procs = append(s.Procs, savedProc{Worker: id, Ctl: p.ctl.FD(), Out: p.out.FD, Err: p.err.FD, Outbox: p.outbox,
+		s.Procs = append(s.Procs, savedProc{Worker: id, StartedAt: p.startedAt, MemoryLimit: p.memoryLimit, Ctl: p.ctl.FD(), Out: p.out.FD, Err: p.err.FD, Outbox: p.outbox,
 			Figures: message{Stats: &p.stats, Loops: p.loops, Metrics: p.metrics, Health: p.health}})
 	}
 	return s
@@ -102,8 +107,8 @@ func readState(fd int) (savedMaster, error) {
 	if err := bytejson.Decode(b, &s); err != nil {
 		return s, fmt.Errorf("state: %w", err)
 	}
-	if s.Version != stateVersion {
-		return s, fmt.Errorf("state: version %d, this build continues version %d", s.Version, stateVersion)
+	if s.Version != fleet.StateVersion {
+		return s, fmt.Errorf("state: version %d, this build continues version %d", s.Version, fleet.StateVersion)
 	}
 	return s, nil
 }
@@ -188,11 +193,10 @@ func (m *master) upgrade() {
 	}
 	m.quieting = false
 	defer m.reopenControl()
-	if !m.machine.execDue() { // a stop, or a restart, has come meanwhile
+	if !m.machine.ExecDue() { // a stop, or a restart, has come meanwhile
 		return
 	}
-	c := m.machine.Change
-	b := m.machine.build(c.Build)
+	b := m.machine.UpgradeBuild()
 	m.logger.Info("upgrade: exec", "path", m.path)
 	m.freeze()
 	s := m.save(false)
@@ -207,7 +211,7 @@ func (m *master) upgrade() {
 	}
 	m.logger.Error("upgrade: exec", "error", err)
 	m.thaw()
-	m.step(evExecFailed{Err: fmt.Errorf("new file %s: %w", m.path, err)})
+	m.step(fleet.ExecFailed{Err: fmt.Errorf("new file %s: %w", m.path, err)})
 }
 
 // freeze stops everything that reads from workers. What they had read is
@@ -236,7 +240,7 @@ func (m *master) keepNews() {
 	for i := 0; i < len(m.local); i++ { // only what workers said
 		if ev, ok := m.local[i].(messageEvent); ok && m.procs[ev.id] != nil && ev.err == nil {
 			if news := newsOf(ev.id, ev.m); news != nil {
-				m.machine.take(news) // what follows from it is the new master's
+				m.machine.Take(news) // what follows from it is the new master's
 			} else if ev.m.Stats != nil {
 				m.procs[ev.id].takeStats(ev.m) // may be the last that it tells
 			}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -51,14 +52,14 @@ func (m *master) watchPaths() {
 		there, ours := m.fileOf(s), sys.FileID{Dev: s.Dev, Ino: s.Ino}
 		switch {
 		case s.Old && !sys.Readable(s.ID):
-			m.step(evEmptied{ID: s.ID})
+			m.step(fleet.Emptied{ID: s.ID})
 		case s.Old || s.Ending || ours == (sys.FileID{}):
 		case there == (sys.FileID{}):
-			m.step(evLost{ID: s.ID, Why: "removed"})
+			m.step(fleet.Lost{ID: s.ID, Why: "removed"})
 		case there != ours:
-			m.step(evLost{ID: s.ID, Why: "replaced"})
+			m.step(fleet.Lost{ID: s.ID, Why: "replaced"})
 		case s.Lost != "":
-			m.step(evLost{ID: s.ID})
+			m.step(fleet.Lost{ID: s.ID})
 		}
 	}
 }
@@ -129,7 +130,7 @@ func (m *master) watchSilence(p *proc, passed time.Duration) {
 	silent := p.beats[worst].silent
 	if silent == 0 && p.missed {
 		p.missed = false
-		m.step(evRecovered{ID: p.w.ID})
+		m.step(fleet.Recovered{ID: p.w.ID})
 	}
 	if silent <= limit+silenceGrace || p.missed {
 		return
@@ -141,7 +142,7 @@ func (m *master) watchSilence(p *proc, passed time.Duration) {
 	} else if worst < len(p.loops) {
 		why = fmt.Sprintf("its loop %s gives no sign of life", logs.Printable(p.loops[worst].Name, 100))
 	}
-	m.step(evReplace{ID: p.w.ID, Hung: true, Why: fmt.Sprintf("hung: %s for %v", why, silent.Round(time.Second/10))})
+	m.step(fleet.Replace{ID: p.w.ID, Hung: true, Why: fmt.Sprintf("hung: %s for %v", why, silent.Round(time.Second/10))})
 }
 
 // loopBeat is the heartbeat of one loop of a worker.
@@ -161,18 +162,34 @@ func (l *loopBeat) look(beat int64, passed time.Duration, pid int) {
 }
 
 // age is how long a worker has lived, whatever has become of the wall clock.
-func (m *master) age(w *worker) time.Duration { return time.Duration(m.now() - w.Started) }
+func (m *master) age(w *fleet.Worker) time.Duration { return time.Duration(m.Now() - w.Started) }
 
 // watchLimits has a worker that has served its time replaced.
 func (m *master) watchLimits(p *proc) {
-	if p.w.State != workerReady || p.w.Leave != "" {
+	if p.w.State != fleet.WorkerReady || p.w.Leave != "" {
 		return
 	}
-	program := findProgram(m.machine.Programs, p.w.Program)
+	program := m.machine.Program(p.w.Program)
 	if program == nil {
 		return
 	}
-	if why := program.Spec.served(requestsOf(p.stats), rss(p.w.PID), m.age(p.w), p.early); why != "" {
-		m.step(evReplace{ID: p.w.ID, Why: why})
+	if why := served(&program.Spec, requestsOf(p.stats), rss(p.w.PID), m.age(p.w), p.early); why != "" {
+		m.step(fleet.Replace{ID: p.w.ID, Why: why})
 	}
+}
+
+// served says which limit of the program a worker has reached; "" is none.
+// early, 0 to 1, spreads the replacements: that part of a tenth of the limit
+// is not waited for.
+func served(s *fleet.Spec, requests, rssBytes int64, age time.Duration, early float64) string {
+	reached := func(have, limit int64) bool { return limit > 0 && float64(have) >= float64(limit)*(1-early/10) }
+	switch {
+	case reached(requests, s.MaxRequests):
+		return fmt.Sprintf("it has served %d requests of at most %d", requests, s.MaxRequests)
+	case reached(int64(age), int64(s.MaxAge)):
+		return fmt.Sprintf("it is %v old of at most %v", age.Round(time.Second), s.MaxAge)
+	case reached(rssBytes, s.MaxRSS):
+		return fmt.Sprintf("it takes %s of memory of at most %s", size(rssBytes), size(s.MaxRSS))
+	}
+	return ""
 }

@@ -12,20 +12,22 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/internal/addr"
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
-// The master is the world of its machine.
-var _ world = (*master)(nil)
+// The master is the world of its machine: its exported methods are that, and
+// nothing else.
+var _ fleet.World = (*master)(nil)
 
-func (m *master) now() instant { return instant(sys.Monotonic()) }
+func (m *master) Now() fleet.Instant { return fleet.Instant(sys.Monotonic()) }
 
-func (m *master) jitter(d time.Duration) time.Duration {
+func (m *master) Jitter(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5+1)
 }
 
-func (m *master) start(w *worker, b *build, sockets []*socket) (int, error) {
+func (m *master) Start(w *fleet.Worker, b *fleet.Build, sockets []*fleet.Socket) (int, error) {
 	pid, err := m.startProcess(w, b, sockets)
 	return pid, scarce(err)
 }
@@ -48,7 +50,7 @@ func scarce(err error) error {
 
 // startProcess runs the build's file as a worker. The numbers of its
 // descriptors are the indices in files.
-func (m *master) startProcess(w *worker, b *build, sockets []*socket) (int, error) {
+func (m *master) startProcess(w *fleet.Worker, b *fleet.Build, sockets []*fleet.Socket) (int, error) {
 	ctl, ctlChild, err := sys.PacketPair()
 	if err != nil {
 		return 0, err
@@ -96,8 +98,8 @@ func (m *master) startProcess(w *worker, b *build, sockets []*socket) (int, erro
 		defer sys.Close(hold)
 		info.Hold, files = len(files), append(files, hold)
 	}
-	w.MemoryLimit = m.memory.each(m.machine.wantedWorkers())
-	role.MemoryLimit = w.MemoryLimit
+	limit := m.memory.each(m.machine.WantedWorkers())
+	role.MemoryLimit = limit
 	roleFD, err := writeRole(role)
 	if err != nil {
 		closeAll(ctl, outR, errR)
@@ -105,18 +107,18 @@ func (m *master) startProcess(w *worker, b *build, sockets []*socket) (int, erro
 	}
 	defer sys.Close(roleFD)
 	files[info.WorkerFD] = roleFD
-	pid, err := m.spawn(b.File, files, info, withMemoryLimit(os.Environ(), w.MemoryLimit))
+	pid, err := m.spawn(b.File, files, info, withMemoryLimit(os.Environ(), limit))
 	if err != nil {
 		closeAll(ctl, outR, errR)
 		return 0, err
 	}
-	w.StartedAt = time.Now()
-	m.adopt(w, pid, ctl, outR, errR, nil, nil)
+	p := m.adopt(w, pid, ctl, outR, errR, nil, nil)
+	p.startedAt, p.memoryLimit = time.Now(), limit
 	return pid, nil
 }
 
 // socketIDs are the descriptors of sockets, in their order.
-func socketIDs(sockets []*socket) (ids []int) {
+func socketIDs(sockets []*fleet.Socket) (ids []int) {
 	for _, s := range sockets {
 		ids = append(ids, s.ID)
 	}
@@ -141,7 +143,7 @@ func (m *master) spawn(file int, files []int, info bootInfo, env []string) (int,
 }
 
 // adopt begins to listen to a worker's process.
-func (m *master) adopt(w *worker, pid, ctl, out, err int, outPartial, errPartial []byte) {
+func (m *master) adopt(w *fleet.Worker, pid, ctl, out, err int, outPartial, errPartial []byte) *proc {
 	p := &proc{w: w, ctl: sys.NewPacketConn(ctl), heard: time.Now(), early: rand.Float64(), memory: m.group, stats: statsAtStart(m.figures[w.Program])}
 	output := func(stream string) func(string) {
 		return func(line string) {
@@ -153,6 +155,7 @@ func (m *master) adopt(w *worker, pid, ctl, out, err int, outPartial, errPartial
 	m.procs[w.ID] = p
 	m.followMemory()
 	m.listenTo(w.ID, p)
+	return p
 }
 
 // listenTo forwards a worker's messages until its end, or a pause.
@@ -229,21 +232,36 @@ func (m *master) collect(done <-chan struct{}) {
 	}
 }
 
-func (m *master) kill(w *worker) {
+func (m *master) Kill(w *fleet.Worker) {
 	if err := sys.KillGroup(w.PID, syscall.SIGKILL); err != nil {
 		m.logger.Error("kill worker", "worker_pid", w.PID, "error", err)
 	}
 }
 
-func (m *master) drain(w *worker, order int, d drainOrder) {
-	m.send(w, message{Kind: msgDrain, Order: order, Reason: d.Reason, Timeout: d.Limit, Dump: d.Dump, Ending: d.Ending}, nil)
+func (m *master) Drain(w *fleet.Worker, order int, d fleet.Drain) {
+	m.send(w, message{Kind: msgDrain, Order: order, Reason: reasonOf(d.Reason), Timeout: d.Limit, Dump: d.Dump, Ending: d.Ending}, nil)
 }
 
-func (m *master) reload(w *worker, order int) {
+// reasonOf is a reason as a worker is told it.
+func reasonOf(r fleet.Reason) DrainReason {
+	switch r {
+	case fleet.ReasonStop:
+		return Stop
+	case fleet.ReasonReload:
+		return Reload
+	case fleet.ReasonScale:
+		return Scale
+	case fleet.ReasonReplace:
+		return Replace
+	}
+	panic("supervise: no reason is called " + string(r))
+}
+
+func (m *master) Reload(w *fleet.Worker, order int) {
 	m.send(w, message{Kind: msgReload, Order: order}, nil)
 }
 
-func (m *master) giveSockets(w *worker, order int, all, added []*socket) {
+func (m *master) GiveSockets(w *fleet.Worker, order int, all, added []*fleet.Socket) {
 	list, carried := roles(all), socketIDs(added)
 	for i := range list {
 		list[i].FD = slices.Index(carried, list[i].ID)
@@ -252,7 +270,7 @@ func (m *master) giveSockets(w *worker, order int, all, added []*socket) {
 }
 
 // roles name sockets to a worker; none of them has a descriptor yet.
-func roles(sockets []*socket) []socketRole {
+func roles(sockets []*fleet.Socket) []socketRole {
 	var list []socketRole
 	for _, s := range sockets {
 		list = append(list, socketRole{ID: s.ID, FD: -1, Addr: s.Addr, Configured: s.Configured})
@@ -262,7 +280,7 @@ func roles(sockets []*socket) []socketRole {
 
 // send gives a message to a worker, with duplicates of sockets. The machine
 // hears of an order that cannot be delivered.
-func (m *master) send(w *worker, msg message, sockets []*socket) {
+func (m *master) send(w *fleet.Worker, msg message, sockets []*fleet.Socket) {
 	p := m.procs[w.ID]
 	if p == nil {
 		return
@@ -272,14 +290,14 @@ func (m *master) send(w *worker, msg message, sockets []*socket) {
 		return
 	}
 	if msg.Order != 0 {
-		m.local = append(m.local, evUndelivered{ID: w.ID, Order: msg.Order, Why: err.Error()})
+		m.local = append(m.local, fleet.Undelivered{ID: w.ID, Order: msg.Order, Why: err.Error()})
 		return
 	}
 	m.logger.Warn("message to worker", "kind", string(msg.Kind), "program", w.Program, "slot", w.Slot, "worker_pid", w.PID, "error", err)
 }
 
 // sendTo gives a message to the kernel, with duplicates of sockets.
-func (m *master) sendTo(p *proc, msg message, sockets []*socket) error {
+func (m *master) sendTo(p *proc, msg message, sockets []*fleet.Socket) error {
 	b, err := msg.encode(maxMessage)
 	if err != nil {
 		return err
@@ -287,12 +305,12 @@ func (m *master) sendTo(p *proc, msg message, sockets []*socket) error {
 	return m.sendParts(p, b, socketIDs(sockets))
 }
 
-func (m *master) open(spec *programSpec, key socketKey, reusePort bool) (*socket, error) {
+func (m *master) Open(spec *fleet.Spec, key fleet.SocketKey, reusePort bool) (*fleet.Socket, error) {
 	a, err := addr.Parse(key.Addr)
 	if err != nil {
 		return nil, err
 	}
-	if at := spec.place(key); key.Slot == 0 && at >= 0 {
+	if at := spec.Place(key); key.Slot == 0 && at >= 0 {
 		if s, ok := m.activatedFor(spec, at); ok {
 			given, err := s.open(a, spec.Backlog)
 			if err == nil {
@@ -325,15 +343,15 @@ func (m *master) open(spec *programSpec, key socketKey, reusePort bool) (*socket
 		sys.Close(fd)
 		return nil, err
 	}
-	s := &socket{ID: fd, Addr: boundName(a, bound)}
+	s := &fleet.Socket{ID: fd, Addr: boundName(a, bound)}
 	file := m.fileOf(s)
 	s.Dev, s.Ino = file.Dev, file.Ino
 	return s, nil
 }
 
-func (m *master) share(id int) error { return sys.SetReusePort(id) }
+func (m *master) Share(id int) error { return sys.SetReusePort(id) }
 
-func (m *master) setBacklog(s *socket, backlog int) {
+func (m *master) SetBacklog(s *fleet.Socket, backlog int) {
 	if a, err := addr.Parse(s.Addr); err != nil || a.Datagram() {
 		return
 	}
@@ -342,7 +360,7 @@ func (m *master) setBacklog(s *socket, backlog int) {
 	}
 }
 
-func (m *master) refuse(s *socket) {
+func (m *master) Refuse(s *fleet.Socket) {
 	if s.Given {
 		return // it stays the service manager's
 	}
@@ -352,12 +370,12 @@ func (m *master) refuse(s *socket) {
 	}
 }
 
-func (m *master) admit(s *socket) bool { return s.Given || sys.AdmitNew(s.ID) == nil }
+func (m *master) Admit(s *fleet.Socket) bool { return s.Given || sys.AdmitNew(s.ID) == nil }
 
-func (m *master) close(s *socket) {
+func (m *master) Close(s *fleet.Socket) {
 	m.removePath(s)
 	if s.Given {
-		if m.machine != nil && m.machine.Phase == phaseRunning {
+		if m.machine != nil && m.machine.Phase == fleet.PhaseRunning {
 			m.logger.Warn("socket of the service manager that no program serves", "address", s.Addr)
 		}
 	} else if err := sys.EndListening(s.ID); err != nil {
@@ -367,7 +385,7 @@ func (m *master) close(s *socket) {
 }
 
 // fileOf is the file at the path of a Unix socket; zero for others.
-func (m *master) fileOf(s *socket) sys.FileID {
+func (m *master) fileOf(s *fleet.Socket) sys.FileID {
 	if a, err := addr.Parse(s.Addr); err == nil && a.Scheme == addr.Unix {
 		return sys.FileAt(a.Path)
 	}
@@ -375,7 +393,7 @@ func (m *master) fileOf(s *socket) sys.FileID {
 }
 
 // removePath removes the path of a Unix socket that is our own.
-func (m *master) removePath(s *socket) {
+func (m *master) removePath(s *fleet.Socket) {
 	a, err := addr.Parse(s.Addr)
 	if err != nil || a.Scheme != addr.Unix || s.Given {
 		return
@@ -386,9 +404,9 @@ func (m *master) removePath(s *socket) {
 	s.Dev, s.Ino = 0, 0
 }
 
-func (m *master) closeBuild(b *build) { sys.Close(b.File) }
+func (m *master) CloseBuild(b *fleet.Build) { sys.Close(b.File) }
 
-func (m *master) log(level slog.Level, text string, args ...any) {
+func (m *master) Log(level slog.Level, text string, args ...any) {
 	m.happen(text, args)
 	for i := range args { // pid is ours already
 		if args[i] == "pid" {
@@ -398,13 +416,13 @@ func (m *master) log(level slog.Level, text string, args ...any) {
 	m.logger.Log(context.Background(), level, text, args...)
 }
 
-func (m *master) exited(e WorkerExit) {
+func (m *master) Exited(e fleet.Exit) {
 	if fn := m.o.OnWorkerExit; fn != nil {
-		m.hook(func() { fn(e) })
+		m.hook(func() { fn(WorkerExit(e)) })
 	}
 }
 
-func (m *master) reloaded() {
+func (m *master) Reloaded() {
 	if m.o.OnMasterReload != nil {
 		m.hook(m.o.OnMasterReload)
 	}

@@ -97,7 +97,7 @@ func (m *master) located(places []place) {
 
 // tellMemory says in the log what the workers' limits are.
 func (m *master) tellMemory() {
-	n := m.machine.wantedWorkers()
+	n := m.machine.WantedWorkers()
 	switch each := m.memory.each(n); {
 	case m.memory.user != "":
 		m.logger.Info("memory limit: GOMEMLIMIT of the environment stays as it is", "gomemlimit", m.memory.user)

@@ -50,22 +50,3 @@ func TestSizeFlag(t *testing.T) {
 		}
 	}
 }
-
-// TestWantedWorkers: what a worker gets follows from the fleet that it is of.
-func TestWantedWorkers(t *testing.T) {
-	fleet := func(name string, n int) *program {
-		return &program{Spec: programSpec{Name: name}, Slots: make([]*slot, n)}
-	}
-	s := state{Programs: []*program{fleet("a", 2), fleet("kept", 3)}}
-	if got := s.wantedWorkers(); got != 5 {
-		t.Errorf("%d at rest, want 5", got)
-	}
-	s.Change = &change{}
-	if got := s.wantedWorkers(); got != 5 {
-		t.Errorf("%d while the new file is described, want 5", got)
-	}
-	s.Change = &change{Next: []*program{fleet("a", 8)}, Kept: []string{"kept"}}
-	if got := s.wantedWorkers(); got != 11 {
-		t.Errorf("%d while new code starts, want 11", got)
-	}
-}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/bytejson"
+	"github.com/jay-go/jay/internal/fleet"
 )
 
 // Messages between master and worker are JSON: of a worker one a packet of the
@@ -20,7 +21,7 @@ const (
 
 	// maxMessage bounds a message of the master. The longest names every socket
 	// that a service may have.
-	maxMessage = maxSockets * maxRole
+	maxMessage = fleet.MaxSockets * maxRole
 
 	// maxRole is the most that a socketRole takes as JSON: its two addresses, of
 	// which each byte may be escaped, and the rest.

@@ -12,13 +12,14 @@ import (
 
 	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/bytejson"
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/sys"
 )
 
 // longest are roles of as many sockets as a service may have, with addresses of
 // which every byte is escaped.
 func longest() (list []socketRole) {
-	for i := range maxSockets {
+	for i := range fleet.MaxSockets {
 		name := strings.Repeat("\x01", maxAddress)
 		list = append(list, socketRole{ID: 1<<20 + i, FD: i, Addr: name, Configured: name})
 	}
@@ -34,10 +35,10 @@ func TestLongestMessage(t *testing.T) {
 	m := &master{}
 	p := &proc{ctl: a}
 	var fds []int
-	for range maxSockets {
+	for range fleet.MaxSockets {
 		fd, err := sys.DupAbove(a.FD(), 3)
 		if err != nil {
-			t.Skipf("no %d descriptors: %v", maxSockets, err)
+			t.Skipf("no %d descriptors: %v", fleet.MaxSockets, err)
 		}
 		fds = append(fds, fd)
 	}
@@ -60,7 +61,7 @@ func TestLongestMessage(t *testing.T) {
 	}
 	got, fds, err := parts.take()
 	defer closeAll(fds...)
-	if err != nil || len(got.Sockets) != maxSockets || len(fds) != maxSockets || got.Order != 7 || got.Sockets[maxSockets-1].Addr != longest()[0].Addr {
+	if err != nil || len(got.Sockets) != fleet.MaxSockets || len(fds) != fleet.MaxSockets || got.Order != 7 || got.Sockets[fleet.MaxSockets-1].Addr != longest()[0].Addr {
 		t.Errorf("after %d parts: %v, %d sockets, %d descriptors", n, err, len(got.Sockets), len(fds))
 	}
 	if len(p.outbox) != 0 {
@@ -75,18 +76,18 @@ func TestLongestRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	role, err := readRole(fd)
-	if err != nil || len(role.Sockets) != maxSockets || role.Program != "p" {
+	if err != nil || len(role.Sockets) != fleet.MaxSockets || role.Program != "p" {
 		t.Errorf("%v: %+v", err, role)
 	}
 }
 
 // TestLongestDescription: and so does what a file says of itself.
 func TestLongestDescription(t *testing.T) {
-	spec := programSpec{Name: "p"}
+	spec := fleet.Spec{Name: "p"}
 	for _, r := range longest() {
 		spec.Listen = append(spec.Listen, r.Addr)
 	}
-	b, err := bytejson.Encode(description{Version: descriptionVersion, Specs: []programSpec{spec}})
+	b, err := bytejson.Encode(description{Version: descriptionVersion, Specs: []fleet.Spec{spec}})
 	if err != nil || len(b) > maxDescription {
 		t.Errorf("%d bytes, at most %d are read: %v", len(b), maxDescription, err)
 	}

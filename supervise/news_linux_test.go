@@ -1,32 +1,31 @@
 package supervise
 
 import (
+	"reflect"
 	"testing"
-	"time"
+
+	"github.com/jay-go/jay/internal/fleet"
 )
 
-// TestNewsBeforeAnExec: what workers have said before a master is replaced is in
-// the state that the new one continues from, whatever it is.
-func TestNewsBeforeAnExec(t *testing.T) {
-	s, err := newFakeService(programSpec{Name: "a", Count: 3, StartTimeout: noTimeout, StopTimeout: time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.allReady()
-	for i, msg := range []message{{Kind: msgLeave, Why: "it has got a signal"}, {Kind: msgHung, Why: "blocked"}} {
-		s.Machine.take(newsOf(s.Machine.Workers[i].ID, msg))
-	}
-	if n := len(s.World.Procs); n != 3 {
-		t.Errorf("%d processes, although nothing is to follow yet", n)
-	}
-	next := s.clone()
-	next.Machine.step(evTick{})
-	if n := len(next.World.Procs); n != 5 {
-		t.Errorf("%d processes of the new master, want another for each of the two that have to go", n)
-	}
-	for _, kind := range []messageKind{msgReady, msgHung, msgRecovered, msgLeave, msgTaken, msgUntaken, msgUnlistened} {
-		if newsOf(1, message{Kind: kind}) == nil {
-			t.Errorf("%s is no news", kind)
+// TestNews: what a worker says becomes the event that the machine knows it by.
+func TestNews(t *testing.T) {
+	for _, tt := range []struct {
+		said message
+		want fleet.Event
+	}{
+		{message{Kind: msgReady}, fleet.Ready{ID: 1}},
+		{message{Kind: msgHung, Why: "blocked"}, fleet.Replace{ID: 1, Why: "hung: blocked", Hung: true}},
+		{message{Kind: msgRecovered}, fleet.Recovered{ID: 1}},
+		{message{Kind: msgLeave, Why: "it has got a signal"}, fleet.Replace{ID: 1, Why: "it has got a signal"}},
+		{message{Kind: msgTaken, Order: 7}, fleet.Taken{ID: 1, Order: 7}},
+		{message{Kind: msgUntaken, Order: 7, Why: "no room"}, fleet.Undelivered{ID: 1, Order: 7, Why: "no room"}},
+		{message{Kind: msgUnlistened}, fleet.Unlistened{ID: 1}},
+		{message{Kind: msgStats}, nil},
+		{message{Kind: msgConnections}, nil},
+		{message{Kind: msgHealth}, nil},
+	} {
+		if got := newsOf(1, tt.said); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s is %+v, want %+v", tt.said.Kind, got, tt.want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jay-go/jay/internal/addr"
 	"github.com/jay-go/jay/internal/cgroup"
+	"github.com/jay-go/jay/internal/fleet"
 )
 
 // A Program is what runs in worker processes: Count processes that each call
@@ -106,12 +107,6 @@ const (
 	defaultBacklog      = 1024
 	defaultStartTimeout = 10 * time.Second
 	defaultStopTimeout  = 10 * time.Second
-
-	// noTimeout stands for "no limit" wherever a duration is computed with.
-	noTimeout time.Duration = -1
-
-	// maxGenerations is how many generations of workers may live at once.
-	maxGenerations = 3
 )
 
 func (p *Program) name() string {
@@ -156,40 +151,30 @@ func timeoutOr(d, def time.Duration) time.Duration {
 	case d == 0:
 		return def
 	case d < 0:
-		return noTimeout
+		return fleet.NoTimeout
 	}
 	return d
 }
 
-// Limits of what a service may consist of. Whatever has to be sized for it is
-// derived from these.
-const (
-	maxWorkers = 1024 // of all programs together
-	maxSockets = 4096 // likewise; an address with a socket for each worker counts as often
-	maxAddress = 512  // bytes of an address
-)
+// maxAddress is how many bytes an address may have.
+const maxAddress = 512
 
-// socketsOf is how many sockets addresses want with n workers.
-func socketsOf(listen []string, reusePort bool, n int) int {
-	total := 0
-	for _, text := range listen {
-		total++
-		if a, err := addr.Parse(text); err == nil && perSlot(a, reusePort) {
-			total += n - 1
-		}
+// spec is the program as data, with its defaults.
+func (p *Program) spec() fleet.Spec {
+	return fleet.Spec{
+		Name: p.name(), Protocol: p.Protocol, Listen: p.Listen, Count: p.count(), ReusePort: p.ReusePort, Backlog: p.backlog(),
+		StartTimeout: p.startTimeout(), StopTimeout: p.stopTimeout(), NotReloadable: p.NotReloadable,
+		MaxRequests: p.MaxRequests, MaxAge: p.MaxAge, MaxRSS: p.MaxRSS, Limits: p.Limits, Exclusive: p.Exclusive,
 	}
-	return total
 }
 
-// perSlot reports whether each worker has a socket of its own for an address. A
-// Unix path can be bound once.
-func perSlot(a addr.Addr, reusePort bool) bool {
-	return (reusePort || a.Datagram()) && a.Scheme != addr.Unix
-}
-
-// tooMany is the error for more sockets than are possible.
-func tooMany(name string, sockets int) error {
-	return fmt.Errorf("program %s: %d sockets in all, at most %d are possible; an address with a socket for each worker counts as often", name, sockets, maxSockets)
+// specs are programs as data.
+func specs(programs []Program) []fleet.Spec {
+	var list []fleet.Spec
+	for i := range programs {
+		list = append(list, programs[i].spec())
+	}
+	return list
 }
 
 // validate finds what is wrong with a set of programs before anything starts.
@@ -199,7 +184,6 @@ func validate(programs []Program) error {
 	}
 	names := map[string]bool{}
 	users := map[addr.Addr]string{}
-	total, sockets := 0, 0
 	for i := range programs {
 		p := &programs[i]
 		if err := p.validate(); err != nil {
@@ -209,12 +193,6 @@ func validate(programs []Program) error {
 			return fmt.Errorf("two programs are called %s; give each a Name of its own", p.name())
 		}
 		names[p.name()] = true
-		if total += p.count(); total > maxWorkers {
-			return fmt.Errorf("program %s: %d workers in all, at most %d are possible", p.name(), total, maxWorkers)
-		}
-		if sockets += socketsOf(p.Listen, p.ReusePort, p.count()); sockets > maxSockets {
-			return tooMany(p.name(), sockets)
-		}
 		for _, text := range p.Listen {
 			a, _ := addr.Parse(text) // validated above
 			if other, taken := users[a]; taken && (a.Scheme == addr.Unix || a.Port != 0) {
@@ -223,7 +201,7 @@ func validate(programs []Program) error {
 			users[a] = p.name()
 		}
 	}
-	return nil
+	return fleet.CheckSize(specs(programs))
 }
 
 func (p *Program) validate() error {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/control"
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
@@ -186,7 +187,7 @@ func (e *heldProgram) Error() string {
 }
 
 // free reports as an error that a worker of an exclusive program still lives.
-func (d *runDir) free(specs []programSpec) error {
+func (d *runDir) free(specs []fleet.Spec) error {
 	for _, spec := range specs {
 		if !spec.Exclusive {
 			continue

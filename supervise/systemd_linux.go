@@ -11,6 +11,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/jay-go/jay/internal/addr"
+	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -84,7 +85,7 @@ func activatedFor(list []activated, program string, listen []string, at int) (ac
 }
 
 // activatedFor finds the socket for an address of a program.
-func (m *master) activatedFor(spec *programSpec, at int) (activated, bool) {
+func (m *master) activatedFor(spec *fleet.Spec, at int) (activated, bool) {
 	if len(m.activated) == 0 {
 		return activated{}, false
 	}
@@ -92,7 +93,7 @@ func (m *master) activatedFor(spec *programSpec, at int) (activated, bool) {
 }
 
 // unserved are the sockets that no program serves.
-func unserved(list []activated, specs []programSpec) []activated {
+func unserved(list []activated, specs []fleet.Spec) []activated {
 	used := map[int]bool{}
 	for _, spec := range specs {
 		for at := range spec.Listen {
@@ -114,7 +115,7 @@ func (s activated) isBoundTo(text string) bool {
 }
 
 // open gives a duplicate that serves an address.
-func (s activated) open(a addr.Addr, backlog int) (*socket, error) {
+func (s activated) open(a addr.Addr, backlog int) (*fleet.Socket, error) {
 	fd, err := sys.DupFD(s.FD)
 	if err != nil {
 		return nil, err
@@ -126,13 +127,13 @@ func (s activated) open(a addr.Addr, backlog int) (*socket, error) {
 		sys.Close(fd)
 		return nil, fmt.Errorf("socket %s of the service manager: %w", s.Name, err)
 	}
-	return &socket{ID: fd, Addr: boundName(a, s.Bound), Given: true}, nil
+	return &fleet.Socket{ID: fd, Addr: boundName(a, s.Bound), Given: true}, nil
 }
 
 // tellManager tells the service manager what the service is doing, when that
 // has changed (sd_notify(3)). Without one it does nothing.
 func (m *master) tellManager() {
-	if m.notifier == nil || m.report != nil && m.machine.Phase == phaseRunning {
+	if m.notifier == nil || m.report != nil && m.machine.Phase == fleet.PhaseRunning {
 		return // there is none, or we have not started yet
 	}
 	state := m.stateName()
@@ -155,7 +156,7 @@ func (m *master) tellManager() {
 func (m *master) readyText() string {
 	var parts []string
 	for _, p := range m.machine.Programs {
-		parts = append(parts, fmt.Sprintf("%s %d of %d", p.Spec.Name, m.machine.ready(p), len(p.Slots)))
+		parts = append(parts, fmt.Sprintf("%s %d of %d", p.Spec.Name, m.machine.Ready(p), len(p.Slots)))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -173,7 +174,7 @@ func (m *master) calmManager() {
 		every = min(every, limit/2)
 		m.notifier.sign(daemon.SdNotifyWatchdog)
 	}
-	if m.report != nil || m.machine.Phase == phaseStopping {
+	if m.report != nil || m.machine.Phase == fleet.PhaseStopping {
 		m.notifier.sign(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", managerPatience.Microseconds()))
 	}
 	m.after(every, m.calmManager)

@@ -3,6 +3,8 @@ package supervise
 import (
 	"slices"
 	"testing"
+
+	"github.com/jay-go/jay/internal/fleet"
 )
 
 // TestActivatedFor: sockets of the service manager are found by their address,
@@ -42,7 +44,7 @@ func TestActivatedFor(t *testing.T) {
 		}
 	}
 	var left []int
-	for _, s := range unserved(list, []programSpec{{Name: "web", Listen: []string{":8080"}}, {Name: "api", Listen: []string{"tcp://:1"}}}) {
+	for _, s := range unserved(list, []fleet.Spec{{Name: "web", Listen: []string{":8080"}}, {Name: "api", Listen: []string{"tcp://:1"}}}) {
 		left = append(left, s.FD)
 	}
 	if want := []int{11, 12, 14, 15, 16}; !slices.Equal(left, want) {

@@ -31,7 +31,7 @@ func elsewhere() []string {
 // TestOwnerDoesNotBlock: the goroutine that owns a master makes no call that can
 // block.
 func TestOwnerDoesNotBlock(t *testing.T) {
-	p, err := Load("..", module, module+"/supervise", module+"/control", module+"/internal/logs", module+"/internal/bytejson", module+"/internal/sys", module+"/internal/cgroup", module+"/internal/addr", module+"/internal/stack")
+	p, err := Load("..", module, module+"/supervise", module+"/control", module+"/internal/logs", module+"/internal/bytejson", module+"/internal/sys", module+"/internal/cgroup", module+"/internal/addr", module+"/internal/fleet", module+"/internal/stack")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestOwnerDoesNotBlock(t *testing.T) {
 		t.Errorf("nothing needs the rule %q", u)
 	}
 	for _, name := range []string{
-		"(*supervise.machine).step", "(*supervise.master).endDescribe", "(*supervise.controlServer).command$1", "(*supervise.master).upgrade",
+		"(*internal/fleet.Machine).Step", "(*internal/fleet.Machine).advance", "(*supervise.master).endDescribe", "(*supervise.controlServer).command$1", "(*supervise.master).upgrade",
 	} {
 		if !p.Reaches(r, name) {
 			t.Errorf("the walk does not come to %s, which the owner calls", name)

@@ -12,6 +12,7 @@ const (
 	e2e        = "internal/e2e"
 	supervised = "supervise"
 	logging    = "internal/logs"
+	fleet      = "internal/fleet"
 )
 
 func in(dir string, names ...string) (tests []test) {
@@ -215,16 +216,16 @@ func changes() []fault {
 		{
 			name:  "reloads, scales or replacements again and again, while workers drain without a limit",
 			holds: "three processes of a slot at most; only the oldest, which is in the way, is hurried, and it is told; nobody else is",
-			tests: in(supervised, "TestHurry", "TestExplore"),
+			tests: in(fleet, "TestHurry", "TestExplore"),
 		},
 		{
 			name: "a thousand commands at once", holds: "those of one kind and program are one change, and all say so; more are refused",
-			tests: in(supervised, "TestCommandsAreOne", "TestTooManyCommands"),
+			tests: in(fleet, "TestCommandsAreOne", "TestTooManyCommands"),
 		},
 		{
 			name:  "the path of a Unix socket is removed, replaced by somebody's server, or its directory is removed; the control socket likewise",
 			holds: "noticed within seconds, said by log, status, readyz, check and reload, and made again; who waits in the queue is answered, also by the next generation; what is somebody else's stays",
-			tests: both(in(e2e, "TestRemovedPath", "TestReplacedControlSocket"), in(supervised, "TestLostPath")),
+			tests: both(in(e2e, "TestRemovedPath", "TestReplacedControlSocket"), in(fleet, "TestLostPath")),
 		},
 		{
 			name: "the wall clock steps", holds: "no worker is replaced for its age, and no uptime jumps, also after an upgrade", tests: in(supervised, "TestAgeIsNoMatterOfTheWallClock"),
@@ -236,7 +237,7 @@ func changes() []fault {
 		{
 			name:  "a reload that drops an address, or a stop, while old workers drain",
 			holds: "who waits in its queue is answered, who comes is refused; nobody hangs or is reset (TCP, a socket a worker, Unix)",
-			tests: both(in(e2e, "TestDroppedAddress"), in(supervised, "TestDroppedSocket")),
+			tests: both(in(e2e, "TestDroppedAddress"), in(fleet, "TestDroppedSocket")),
 		},
 		{
 			name: "more sockets than one message, variable or table has room for", holds: "they are served through a crash, scale, reload and upgrade",
@@ -244,7 +245,7 @@ func changes() []fault {
 		},
 		{
 			name: "an order to a worker is lost, or cannot be delivered", holds: "it is given again; a scale waits for it; a worker that takes none is replaced",
-			tests: in(supervised, "TestOrders", "TestDrainThatIsNotTaken", "TestExplore"),
+			tests: in(fleet, "TestOrders", "TestDrainThatIsNotTaken", "TestExplore"),
 		},
 		{
 			name:  "connections that handlers of net/http have hijacked, and event streams, in a reload, an upgrade, a scale or a stop",

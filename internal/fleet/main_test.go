@@ -1,0 +1,9 @@
+package fleet
+
+import (
+	"testing"
+
+	"github.com/jay-go/jay/internal/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
