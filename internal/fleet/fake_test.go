@@ -22,6 +22,7 @@ type fakeWorld struct {
 	NextPID   int
 	NextFD    int
 	FailStart int // this many starts fail
+	FailOpen  int // this many sockets cannot be bound
 	Problems  []string
 	Slow      bool // orders are taken when takeOrders is called, and may be lost; otherwise at once
 
@@ -39,6 +40,7 @@ type fakeProc struct {
 	Killed   bool
 	Hung     bool // it does nothing any more
 	Starting bool
+	Deaf     bool        // it takes no orders any more
 	Orders   []fakeOrder // on their way
 }
 
@@ -54,7 +56,7 @@ type fakeOrder struct {
 func (p *fakeProc) ends() bool { return p.Killed || p.Drained && !p.Hung }
 
 // hasOrders reports a process that is about to take orders.
-func (p *fakeProc) hasOrders() bool { return len(p.Orders) > 0 && !p.Hung && !p.Killed }
+func (p *fakeProc) hasOrders() bool { return len(p.Orders) > 0 && !p.Hung && !p.Killed && !p.Deaf }
 
 type fakeSocket struct {
 	FD    int
@@ -62,6 +64,7 @@ type fakeSocket struct {
 	Share bool
 
 	Refusing bool // nobody new comes in
+	Removed  bool // its path is free
 }
 
 type fakeDescribe struct {
@@ -193,8 +196,12 @@ func (p *fakeProc) take(o fakeOrder) bool {
 }
 
 func (f *fakeWorld) Open(_ *Spec, key SocketKey, reusePort bool) (*Socket, error) {
+	if f.FailOpen > 0 {
+		f.FailOpen--
+		return nil, errors.New("address already in use")
+	}
 	for _, s := range f.Sockets {
-		if s.Key.Addr == key.Addr && !(s.Share && reusePort) {
+		if s.Key.Addr == key.Addr && !s.Removed && !(s.Share && reusePort) {
 			return nil, errors.New("address already in use")
 		}
 	}
@@ -335,18 +342,25 @@ func (s *fakeService) allReady() {
 	}
 }
 
-// takeOrders lets a process carry out what it was told. Its answers reach the
+// takeOrders lets a process carry out what it was told. Its acknowledgements reach the
 // machine.
 func (s *fakeService) takeOrders(p *fakeProc) {
-	orders := p.Orders
-	p.Orders = nil
-	for _, o := range orders {
+	for _, ev := range p.takeAll() {
+		s.Machine.Step(ev)
+	}
+}
+
+// takeAll lets a process carry out what it was told, and returns what it says of it.
+func (p *fakeProc) takeAll() (said []Event) {
+	for _, o := range p.Orders {
 		if p.take(o) {
-			s.Machine.Step(Taken{p.ID, o.N})
+			said = append(said, Taken{p.ID, o.N})
 		} else {
-			s.Machine.Step(Undelivered{p.ID, o.N, "sockets have not arrived"})
+			said = append(said, Undelivered{p.ID, o.N, "sockets have not arrived"})
 		}
 	}
+	p.Orders = nil
+	return said
 }
 
 // tick lets time pass until the machine's next deadline, and says whether
