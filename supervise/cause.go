@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/jay-go/jay/internal/logs"
 )
@@ -22,7 +23,7 @@ func exitCause(code int, signal string, verdict killVerdict, fatal, last string)
 	if text == "" {
 		text = last
 	}
-	text = logs.Printable(text, 200)
+	text = logs.Printable(text, 200) + wanting(text)
 	switch {
 	case signal == "killed":
 		return "signal: killed" + string(verdict)
@@ -36,4 +37,20 @@ func exitCause(code int, signal string, verdict killVerdict, fatal, last string)
 		return fmt.Sprintf("exit %d", code)
 	}
 	return "exit 0"
+}
+
+// wanting says in words what a process has not got, where Go's runtime or the C
+// library has said in theirs why it ends the process.
+func wanting(text string) string {
+	for _, says := range []string{"pthread_create failed", "newosproc"} {
+		if strings.Contains(text, says) {
+			return ": no thread is to be had: there are too many (ulimit -u, pids.max of the control group), or too little address space (ulimit -v)"
+		}
+	}
+	for _, says := range []string{"out of memory", "cannot allocate memory", "failed to reserve", "cannot map pages"} {
+		if strings.HasPrefix(text, "fatal error: ") && strings.Contains(text, says) {
+			return ": no memory is to be had (of the machine, of the control group, or for ulimit -v or -d)"
+		}
+	}
+	return ""
 }

@@ -216,6 +216,13 @@ func (k *checker) checkProgramFile() {
 		who = "the workers' user " + userName(k.cred.Uid)
 	}
 	mode := fmt.Sprintf("mode %#o, of %s:%s", st.Mode&0o7777, userName(st.Uid), groupName(st.Gid))
+	if file, err := openProgram(k.path); errors.Is(err, syscall.EACCES) {
+		k.say(checkError, area, fmt.Sprintf("%s may not read %s (%s), and the master opens it: workers are executed from what it has open", userName(uint32(os.Geteuid())), k.path, mode),
+			"chmod a+r "+k.path)
+		return
+	} else if err == nil {
+		sys.Close(file)
+	}
 	switch bits := permissions(&st, k.cred); {
 	case bits&1 == 0:
 		k.say(checkError, area, fmt.Sprintf("%s may not execute %s (%s)", who, k.path, mode), "chmod a+rx "+k.path)

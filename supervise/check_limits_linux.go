@@ -55,68 +55,6 @@ func persistent(name string, n int64) string {
 	return fmt.Sprintf("sysctl -w %s=%d, and the line %s = %d in /etc/sysctl.d/jay.conf", name, n, name, n)
 }
 
-// What a master needs descriptors for.
-const (
-	masterDescriptors = 32 // logs, control API, program files
-	perWorker         = 3  // its control socket, and its output
-	workerDescriptors = 16 // of a worker itself, besides its sockets
-)
-
-// checkDescriptors holds what the processes want against what they may have.
-func (k *checker) checkDescriptors() {
-	const area = "descriptors"
-	workers, sockets, all, fine := 0, 0, int64(0), true
-	for i := range k.c.programs {
-		p := &k.c.programs[i]
-		spec := p.spec()
-		n := spec.Count
-		workers += n
-		own := spec.Sockets(n)
-		sockets += own
-		if wants := uint64(own + workerDescriptors); wants > k.nofile { // the last worker of a scale has them all
-			fine = false
-			k.say(checkError, area, fmt.Sprintf("a worker of %s wants %d for its sockets and may have %d", p.name(), wants, k.nofile), k.raise(wants)...)
-		}
-		all += int64(n) * int64(p.Descriptors)
-		if uint64(p.Descriptors) > k.nofile {
-			fine = false
-			k.say(checkWarning, area, fmt.Sprintf("a worker of %s wants %d (its connections, and some for the rest) and may have %d", p.name(), p.Descriptors, k.nofile),
-				k.raise(uint64(p.Descriptors))...)
-		}
-	}
-	once := uint64(masterDescriptors + sockets + perWorker*workers)
-	switch twice := once + uint64(perWorker*workers); {
-	case once > k.nofile:
-		fine = false
-		k.say(checkError, area, fmt.Sprintf("the master wants %d for %s and may have %d", once, plural(workers, "worker"), k.nofile), k.raise(twice)...)
-	case twice > k.nofile:
-		fine = false
-		k.say(checkWarning, area, fmt.Sprintf("the master wants %d in a reload, when there are twice %s, and may have %d: reloads would be refused", twice,
-			plural(workers, "worker"), k.nofile), k.raise(twice)...)
-	}
-	if most, ok := k.sysctl("fs.file-max"); ok && all+int64(once) > most {
-		fine = false
-		k.say(checkWarning, area, fmt.Sprintf("all processes together want %d open files, and the machine has %d (fs.file-max)", all+int64(once), most),
-			persistent("fs.file-max", 2*(all+int64(once))))
-	}
-	if fine {
-		k.ok(area, "%d in each process (hard limit of RLIMIT_NOFILE)", k.nofile)
-	}
-}
-
-// raise is how processes get more descriptors.
-func (k *checker) raise(n uint64) []string {
-	first := ""
-	if most, ok := k.sysctl("fs.nr_open"); ok && n > uint64(most) {
-		first = persistent("fs.nr_open", int64(n)) + "; then "
-	}
-	return []string{
-		fmt.Sprintf("%sin a systemd unit: LimitNOFILE=%d", first, n),
-		fmt.Sprintf("%sas root, in the shell that starts it: ulimit -Hn %d", first, n),
-		fmt.Sprintf("%sfor a container: docker run --ulimit nofile=%d:%d", first, n, n),
-	}
-}
-
 // checkMemory holds the workers against the memory that there is.
 func (k *checker) checkMemory() {
 	const area = "memory"

@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/addr"
 	"github.com/jay-go/jay/internal/logs"
@@ -41,7 +39,7 @@ type checker struct {
 	c         *config
 	root      string // has proc in it; "/" but in tests
 	path      string // of the program, as started
-	nofile    uint64 // descriptors that a process may have
+	limits    limits // nil: none
 	activated []activated
 
 	cred     *syscall.Credential // of the workers; nil: ours
@@ -52,12 +50,10 @@ type checker struct {
 // check says whether the command line would start.
 func check(c *config) error {
 	k := &checker{c: c, root: "/"}
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("check: getrlimit RLIMIT_NOFILE: %w", err)
-	}
-	k.nofile = limit.Max // every process of ours raises its limit to that
 	var err error
+	if k.limits, err = limitsHere(); err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
 	if k.path, err = startPath(); err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
@@ -77,7 +73,7 @@ func (k *checker) run() {
 	k.checkProgramFile()
 	k.checkAddresses()
 	k.checkQueues()
-	k.checkDescriptors()
+	k.checkLimits()
 	k.checkMemory()
 }
 

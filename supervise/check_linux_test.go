@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/jay-go/jay/internal/addr"
 )
 
@@ -88,14 +90,14 @@ func TestCheckLimits(t *testing.T) {
 		{
 			"a worker wants more than it may have", (*checker).checkDescriptors, nil, 1024, func(p *Program) { p.Descriptors = 50000 }, 0,
 			[]string{
-				"warning: a worker of web wants 50000 (its connections, and some for the rest) and may have 1024",
+				"warning: a worker of web wants 50000 (its connections, and some for the rest) and may have 1024 (RLIMIT_NOFILE)",
 				"do: in a systemd unit: LimitNOFILE=50000", "do: as root, in the shell that starts it: ulimit -Hn 50000", "do: for a container: docker run --ulimit nofile=50000:50000",
 			},
 		},
 		{
 			"more than the kernel lets anybody have", (*checker).checkDescriptors, map[string]string{"proc/sys/fs/nr_open": "40000"}, 1024, func(p *Program) { p.Descriptors = 50000 }, 0,
 			[]string{
-				"warning: a worker of web wants 50000 (its connections, and some for the rest) and may have 1024",
+				"warning: a worker of web wants 50000 (its connections, and some for the rest) and may have 1024 (RLIMIT_NOFILE)",
 				"do: sysctl -w fs.nr_open=50000, and the line fs.nr_open = 50000 in /etc/sysctl.d/jay.conf; then in a systemd unit: LimitNOFILE=50000",
 				"do: sysctl -w fs.nr_open=50000, and the line fs.nr_open = 50000 in /etc/sysctl.d/jay.conf; then as root, in the shell that starts it: ulimit -Hn 50000",
 				"do: sysctl -w fs.nr_open=50000, and the line fs.nr_open = 50000 in /etc/sysctl.d/jay.conf; then for a container: docker run --ulimit nofile=50000:50000",
@@ -104,22 +106,22 @@ func TestCheckLimits(t *testing.T) {
 		{
 			"more than the machine has", (*checker).checkDescriptors, map[string]string{"proc/sys/fs/file-max": "1500"}, 1024, func(p *Program) { p.Descriptors = 1000 }, 0,
 			[]string{
-				"warning: all processes together want 2039 open files, and the machine has 1500 (fs.file-max)",
-				"do: sysctl -w fs.file-max=4078, and the line fs.file-max = 4078 in /etc/sysctl.d/jay.conf",
+				"warning: all processes together want 2031 open files, and the machine has 1500 (fs.file-max)",
+				"do: sysctl -w fs.file-max=4062, and the line fs.file-max = 4062 in /etc/sysctl.d/jay.conf",
 			},
 		},
 		{
 			"the master has too few for a reload", (*checker).checkDescriptors, nil, 600, func(p *Program) { p.Count = 100 }, 0,
 			[]string{
-				"warning: the master wants 633 in a reload, when there are twice 100 workers, and may have 600: reloads would be refused",
-				"do: in a systemd unit: LimitNOFILE=633", "do: as root, in the shell that starts it: ulimit -Hn 633", "do: for a container: docker run --ulimit nofile=633:633",
+				"warning: the master needs 629 in a reload or an upgrade, when there are twice 100 workers, and may have 600 (RLIMIT_NOFILE): they may be refused",
+				"do: in a systemd unit: LimitNOFILE=930", "do: as root, in the shell that starts it: ulimit -Hn 930", "do: for a container: docker run --ulimit nofile=930:930",
 			},
 		},
 		{
 			"the master has too few", (*checker).checkDescriptors, nil, 400, func(p *Program) { p.Count, p.ReusePort = 100, true }, 0,
 			[]string{
-				"error: the master wants 432 for 100 workers and may have 400",
-				"do: in a systemd unit: LimitNOFILE=732", "do: as root, in the shell that starts it: ulimit -Hn 732", "do: for a container: docker run --ulimit nofile=732:732",
+				"error: the master needs 424 for 100 workers, and may have 400 (RLIMIT_NOFILE)",
+				"do: in a systemd unit: LimitNOFILE=1029", "do: as root, in the shell that starts it: ulimit -Hn 1029", "do: for a container: docker run --ulimit nofile=1029:1029",
 			},
 		},
 
@@ -149,7 +151,7 @@ func TestCheckLimits(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			root := kernel(t, tt.files)
-			k := &checker{root: root, nofile: tt.nofile, c: &config{memory: tt.memory, programs: []Program{checkProgram(tt.program)}}}
+			k := &checker{root: root, limits: limits{unix.RLIMIT_NOFILE: tt.nofile}, c: &config{memory: tt.memory, programs: []Program{checkProgram(tt.program)}}}
 			tt.look(k)
 			if got := told(k, root); !slices.Equal(got, tt.want) {
 				t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(tt.want, "\n  "))

@@ -45,6 +45,7 @@ type config struct {
 	describe  time.Duration // deadline of a new file's self-description
 
 	daemon, quiet, noLimit bool
+	coreDumps              bool
 	json, watch, follow    bool
 	filter, sort           string
 	lines                  int
@@ -109,7 +110,7 @@ func (b boolList) String() string {
 
 // parseCommandLine reads argv without the program, and the environment.
 func parseCommandLine(o *Options, argv0 string, args []string, env func(string) (string, bool)) (*config, error) {
-	c := &config{prog: filepath.Base(argv0), command: "start", version: o.version()}
+	c := &config{prog: filepath.Base(argv0), command: "start", version: o.version(), coreDumps: o.CoreDumps}
 	if err := checkExtensions(o); err != nil {
 		return nil, err
 	}

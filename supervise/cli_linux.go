@@ -32,6 +32,9 @@ func runCommand(o *Options, c *config) error {
 	case "completion":
 		return completion(o, c, os.Stdout)
 	}
+	if err := procIsThere(); err != nil {
+		return fmt.Errorf("%s: %w", c.command, err)
+	}
 	if err := c.findRunDir(); err != nil {
 		return err
 	}
@@ -58,6 +61,15 @@ func runCommand(o *Options, c *config) error {
 		return operate(c, client)
 	}
 	return c.runAdded(o.find(c.command), client)
+}
+
+// procIsThere refuses a system whose /proc does not show this process: what a program
+// is, who has a lock and what a start needs is all read there.
+func procIsThere() error {
+	if _, err := os.Stat("/proc/self/exe"); err != nil {
+		return fmt.Errorf("%w: a proc file system is needed at /proc; mount -t proc proc /proc", err)
+	}
+	return nil
 }
 
 // runAdded carries out the command of an extension.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/bytejson"
@@ -105,6 +106,9 @@ func finished(m *master) error {
 // is left open that matters to a process about to exit.
 func (m *master) begin(started func(m *master, err error)) error {
 	var err error
+	if m.warnings, err = m.c.startLimits(); err != nil {
+		return err
+	}
 	if m.dir, err = firstRunDir(m.c.runDir); err != nil {
 		return err
 	}
@@ -145,6 +149,9 @@ func (m *master) beginLocked(started func(m *master, err error)) error {
 	m.begun, m.report = true, func(err error) { started(m, err) }
 	m.logger.Info("start", "version", m.c.version, "run_dir", m.dir.path)
 	m.tellMemory()
+	for _, f := range m.warnings {
+		m.logger.Warn("low limit", "area", f.area, "found", f.found, "to_do", strings.Join(f.fixes, "; or: "))
+	}
 	for _, s := range unserved(m.activated, m.c.specs()) {
 		m.logger.Warn("socket of the service manager that no program serves", "name", s.Name, "address", s.Bound)
 	}
@@ -210,6 +217,13 @@ func runDaemon(o *Options, c *config) error {
 	if err != nil {
 		return err
 	}
+	warnings, err := c.startLimits() // the daemon might not live to say it
+	if err != nil {
+		return err
+	}
+	for _, f := range warnings {
+		fmt.Fprintf(os.Stderr, "%s: warning: %s: %s\n", c.prog, f.area, f.found)
+	}
 	dir, err := firstRunDir(c.runDir)
 	if err != nil {
 		return err
@@ -223,6 +237,10 @@ func runDaemon(o *Options, c *config) error {
 		return fmt.Errorf("log: %w", err)
 	}
 	defer log.Close()
+	begins := int64(0)
+	if fi, err := log.Stat(); err == nil {
+		begins = fi.Size()
+	}
 	file, err := openSelf()
 	if err != nil {
 		return err
@@ -250,18 +268,19 @@ func runDaemon(o *Options, c *config) error {
 		sys.Close(r)
 		return fmt.Errorf("start daemon: %w", err)
 	}
-	return awaitDaemon(c, pid, os.NewFile(uintptr(r), "report"), logFile)
+	return awaitDaemon(c, pid, os.NewFile(uintptr(r), "report"), logFile, begins)
 }
 
 // awaitDaemon reads how the daemon's start went. StartTimeout bounds the wait,
-// as a worker that is not ready by then is killed, which is an answer.
-func awaitDaemon(c *config, pid int, f *os.File, logFile string) error {
+// as a worker that is not ready by then is killed, which is an answer. What the
+// daemon has printed is in the log, from begins on.
+func awaitDaemon(c *config, pid int, f *os.File, logFile string, begins int64) error {
 	defer f.Close()
 	b, err := io.ReadAll(f)
 	var r startReport
 	if err != nil || bytejson.Decode(b, &r) != nil {
 		_, status, _ := sys.Reap(pid, true)
-		return fmt.Errorf("start: the daemon ended before it served (%s); see %s", exitCause(status.ExitStatus(), "", killedBySomebody, "", ""), logFile)
+		return fmt.Errorf("start: the daemon ended before it served (%s); see %s", causeOfStatus(status, killedBySomebody, "", wordsIn(logFile, begins)), logFile)
 	}
 	if r.Error != "" && !r.Trying {
 		sys.Reap(pid, true) // it is ending
@@ -279,6 +298,20 @@ func awaitDaemon(c *config, pid int, f *os.File, logFile string) error {
 		fmt.Fprintf(os.Stdout, "ready, daemon pid %d\n", r.PID)
 	}
 	return nil
+}
+
+// wordsIn is why a process has ended, as the log has it.
+func wordsIn(logFile string, begins int64) string {
+	f, err := os.OpenFile(logFile, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if fi, err := f.Stat(); err != nil || !fi.Mode().IsRegular() {
+		return "" // a pipe's words are its reader's
+	}
+	b, _ := io.ReadAll(io.NewSectionReader(f, begins, 64<<10))
+	return logs.LastWords(string(b))
 }
 
 // startPath is the path of the program as it was started, symbolic links

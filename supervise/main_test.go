@@ -83,7 +83,7 @@ const modeMark = "\nSUPERVISE_TEST_MODE="
 func mode() string {
 	f, err := os.Open("/proc/self/exe")
 	if err != nil {
-		panic(err)
+		return "" // Main has to say it
 	}
 	defer f.Close()
 	fi, err := f.Stat()
@@ -138,6 +138,8 @@ func beforeMain() {
 		os.Setenv("JAY_RUN_DIR", "/nowhere")
 	case "mark": // that it has been executed
 		os.WriteFile(os.Getenv("OUT"), nil, 0o600)
+	default:
+		dieAsDaemon(mode())
 	}
 }
 

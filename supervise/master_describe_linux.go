@@ -254,6 +254,9 @@ func openProgram(path string) (int, error) {
 // openSelf opens the program that this process runs.
 func openSelf() (int, error) {
 	fd, err := openProgram("/proc/self/exe")
+	if errors.Is(err, syscall.EACCES) {
+		return -1, fmt.Errorf("open the program file: %w: the master executes workers from what it has open; chmod a+r the file", err)
+	}
 	if err != nil {
 		return -1, fmt.Errorf("open /proc/self/exe: %w", err)
 	}

@@ -65,6 +65,7 @@ type master struct {
 	boardFD   int
 	null      int
 	memory    memoryPlan
+	warnings  []finding      // of the limits that it has
 	group     *cgroup.Memory // ours; nil: not known
 	kills     memoryKills
 	starter   *sys.Starter

@@ -152,6 +152,17 @@ func (m *master) buried(p *proc, status syscall.WaitStatus, unknown string) {
 
 // causeOf says in words how a process ended.
 func causeOf(status syscall.WaitStatus, verdict killVerdict, stderr *logs.Capture) string {
+	last := ""
+	for _, line := range stderr.Tail {
+		if !logs.IsStackLine(line) {
+			last = line
+		}
+	}
+	return causeOfStatus(status, verdict, stderr.Fatal, last)
+}
+
+// causeOfStatus is exitCause for a status of wait(2).
+func causeOfStatus(status syscall.WaitStatus, verdict killVerdict, fatal, last string) string {
 	signal := ""
 	if status.Signaled() {
 		signal = status.Signal().String()
@@ -159,11 +170,5 @@ func causeOf(status syscall.WaitStatus, verdict killVerdict, stderr *logs.Captur
 			signal += " (core dumped)"
 		}
 	}
-	last := ""
-	for _, line := range stderr.Tail {
-		if !logs.IsStackLine(line) {
-			last = line
-		}
-	}
-	return exitCause(status.ExitStatus(), signal, verdict, stderr.Fatal, last)
+	return exitCause(status.ExitStatus(), signal, verdict, fatal, last)
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/jay-go/jay/internal/addr"
 	"github.com/jay-go/jay/internal/fleet"
 	"github.com/jay-go/jay/internal/logs"
@@ -66,16 +64,15 @@ func (m *master) checkerOf(desc description) *checker {
 // refusal is the first of what would keep a start from succeeding, but for what a
 // program says of itself.
 func (k *checker) refusal() error {
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("getrlimit RLIMIT_NOFILE: %w", err)
+	var err error
+	if k.limits, err = limitsHere(); err != nil {
+		return err
 	}
-	k.nofile = limit.Max
 	k.checkLog()
 	k.checkIdentity()
 	k.checkProgramFile()
 	k.checkAddresses()
-	k.checkDescriptors()
+	k.checkLimits()
 	for _, f := range k.findings {
 		if f.level == checkError {
 			return fmt.Errorf("%s: %s", f.area, f.found)

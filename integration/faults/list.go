@@ -136,6 +136,11 @@ func masters() []fault {
 			tests: both(in(supervised, "TestRemovedRunDir", "TestMovedRunDir", "TestFollowersOfARemovedSocket"), in(e2e, "TestRemovedSocketWithoutDescriptors")),
 		},
 		{
+			name:  "hostile settings: each limit of setrlimit(2), no /proc, closed streams, no directory, an empty environment, a program that may only be executed",
+			holds: "check and start say the same, with what would be right; where they say nothing the service starts, and reloads",
+			tests: in(supervised, "TestStartUnderHostileSettings", "TestDescriptorsAreCounted", "TestDaemonThatDies", "TestCheckKnowsWhatAStartKnows"),
+		},
+		{
 			name: "a start under umask 0777, or any other", holds: "its owner can use what it makes, and nobody else", tests: in(supervised, "TestStartUnderAnyUmask"),
 		},
 		{

@@ -84,11 +84,28 @@ func (c *Capture) emit(s string) {
 // tellsDeath reports whether a line is the one by which Go's runtime says why it
 // ends the process; what follows it are goroutines and registers.
 func tellsDeath(line string) bool {
-	if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
-		return true
+	for _, prefix := range []string{"panic: ", "fatal error: ", "runtime/cgo: "} {
+		if strings.HasPrefix(line, prefix) {
+			return true
+		}
 	}
 	name, _, ok := strings.Cut(line, ": ") // SIGSEGV: segmentation violation
 	return ok && strings.HasPrefix(name, "SIG") && strings.ToUpper(name) == name && !strings.Contains(name, " ")
+}
+
+// LastWords finds in what a process has printed the line that says why it has
+// ended, or else its last one.
+func LastWords(text string) (last string) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		if tellsDeath(line) {
+			return line
+		}
+		if line != "" && !IsStackLine(line) {
+			last = line
+		}
+	}
+	return last
 }
 
 // Pause stops the reading goroutine without losing anything; partial is then
