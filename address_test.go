@@ -47,7 +47,7 @@ type answers struct {
 }
 
 func ask(c *jay.Conn) answers {
-	return answers{c.RemoteAddr(), c.LocalAddr(), c.Remote().String(), c.Transport()}
+	return answers{c.RemoteAddr(), c.LocalAddr(), c.RemoteAddrPort().String(), c.Transport()}
 }
 
 // TestAddresses asks for addresses of every kind, on both backends, of

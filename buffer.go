@@ -203,6 +203,7 @@ func (b *Buffer) free() {
 // WriteBuffer is WriteWhole for what is in b, which is empty afterwards. What is
 // long is not copied.
 func (c *Conn) WriteBuffer(b *Buffer) (n int, err error) {
+	c.mine()
 	if c.layer != nil || b.n < shareFrom || b.c != c || c.has(flagFiles) {
 		n, err = c.WriteWhole(b.Bytes())
 		if err == nil {

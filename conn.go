@@ -70,12 +70,16 @@ func (c *Conn) Worker() *Worker { return c.worker }
 func (c *Conn) Loop() *loop.Loop { return c.worker.loop }
 
 // Now returns the time at which the loop's present turn began.
-func (c *Conn) Now() time.Time { return c.worker.loop.Now() }
+func (c *Conn) Now() time.Time {
+	c.mine()
+	return c.worker.loop.Now()
+}
 
 // RemoteAddr returns the peer's address: that of the client, where a layer knows of
 // one behind a proxy. A Unix socket seldom has one, and none
 // once the connection has closed; its name is empty then.
 func (c *Conn) RemoteAddr() net.Addr {
+	c.mine()
 	if !c.via.unix || c.remote.IsValid() {
 		return net.TCPAddrFromAddrPort(c.remote)
 	}
@@ -85,13 +89,17 @@ func (c *Conn) RemoteAddr() net.Addr {
 	return &net.UnixAddr{Net: "unix"}
 }
 
-// Remote returns the peer's IP address and port without allocating; it is not
+// RemoteAddrPort returns the peer's IP address and port without allocating; it is not
 // valid for a Unix socket, unless a layer has told it.
-func (c *Conn) Remote() netip.AddrPort { return c.remote }
+func (c *Conn) RemoteAddrPort() netip.AddrPort {
+	c.mine()
+	return c.remote
+}
 
 // LocalAddr returns the address that the peer has connected to. Once the
 // connection has closed, that of a listener on all addresses takes its place.
 func (c *Conn) LocalAddr() net.Addr {
+	c.mine()
 	if c.via.anywhere {
 		if local := c.stream.LocalAddr(); local != nil {
 			return local
@@ -101,21 +109,38 @@ func (c *Conn) LocalAddr() net.Addr {
 }
 
 // Transport returns "tcp" or "unix".
-func (c *Conn) Transport() string { return c.via.addr.Network() }
+func (c *Conn) Transport() string {
+	c.mine()
+	return c.via.addr.Network()
+}
 
 // Value returns what SetValue stored: the user's own state.
-func (c *Conn) Value() any { return c.value }
+func (c *Conn) Value() any {
+	c.mine()
+	return c.value
+}
 
 // SetValue stores the user's own state.
-func (c *Conn) SetValue(v any) { c.value = v }
+func (c *Conn) SetValue(v any) {
+	c.mine()
+	c.value = v
+}
 
 // BytesIn and BytesOut count what came from and went to the socket.
-func (c *Conn) BytesIn() uint64  { return c.bytesIn }
-func (c *Conn) BytesOut() uint64 { return c.bytesOut }
+func (c *Conn) BytesIn() uint64 {
+	c.mine()
+	return c.bytesIn
+}
+
+func (c *Conn) BytesOut() uint64 {
+	c.mine()
+	return c.bytesOut
+}
 
 // Buffered returns the number of bytes written and not yet sent; of a connection
 // that has ended none are.
 func (c *Conn) Buffered() int {
+	c.mine()
 	if c.over() {
 		return 0
 	}
@@ -124,15 +149,22 @@ func (c *Conn) Buffered() int {
 
 // Full reports whether the unsent output has exceeded the high-water mark, and has
 // not fallen below the low one since.
-func (c *Conn) Full() bool { return c.has(flagFull) }
+func (c *Conn) Full() bool {
+	c.mine()
+	return c.has(flagFull)
+}
 
 // Handler returns the handler that speaks the connection's protocol now.
-func (c *Conn) Handler() Handler { return c.handler }
+func (c *Conn) Handler() Handler {
+	c.mine()
+	return c.handler
+}
 
 // SetHandler gives the connection to another handler: an upgrade, or state of
 // its own. h.Open is called at once, bytes not yet used go to h. A connection whose
 // layer is not ready begins with h.
 func (c *Conn) SetHandler(h Handler) {
+	c.mine()
 	c.unsplice()
 	if p, ok := c.handler.(*pipeEnd); ok && c.state < stateFinishing {
 		p.pipe.end(nil)
@@ -153,6 +185,7 @@ func (c *Conn) SetHandler(h Handler) {
 // panics. It is for what is set off from elsewhere: by a timer, say, or by a
 // callback of another connection.
 func (c *Conn) Call(fn func()) {
+	c.mine()
 	caller := c.worker.current.Load()
 	c.worker.enter(c)
 	fn()
@@ -162,12 +195,16 @@ func (c *Conn) Call(fn func()) {
 // Replaced reports, inside Handler.Data, whether SetHandler was called since
 // that began: the rest of the bytes is the next handler's, and Data should
 // return.
-func (c *Conn) Replaced() bool { return c.has(flagReplaced) }
+func (c *Conn) Replaced() bool {
+	c.mine()
+	return c.has(flagReplaced)
+}
 
 // State returns where the connection is in its life: "opening" (its layer is not
 // ready), "open", "half-closed" (one side has finished sending), "detaching" (Detach
 // was called), "flushing" or "lingering" (Close was called), "closed".
 func (c *Conn) State() string {
+	c.mine()
 	switch {
 	case c.state == stateOpen && c.has(flagEOF|flagFin):
 		return "half-closed"
@@ -179,6 +216,7 @@ func (c *Conn) State() string {
 
 // Unused returns the number of received bytes that the handler has not used.
 func (c *Conn) Unused() int {
+	c.mine()
 	if c.in == nil {
 		return 0
 	}
@@ -187,26 +225,46 @@ func (c *Conn) Unused() int {
 
 // Age returns how long ago the connection was accepted, Idle how long ago bytes
 // last came or went; both to within loop.Tick.
-func (c *Conn) Age() time.Duration  { return c.worker.since(c.opened) }
-func (c *Conn) Idle() time.Duration { return c.worker.since(c.active) }
+func (c *Conn) Age() time.Duration {
+	c.mine()
+	return c.worker.since(c.opened)
+}
+
+func (c *Conn) Idle() time.Duration {
+	c.mine()
+	return c.worker.since(c.active)
+}
 
 // CountRequest counts one message for the figures of status.
-func (c *Conn) CountRequest() { c.worker.stats.requests++ }
+func (c *Conn) CountRequest() {
+	c.mine()
+	c.worker.stats.requests++
+}
 
 // Draining returns why the worker wants to end, or nil when it does not.
-func (c *Conn) Draining() *Drain { return c.worker.drain }
+func (c *Conn) Draining() *Drain {
+	c.mine()
+	return c.worker.drain
+}
 
 // Hold keeps the connection, after the peer has finished sending, until
 // Release: an answer is still to come. Meanwhile the idle timeout rests.
-func (c *Conn) Hold() { c.holds++ }
+func (c *Conn) Hold() {
+	c.mine()
+	c.holds++
+}
 
 // Held reports whether a Hold is in force.
-func (c *Conn) Held() bool { return c.holds > 0 }
+func (c *Conn) Held() bool {
+	c.mine()
+	return c.holds > 0
+}
 
 // Release takes back one Hold. With the last one the handler is told again of
 // what it may have waited with: EOF if the peer has finished sending, Drain if
 // the worker wants to end.
 func (c *Conn) Release() {
+	c.mine()
 	if c.holds == 0 {
 		panic("jay: Conn.Release without Hold")
 	}

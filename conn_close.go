@@ -5,6 +5,7 @@ package jay
 // last bytes on their way. ConnConfig.CloseTimeout bounds both waits, for as long as
 // the peer makes no progress. Later writes fail. Calling it again is harmless.
 func (c *Conn) Close() {
+	c.mine()
 	if c.live() {
 		c.setState(stateFlushing)
 	}
@@ -15,6 +16,7 @@ func (c *Conn) Close() {
 // sent, without the wait for the peer's FIN. If bytes of the peer are unread
 // then, which would make the close a reset, or that is not known, it is Close.
 func (c *Conn) CloseAtOnce() {
+	c.mine()
 	if c.live() && c.in == nil && c.layer == nil {
 		c.flags |= flagAtOnce
 	}
@@ -29,6 +31,7 @@ func (c *Conn) silent() bool {
 
 // CloseWith is Write, then Close.
 func (c *Conn) CloseWith(p []byte) error {
+	c.mine()
 	_, err := c.Write(p)
 	c.Close()
 	return err
@@ -36,12 +39,16 @@ func (c *Conn) CloseWith(p []byte) error {
 
 // Abort ends the connection now: the peer is sent RST and what is unsent is
 // lost. Handler.Close gets ErrAborted.
-func (c *Conn) Abort() { c.abort(ErrAborted) }
+func (c *Conn) Abort() {
+	c.mine()
+	c.abort(ErrAborted)
+}
 
 // CloseOn is Close for something that went wrong: OnError is told of err, and
 // Handler.Close gets it. Without an OnError it is logged, unless it is the peer's
 // fault.
 func (c *Conn) CloseOn(whose Fault, err error) {
+	c.mine()
 	c.because(err)
 	c.Report(whose, err)
 	c.Close()
@@ -50,6 +57,7 @@ func (c *Conn) CloseOn(whose Fault, err error) {
 // AbortOn is CloseOn with the end of Abort, for a peer that must not take what it
 // has for the whole, or would not take part in an orderly end.
 func (c *Conn) AbortOn(whose Fault, err error) {
+	c.mine()
 	c.because(err)
 	c.Report(whose, err)
 	c.abort(err)
@@ -57,6 +65,7 @@ func (c *Conn) AbortOn(whose Fault, err error) {
 
 // Report tells of err as CloseOn does; the connection goes on.
 func (c *Conn) Report(whose Fault, err error) {
+	c.mine()
 	c.worker.onError(c, err)
 	c.worker.logFault(c, whose, err)
 }
@@ -99,6 +108,7 @@ func (c *Conn) lost(err error) {
 // CloseWrite finishes the sending: what was written is sent, then FIN. Reading
 // goes on; the connection closes when the peer finishes too. Later writes fail.
 func (c *Conn) CloseWrite() {
+	c.mine()
 	if c.live() && !c.has(flagFin) {
 		c.unspliceTo()
 		c.refuseMail()

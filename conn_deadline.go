@@ -38,33 +38,53 @@ func (c *Conn) own() *timeouts {
 // SetIdleTimeout, SetReadIdleTimeout, SetFirstByteTimeout, SetLifetime, SetWriteTimeout and
 // SetCloseTimeout change for this connection what ConnConfig set for
 // all: zero or less means none.
-func (c *Conn) SetIdleTimeout(d time.Duration) { c.own().idle = ticks(max(d, none)); c.armAnew() }
+func (c *Conn) SetIdleTimeout(d time.Duration) {
+	c.mine()
+	c.own().idle = ticks(max(d, none))
+	c.armAnew()
+}
 
 // SetReadIdleTimeout: see SetIdleTimeout. It counts from now.
 func (c *Conn) SetReadIdleTimeout(d time.Duration) {
+	c.mine()
 	c.own().readIdle = ticks(max(d, none))
 	c.hear()
 	c.armAnew()
 }
 
 // SetFirstByteTimeout: see SetIdleTimeout. It counts from the accepting.
-func (c *Conn) SetFirstByteTimeout(d time.Duration) { c.own().first = ticks(max(d, none)); c.arm() }
+func (c *Conn) SetFirstByteTimeout(d time.Duration) {
+	c.mine()
+	c.own().first = ticks(max(d, none))
+	c.arm()
+}
 
 // SetLifetime: see SetIdleTimeout. It counts from the accepting.
-func (c *Conn) SetLifetime(d time.Duration) { c.own().life = ticks(max(d, none)); c.arm() }
+func (c *Conn) SetLifetime(d time.Duration) {
+	c.mine()
+	c.own().life = ticks(max(d, none))
+	c.arm()
+}
 
 // SetWriteTimeout: see SetIdleTimeout. It counts anew when the peer acknowledges
 // output.
-func (c *Conn) SetWriteTimeout(d time.Duration) { c.own().write = max(d, none) }
+func (c *Conn) SetWriteTimeout(d time.Duration) {
+	c.mine()
+	c.own().write = max(d, none)
+}
 
 // SetCloseTimeout: see SetIdleTimeout. Set it before Close.
-func (c *Conn) SetCloseTimeout(d time.Duration) { c.own().close = max(d, none) }
+func (c *Conn) SetCloseTimeout(d time.Duration) {
+	c.mine()
+	c.own().close = max(d, none)
+}
 
 // SetDeadline gives the connection until d from now: then the handler's
 // Deadline method is called, or the connection fails with [ErrDeadline]. Zero
 // or less takes the deadline back. While one is set the idle timeout rests.
 // It is cheap enough for every message, and up to loop.Tick late.
 func (c *Conn) SetDeadline(d time.Duration) {
+	c.mine()
 	if d <= 0 {
 		c.proto = 0
 		c.touch()

@@ -16,6 +16,7 @@ import (
 // If the connection ends before, fn gets no connection and why. It is called
 // once, never from inside Detach, unless Detach returns an error.
 func (c *Conn) Detach(fn func(conn net.Conn, unused []byte, err error)) error {
+	c.mine()
 	switch {
 	case c.state > stateOpen:
 		return ErrClosed

@@ -49,6 +49,7 @@ const filePiece = 64 << 10
 // does not move. One that ends before off+n, or cannot be read, resets the connection
 // with a [*loop.FileError]: the peer must not take what it has for the whole.
 func (c *Conn) WriteFile(f *os.File, off, n int64) error {
+	c.mine()
 	err := ErrClosed
 	if f == nil {
 		return fmt.Errorf("write file: %w", os.ErrInvalid)
@@ -87,6 +88,7 @@ const manyFiles = 16
 
 // BufferedFiles returns how much of files is queued and not yet sent.
 func (c *Conn) BufferedFiles() int64 {
+	c.mine()
 	if !c.has(flagFiles) {
 		return 0
 	}

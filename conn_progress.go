@@ -35,6 +35,7 @@ const (
 // does not, how many the system has taken. It may be some bytes less. It costs a
 // system call.
 func (c *Conn) Acknowledged() uint64 {
+	c.mine()
 	n, _ := c.stream.Unacked() // 0 if that is not known
 	return uint64(max(int64(c.bytesOut)-int64(n), 0))
 }

@@ -185,6 +185,7 @@ func (c *Conn) tellEOF() {
 // Reading reports whether the next message may be read: the connection is
 // open, not paused and not above the high-water mark.
 func (c *Conn) Reading() bool {
+	c.mine()
 	return c.state <= stateOpen && c.flags&flagPaused == 0 && !c.choked()
 }
 
@@ -195,6 +196,7 @@ func (c *Conn) choked() bool { return c.flags&(flagFull|flagDuplex) == flagFull 
 // PauseRead or the high-water mark, all times together; to within loop.Tick for
 // each. It is what a time limit for the peer's sending must not count.
 func (c *Conn) Paused() time.Duration {
+	c.mine()
 	n := c.stopped
 	if c.has(flagStopped) {
 		n = c.worker.loop.TickNow() - n
@@ -223,6 +225,7 @@ func (c *Conn) setRecv() {
 // do where each message is answered: unsent output then does not stop the
 // reading. Whoever writes must heed OnBufferFull himself.
 func (c *Conn) SetDuplex(on bool) {
+	c.mine()
 	c.flags &^= flagDuplex
 	if on {
 		c.flags |= flagDuplex
@@ -234,6 +237,7 @@ func (c *Conn) SetDuplex(on bool) {
 // in the kernel, and in the end at the peer. It costs nothing as long as none
 // arrive.
 func (c *Conn) PauseRead() {
+	c.mine()
 	c.flags |= flagPaused
 	c.setRecv()
 }
@@ -241,6 +245,7 @@ func (c *Conn) PauseRead() {
 // ResumeRead ends PauseRead. Bytes that Data has not used are delivered again
 // at the end of the turn.
 func (c *Conn) ResumeRead() {
+	c.mine()
 	c.flags &^= flagPaused
 	c.readOn()
 }
@@ -260,6 +265,7 @@ func (c *Conn) readOn() {
 // unused bytes are there: for a message whose length is known. n above
 // ConnConfig.MaxInput fails the connection.
 func (c *Conn) Need(n int) {
+	c.mine()
 	if n > c.via.maxInput {
 		c.CloseOn(PeerFault, ErrInputLimit)
 		return

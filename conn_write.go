@@ -10,7 +10,10 @@ import (
 // turn. It never blocks and never takes only a part: it returns len(p) and
 // nil, or 0 and ErrClosed, ErrOutputLimit or ErrBudget. After the last two the
 // connection fails, unless ConnConfig.DropNewest is set.
-func (c *Conn) Write(p []byte) (int, error) { return c.write(p, c.via.dropNewest) }
+func (c *Conn) Write(p []byte) (int, error) {
+	c.mine()
+	return c.write(p, c.via.dropNewest)
+}
 
 // write is writev for one piece.
 func (c *Conn) write(p []byte, drop bool) (int, error) {
@@ -48,6 +51,7 @@ func (c *Conn) writableStill() bool {
 // Writev is Write for a message in pieces: it queues copies of all of them or
 // of none.
 func (c *Conn) Writev(pieces ...[]byte) (n int, err error) {
+	c.mine()
 	return c.writev(pieces, c.via.dropNewest)
 }
 
@@ -55,6 +59,7 @@ func (c *Conn) Writev(pieces ...[]byte) (n int, err error) {
 // of a message: without room for it the connection fails, ConnConfig.DropNewest or
 // not.
 func (c *Conn) WriteWhole(pieces ...[]byte) (n int, err error) {
+	c.mine()
 	if len(pieces) == 1 {
 		return c.write(pieces[0], false)
 	}
@@ -82,11 +87,15 @@ func (c *Conn) writev(pieces [][]byte, drop bool) (n int, err error) {
 // WriteShared is Write without the copy, for bytes that go to many
 // connections: p must never change again. Pieces that lie one behind the other
 // in one buffer, and are written in this order, are sent as one.
-func (c *Conn) WriteShared(p []byte) (int, error) { return c.WriteSharedBehind(nil, p) }
+func (c *Conn) WriteShared(p []byte) (int, error) {
+	c.mine()
+	return c.WriteSharedBehind(nil, p)
+}
 
 // WriteSharedBehind is WriteShared for a message that begins with head, which is
 // copied: it queues both or neither.
 func (c *Conn) WriteSharedBehind(head, p []byte) (int, error) {
+	c.mine()
 	if c.layer != nil || len(p) == 0 || c.has(flagFiles) {
 		return c.Writev(head, p)
 	}
@@ -118,11 +127,15 @@ func (c *Conn) put(p []byte) error {
 
 // Room returns why a Write of n bytes would find no room now, ErrOutputLimit or
 // ErrBudget; nil when it would.
-func (c *Conn) Room(n int) error { return c.RoomBehind(nil, n) }
+func (c *Conn) Room(n int) error {
+	c.mine()
+	return c.RoomBehind(nil, n)
+}
 
 // RoomBehind is Room for n bytes behind a [Conn.WriteBuffer] of b, which may be
 // nil: the memory of what is in b counts against the budget already.
 func (c *Conn) RoomBehind(b *Buffer, n int) error {
+	c.mine()
 	unsent := c.out.size + n
 	if b != nil {
 		unsent += b.n
@@ -156,6 +169,7 @@ func (c *Conn) overflow(err error, n int, drop bool) error {
 
 // WriteString is Write for a string.
 func (c *Conn) WriteString(s string) (int, error) {
+	c.mine()
 	return c.Write(append(c.AvailableBuffer(), s...))
 }
 
@@ -163,6 +177,7 @@ func (c *Conn) WriteString(s string) (int, error) {
 // makes other bytes of them anyway. What is appended to it and passed to the
 // connection's very next Write is not copied.
 func (c *Conn) AvailableBuffer() []byte {
+	c.mine()
 	if c.state > stateOpen || c.layer != nil || c.has(flagFiles) {
 		return nil
 	}

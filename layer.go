@@ -130,6 +130,7 @@ type layered struct {
 // it as it is (RFC 3207 section 4.2). Inside Handler.Data, which should return then,
 // Replaced reports true.
 func (c *Conn) SetLayer(l Layer) {
+	c.mine()
 	c.unsplice()
 	c.layerChanged()
 	had := c.layer

@@ -78,7 +78,7 @@ type proxyLayer struct {
 func (l *proxyLayer) Open(under *Under) {
 	l.under = under
 	under.SetDeadline(max(cmp.Or(l.p.Timeout, 5*time.Second), 0))
-	if peer := (*Conn)(under).Remote(); peer.IsValid() && !l.p.trusts(peer.Addr()) {
+	if peer := (*Conn)(under).RemoteAddrPort(); peer.IsValid() && !l.p.trusts(peer.Addr()) {
 		under.CloseOn(PeerFault, proxyError(fmt.Sprintf("%s is not one of those that may connect", peer.Addr())))
 	}
 }

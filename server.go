@@ -6,7 +6,7 @@
 // command line of package supervise; [Server.Serve] runs one in this process.
 //
 // A [Conn] belongs to its loop: use it only inside callbacks. Other goroutines
-// use its [Ref].
+// use its [Ref]; one that uses the Conn panics in builds with the race detector.
 package jay
 
 import (

@@ -105,7 +105,8 @@ type Loop struct {
 	stopping  bool
 	ended     bool // nobody is called any more
 	started   atomic.Bool
-	goroutine atomic.Int64 // the number of the one that runs the callbacks
+	goroutine atomic.Int64   // the number of the one that runs the callbacks
+	here      atomic.Uintptr // the same for stack.Here; 0: none
 	done      chan struct{}
 }
 
@@ -156,6 +157,17 @@ func (l *Loop) Stop() { _ = l.PostAnyway(func() { l.stopping = true }) }
 // Done is closed when the loop has ended.
 func (l *Loop) Done() <-chan struct{} { return l.done }
 
+// Foreign reports whether the caller is on another goroutine than the loop's
+// callbacks. It is known in builds with the race detector, on amd64 and arm64; otherwise,
+// and while the loop does not run, it is false.
+func (l *Loop) Foreign() bool {
+	if !stack.Tells {
+		return false
+	}
+	here := l.here.Load()
+	return here != 0 && here != stack.Here()
+}
+
 // Now returns the time at which this turn began: cheap, and the same for all
 // callbacks of a turn.
 func (l *Loop) Now() time.Time { return l.wall }
@@ -164,6 +176,7 @@ func (l *Loop) Now() time.Time { return l.wall }
 // deferred func starts the next one, which goes on behind that callback.
 func (l *Loop) work() {
 	l.goroutine.Store(stack.ID())
+	l.here.Store(stack.Here())
 	returned := false
 	defer func() {
 		if returned {
@@ -262,6 +275,7 @@ func (l *Loop) finish() {
 	if err := l.be.close(); err != nil && l.err == nil {
 		l.err = err
 	}
+	l.here.Store(0)
 	close(l.done)
 }
 
