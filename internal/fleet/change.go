@@ -43,8 +43,8 @@ func (m *Machine) end() *change {
 	return c
 }
 
-// token names the change in progress for describe: answers to an earlier one
-// are not taken for it.
+// token names the change in progress for describe: the response to an earlier
+// one is not taken for it.
 func (m *Machine) token() int {
 	m.NextBuild++
 	m.Change.Build = m.NextBuild - 1
@@ -159,15 +159,15 @@ func (m *Machine) startNext() {
 	m.advanceChange()
 }
 
-// upgraded begins the second half of an upgrade, in the new master: its own
-// programs become the next generation.
+// Upgraded begins the second half of an upgrade, in the machine of the new master,
+// whose programs become the next generation.
 func (m *Machine) Upgraded(specs []Spec) {
 	m.Change.Stage = changeWaiting
 	m.makeNext(m.Build(m.Change.Build), specs)
 	m.advance()
 }
 
-// onExecFailed gives an upgrade up that could not replace the master.
+// An upgrade is given up that could not replace the master.
 func (ev ExecFailed) take(m *Machine) {
 	if m.Change != nil && m.Change.Stage == changeExec {
 		m.failChange(ev.Err)

@@ -21,13 +21,16 @@ type fakeWorld struct {
 	Describes []fakeDescribe
 	NextPID   int
 	NextFD    int
-	FailStart int // this many starts fail
-	FailOpen  int // this many sockets cannot be bound
+	FailStart int  // this many starts fail
+	FailOpen  int  // this many sockets cannot be bound
+	Give      bool // sockets are the service manager's
 	Problems  []string
 	Slow      bool // orders are taken when takeOrders is called, and may be lost; otherwise at once
 
 	machine *Machine
 	exits   []Exit // for assertions of single tests
+	lines   []string
+	reloads int
 	given   []fakeOrder
 }
 
@@ -63,6 +66,7 @@ type fakeSocket struct {
 	Key   SocketKey
 	Share bool
 
+	Backlog  int
 	Refusing bool // nobody new comes in
 	Removed  bool // its path is free
 }
@@ -82,11 +86,11 @@ func (f *fakeWorld) Now() Instant { return f.Clock }
 
 func (f *fakeWorld) Jitter(d time.Duration) time.Duration { return d }
 
-func (f *fakeWorld) Log(slog.Level, string, ...any) {}
+func (f *fakeWorld) Log(_ slog.Level, text string, _ ...any) { f.lines = append(f.lines, text) }
 
 func (f *fakeWorld) Exited(e Exit) { f.exits = append(f.exits, e) }
 
-func (f *fakeWorld) Reloaded() {}
+func (f *fakeWorld) Reloaded() { f.reloads++ }
 
 func (f *fakeWorld) Start(w *Worker, b *Build, sockets []*Socket) (int, error) {
 	if f.FailStart > 0 {
@@ -207,7 +211,7 @@ func (f *fakeWorld) Open(_ *Spec, key SocketKey, reusePort bool) (*Socket, error
 	}
 	f.NextFD++
 	f.Sockets = append(f.Sockets, fakeSocket{FD: f.NextFD, Key: key, Share: reusePort})
-	return &Socket{ID: f.NextFD, Addr: key.Addr}, nil
+	return &Socket{ID: f.NextFD, Addr: key.Addr, Given: f.Give}, nil
 }
 
 func (f *fakeWorld) Share(id int) error {
@@ -221,10 +225,8 @@ func (f *fakeWorld) Share(id int) error {
 	return nil
 }
 
-func (f *fakeWorld) SetBacklog(s *Socket, _ int) {
-	if !f.hasSocket(s.ID) {
-		f.problem("socket %d is changed and not open", s.ID)
-	}
+func (f *fakeWorld) SetBacklog(s *Socket, backlog int) {
+	f.fakeSocket(s, "is changed").Backlog = backlog
 }
 
 func (f *fakeWorld) fakeSocket(s *Socket, what string) *fakeSocket {

@@ -11,77 +11,26 @@ import (
 func (s *situation) key() [sha256.Size]byte {
 	c := s.fakeService.copy()
 	m, w := c.Machine, c.World
-	names := map[string]map[int]int{"worker": {}, "build": {}, "fd": {}}
-	name := func(kind string, n int) int {
-		if n == 0 {
-			return 0
-		}
-		if _, ok := names[kind][n]; !ok {
-			names[kind][n] = len(names[kind]) + 1
-		}
-		return names[kind][n]
-	}
-	relative := func(t *Instant) {
-		if *t != 0 {
-			*t = max(*t-w.Clock, -Instant(healthyTime)) + 2*Instant(healthyTime)
-		}
-	}
+	k := &keyMaker{clock: w.Clock, names: map[string]map[int]int{"worker": {}, "build": {}, "fd": {}}}
 	for _, fleet := range [][]*Program{m.Programs, m.next()} {
 		for _, p := range fleet {
-			p.Build = name("build", p.Build)
-			for i := range p.Retries {
-				relative(&p.Retries[i])
-			}
-			p.LastExit, p.Restarts = "", 0
-			for _, sl := range p.Slots {
-				sl.Worker, sl.Replacement = uint32(name("worker", int(sl.Worker))), uint32(name("worker", int(sl.Replacement)))
-				relative(&sl.RetryAt)
-				for i := range sl.Sockets {
-					sl.Sockets[i] = name("fd", sl.Sockets[i])
-				}
-			}
+			k.program(p)
 		}
 	}
-	for _, k := range m.Workers {
-		p := w.proc(k.PID)
-		k.ID, k.Build = uint32(name("worker", int(k.ID))), name("build", k.Build)
-		p.PID, p.ID = int(k.ID), k.ID
-		k.PID, k.Cell, k.Generation = p.PID, 0, k.Generation-m.Generation
-		relative(&k.Started)
-		relative(&k.Deadline)
-		for i := range k.Sockets {
-			k.Sockets[i] = name("fd", k.Sockets[i])
-		}
-		relative(&k.RepeatAt)
-		relative(&k.LetGo)
-		k.Ordered = 0
-		for i := range k.Orders {
-			k.Orders[i].N = 0
-		}
-		for i := range p.Orders {
-			p.Orders[i].N, p.Orders[i].Sockets, p.Orders[i].Added, p.Orders[i].Drain.Limit = 0, nil, nil, 0
-		}
-		p.Sockets = nil
+	for _, worker := range m.Workers {
+		k.worker(worker, w.proc(worker.PID), m.Generation)
 	}
-	if m.Change != nil {
-		m.Change.Build = name("build", m.Change.Build)
-		relative(&m.Change.Until)
-		m.Change.Command.Ops = nil
+	k.changes(&m.State)
+	for _, socket := range m.Sockets {
+		k.relative(&socket.TryAt)
+		socket.ID = k.name("fd", socket.ID)
 	}
-	for _, q := range m.Queue {
-		q.Ops = nil
-		relative(&q.NotBefore)
+	for i := range w.Sockets {
+		w.Sockets[i].FD = k.name("fd", w.Sockets[i].FD)
 	}
-	if m.Restarting != nil {
-		m.Restarting.Token, m.Restarting.Ops = 0, nil
-	}
-	if m.Trial != nil {
-		m.Trial.Ops = nil
-	}
-	m.RestartBuild = name("build", m.RestartBuild)
-	m.Sockets, m.Builds, w.Sockets, w.Files = nil, nil, nil, nil
+	m.Builds, w.Files = nil, nil
 	m.Operations, m.NextBuild, m.NextOperation, m.NextIncarnation = nil, 0, 0, 0
-	relative(&m.LastChange)
+	k.relative(&m.LastChange)
 	m.Generation = 0
 	w.Describes = slices.Clone(w.Describes)
 	for i := range w.Describes {
@@ -90,4 +39,83 @@ func (s *situation) key() [sha256.Size]byte {
 	w.Clock, w.NextPID, w.NextFD = 0, 0, 0
 	b := append(encodingOf(&m.State), encodingOf(w)...)
 	return sha256.Sum256(fmt.Append(b, s.budget))
+}
+
+// keyMaker takes out of a state what does not matter.
+type keyMaker struct {
+	clock Instant
+	names map[string]map[int]int // by kind, in the order in which they are met
+}
+
+// name is what a number is called.
+func (k *keyMaker) name(kind string, n int) int {
+	if n == 0 {
+		return 0
+	}
+	if _, ok := k.names[kind][n]; !ok {
+		k.names[kind][n] = len(k.names[kind]) + 1
+	}
+	return k.names[kind][n]
+}
+
+// relative makes a time one that is so far from now; all that have long passed are one.
+func (k *keyMaker) relative(t *Instant) {
+	if *t != 0 {
+		*t = max(*t-k.clock, -Instant(healthyTime)) + 2*Instant(healthyTime)
+	}
+}
+
+func (k *keyMaker) program(p *Program) {
+	p.Build = k.name("build", p.Build)
+	for i := range p.Retries {
+		k.relative(&p.Retries[i])
+	}
+	p.LastExit, p.Restarts = "", 0
+	for _, sl := range p.Slots {
+		sl.Worker, sl.Replacement = uint32(k.name("worker", int(sl.Worker))), uint32(k.name("worker", int(sl.Replacement)))
+		k.relative(&sl.RetryAt)
+		for i := range sl.Sockets {
+			sl.Sockets[i] = k.name("fd", sl.Sockets[i])
+		}
+	}
+}
+
+func (k *keyMaker) worker(w *Worker, p *fakeProc, generation int) {
+	w.ID, w.Build = uint32(k.name("worker", int(w.ID))), k.name("build", w.Build)
+	p.PID, p.ID = int(w.ID), w.ID
+	w.PID, w.Cell, w.Generation = p.PID, 0, w.Generation-generation
+	k.relative(&w.Started)
+	k.relative(&w.Deadline)
+	for i := range w.Sockets {
+		w.Sockets[i] = k.name("fd", w.Sockets[i])
+	}
+	k.relative(&w.RepeatAt)
+	k.relative(&w.LetGo)
+	w.Ordered = 0
+	for i := range w.Orders {
+		w.Orders[i].N = 0
+	}
+	for i := range p.Orders {
+		p.Orders[i].N, p.Orders[i].Sockets, p.Orders[i].Added, p.Orders[i].Drain.Limit = 0, nil, nil, 0
+	}
+	p.Sockets = nil
+}
+
+func (k *keyMaker) changes(s *State) {
+	if s.Change != nil {
+		s.Change.Build = k.name("build", s.Change.Build)
+		k.relative(&s.Change.Until)
+		s.Change.Command.Ops = nil
+	}
+	for _, q := range s.Queue {
+		q.Ops = nil
+		k.relative(&q.NotBefore)
+	}
+	if s.Restarting != nil {
+		s.Restarting.Token, s.Restarting.Ops = 0, nil
+	}
+	if s.Trial != nil {
+		s.Trial.Ops = nil
+	}
+	s.RestartBuild = k.name("build", s.RestartBuild)
 }

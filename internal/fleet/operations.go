@@ -7,7 +7,7 @@ import (
 	"github.com/jay-go/jay/control"
 )
 
-// newOperation registers a command that somebody waits for. No later master of
+// NewOperation registers a command that somebody waits for. No later master of
 // the service gives its ID to another one.
 func (m *Machine) NewOperation(kind CommandKind) *control.Operation {
 	op := &control.Operation{ID: strconv.FormatInt(int64(m.NextOperation), 36), Kind: string(kind), State: control.OperationRunning}
@@ -16,7 +16,8 @@ func (m *Machine) NewOperation(kind CommandKind) *control.Operation {
 	return op
 }
 
-// finish ends operations.
+// Finish ends operations: with err they have failed, and detail is what came of them.
+// Those that have ended already stay as they are.
 func (m *Machine) Finish(ids []string, err error, detail map[string]any) {
 	for _, id := range ids {
 		op := m.Operation(id)

@@ -26,7 +26,7 @@ var ErrBusy = fmt.Errorf("%d commands are carried out or wait; ask again when on
 // maxWaiting is how many operations may be unfinished.
 const maxWaiting = 1000
 
-// busy reports whether one more command would be too many.
+// Busy reports whether one more command would be too many.
 func (m *Machine) Busy() bool { return m.unfinished() >= maxWaiting }
 
 func (m *Machine) unfinished() int {
@@ -39,7 +39,7 @@ func (m *Machine) unfinished() int {
 	return n
 }
 
-// onCommand takes a command: stops act at once, everything else is queued.
+// Stops and restarts act at once, everything else is queued.
 func (ev Command) take(m *Machine) {
 	switch ev.Kind {
 	case CommandStop:

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 )
 
-// The replacement is started beside the worker, which goes when that is ready.
+// A replacement is started beside the worker, which goes when that is ready.
 func (ev Replace) take(m *Machine) {
 	w := m.Worker(ev.ID)
 	if w == nil || w.Killed != "" || w.Hung || w.Leave != "" && !ev.Hung {

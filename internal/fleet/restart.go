@@ -37,7 +37,7 @@ func (ev TrialOver) take(m *Machine) {
 
 // restarting is a restart that asks its file, as a reload does, while the service
 // goes on. It overtakes the changes that are made and wait, but it ends them only
-// when the file has answered. No exec of an upgrade comes in between (execDue).
+// when the file has been described. No exec of an upgrade comes in between (ExecDue).
 type restarting struct {
 	Token   int      `json:"token"` // of describe
 	Ops     []string `json:"ops"`
@@ -47,7 +47,7 @@ type restarting struct {
 // askRestart begins a restart, or joins the one that has begun.
 func (m *Machine) askRestart(ev Command) {
 	switch r := m.Restarting; {
-	case m.Phase != PhaseRunning && m.Restart: // the new master answers
+	case m.Phase != PhaseRunning && m.Restart: // the new master finishes it
 	case m.Phase != PhaseRunning:
 		m.Finish(operations(ev.Op), ErrStopping, nil)
 	case r != nil:
@@ -72,7 +72,7 @@ func (m *Machine) restart(ev Described) {
 	m.stop(Command{Kind: CommandRestart, NoLimit: r.NoLimit})
 }
 
-// onGoBack ends what a restart has started. Who does not serve is not waited for.
+// What a restart has started ends. Who does not serve is not waited for.
 func (GoBack) take(m *Machine) {
 	if m.Phase != PhaseRunning {
 		return
@@ -101,7 +101,7 @@ func (m *Machine) restartOps() (ids []string) {
 	return ids
 }
 
-// execDue reports whether an upgrade has come to its exec. A restart that asks its
+// ExecDue reports whether an upgrade has come to its exec. A restart that asks its
 // file is waited for: the process that was asked would be the old master's.
 func (s *State) ExecDue() bool {
 	return s.Change != nil && s.Change.Stage == changeExec && s.Restarting == nil

@@ -82,3 +82,57 @@ func TestTakenBeforeAnExec(t *testing.T) {
 		t.Errorf("%d processes of the new machine, want another for each of the two that have to go", n)
 	}
 }
+
+// TestPostpone: time in which nothing could happen is nobody's. Whatever is due is due as
+// much later.
+func TestPostpone(t *testing.T) {
+	const d = time.Hour
+	s := newService(t, one(1, false))
+	s.Machine.Step(Command{Kind: CommandReload})
+	s.described(nil, one(1, false))
+	s.Machine.Step(Command{Kind: CommandReload}) // it waits for its time
+	s.crash()                                    // the reload fails
+	due := s.Machine.NextDeadline()
+	if due == 0 {
+		t.Fatal("nothing is due")
+	}
+	s.Machine.Postpone(d)
+	if got := s.Machine.NextDeadline(); got != due.add(d) {
+		t.Errorf("due at %d, want %v later than %d", got, d, due)
+	}
+	s.Machine.Step(Command{Kind: CommandStop})
+	s.World.Slow = true
+	before := *s.Machine.Workers[0]
+	s.Machine.Postpone(d)
+	if w := s.Machine.Workers[0]; w.Deadline != before.Deadline.add(d) || w.LetGo != before.LetGo.add(d) {
+		t.Errorf("the worker has until %d and %d, want %v later than %d and %d", w.Deadline, w.LetGo, d, before.Deadline, before.LetGo)
+	}
+	s.Machine.Workers[0].RepeatAt = 0
+	s.Machine.Postpone(d)
+	if at := s.Machine.Workers[0].RepeatAt; at != 0 {
+		t.Errorf("what is never due is due at %d", at)
+	}
+}
+
+// TestLookUps: what is not there is nil, and a machine that starts is not ready.
+func TestLookUps(t *testing.T) {
+	s, err := newFakeService(single(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := s.Machine
+	if m.Worker(0) != nil || m.Worker(99) != nil || m.Build(0) != nil || m.Program("none") != nil || m.Operation("none") != nil || m.UpgradeBuild() != nil {
+		t.Error("something is found that is not there")
+	}
+	if m.Program("a") != m.Programs[0] || m.Build(m.Programs[0].Build) != m.Builds[0] || m.Worker(m.Workers[1].ID) != m.Workers[1] {
+		t.Error("something that is there is not found")
+	}
+	m.Step(Ready{m.Workers[0].ID})
+	if m.AllReady() || m.Ready(m.Programs[0]) != 1 {
+		t.Errorf("%d of two are ready, all of them: %v", m.Ready(m.Programs[0]), m.AllReady())
+	}
+	m.Step(Ready{m.Workers[1].ID})
+	if !m.AllReady() || m.Reloading() {
+		t.Error("two of two are ready, and nothing says so")
+	}
+}

@@ -20,8 +20,8 @@ type World interface {
 	// Kill sends SIGKILL to the process group of a worker that has not been reaped.
 	Kill(w *Worker)
 
-	// The next three are orders. Each has a number, and is answered by Taken or
-	// Undelivered with it, or, where it or its answer is lost, by nothing.
+	// The next three are orders. Each has a number, and is followed by Taken or
+	// Undelivered with it, or, where it or its acknowledgement is lost, by nothing.
 
 	// Drain tells a worker to go, or how it is to go from now on.
 	Drain(w *Worker, order int, d Drain)
