@@ -14,7 +14,7 @@ import (
 type Socket struct {
 	FD   int            // -1 when Conn is set
 	Conn net.Conn       // nil when FD is set
-	Peer netip.AddrPort // zero for a Unix socket
+	Peer netip.AddrPort // of a TCP connection; zero for any other socket
 }
 
 // ListenSocket is one listening socket. A backend uses the form it knows:

@@ -51,7 +51,11 @@ func TestDetach(t *testing.T) {
 					tt.ready(r, peer, c)
 					var own net.Conn
 					r.on(func() { own = c.detach() })
+					before := r.polls.Load()
 					checkDetached(r, own, peer, tt.read)
+					if n := r.polls.Load() - before; n > 1 { // once: behind the func that has detached it
+						r.Errorf("the loop was woken %d times for a connection that it has given away", n)
+					}
 					c.expectNone()
 				})
 			})

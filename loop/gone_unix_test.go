@@ -3,6 +3,7 @@
 package loop_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -19,14 +20,13 @@ type goner struct {
 
 func (g goner) Gone() { g.gone <- true }
 
+func (goner) Spliced(int, int, bool) {} // it can be the source of a Splice
+
 func (r *rig) attachGoner(network string) (net.Conn, goner) {
 	r.Helper()
 	peer, own := pair(r, network)
 	g := goner{&conn{r: r, events: make(chan completion, 1000)}, make(chan bool, 10)}
-	sock := loop.Socket{FD: -1, Conn: own}
-	if r.backend != "goroutine" {
-		sock = loop.Socket{FD: rawFD(r, own)}
-	}
+	sock := r.socket(own)
 	var err error
 	r.on(func() { err = r.l.Attach(&g.Stream, sock, g) })
 	if err != nil {
@@ -87,6 +87,36 @@ func TestGone(t *testing.T) {
 			}
 			r.still("all were closed")
 		})
+	})
+}
+
+// The destination of a Splice whose receiving is stopped hears of its peer's end as
+// any other stream, also if it was seen before that bytes are unread.
+func TestGoneOfASplicesDestination(t *testing.T) {
+	eachBackend(t, loop.Config{}, func(r *rig) {
+		for name, leave := range leavings {
+			for _, unread := range []string{"", "unread"} {
+				_, source := r.attachGoner("tcp")
+				peer, g := r.attachGoner("tcp")
+				write(r, peer, unread)
+				r.turns() // it is paused, with bytes pending or none
+				var err error
+				r.on(func() {
+					source.StartRecv()
+					err = source.Splice(&g.Stream)
+				})
+				if errors.Is(err, errors.ErrUnsupported) {
+					return // there is no other way to carry bytes than Received
+				}
+				leave(peer)
+				wait(r, "Gone of a peer that has "+name, g.gone)
+				r.still("the peer has left")
+				r.on(func() { g.StartRecv() })
+				g.expect(unread)
+				g.expectErr(io.EOF)
+				r.on(func() { source.Close(true); g.Close(true) })
+			}
+		}
 	})
 }
 

@@ -33,6 +33,12 @@ func (r *rig) faulted() {
 	}
 }
 
+func writable(fd int) bool {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0
+}
+
 // A callback that panics has had its completion; the next ones of the same
 // source come as if it had returned.
 func TestSourceOutlivesItsPanic(t *testing.T) {
@@ -78,6 +84,24 @@ func TestSourceOutlivesItsPanic(t *testing.T) {
 			r.on(func() { c.onSent = nil; c.StartRecv() })
 			c.expect("hello")
 			r.on(func() { c.Close(false) })
+		})
+		r.Run("Sent, when bytes have come too", func(t *testing.T) {
+			r := r.sub(t)
+			peer, c := r.attach("tcp")
+			c.onSent = func(int, error) { c.onSent = nil; panic(errOnPurpose) }
+			r.on(func() { c.fill(); c.StartRecv() })
+			write(r, peer, "ahead")
+			c.expect("ahead")
+			r.on(func() { // so that one look finds both
+				write(r, peer, "hello")
+				for r.backend == "epoll" && !writable(c.FD()) {
+					_, _ = peer.Read(make([]byte, 1<<20))
+				}
+			})
+			go func() { _, _ = io.Copy(io.Discard, peer) }()
+			c.expect("hello")
+			r.faulted()
+			r.on(func() { c.Close(true) })
 		})
 		r.Run("Accepted", func(t *testing.T) {
 			r := r.sub(t)

@@ -76,6 +76,14 @@ func (r *rig) on(fn func()) {
 	wait(r, "a posted func", done)
 }
 
+// turns has the loop look at everything that is there now.
+func (r *rig) turns() {
+	r.Helper()
+	for range 3 {
+		r.on(func() {})
+	}
+}
+
 func wait[T any](t testing.TB, what string, c <-chan T) T {
 	t.Helper()
 	select {
@@ -207,16 +215,25 @@ func (r *rig) attach(network string) (peer net.Conn, c *conn) {
 	r.Helper()
 	peer, own := pair(r, network)
 	c = &conn{r: r, events: make(chan completion, 1000)}
-	sock := loop.Socket{FD: -1, Conn: own}
-	if r.backend != "goroutine" {
-		sock = loop.Socket{FD: rawFD(r, own)}
-	}
+	sock := r.socket(own)
 	var err error
 	r.on(func() { err = r.l.Attach(&c.Stream, sock, c) })
 	if err != nil {
 		r.Fatal(err)
 	}
 	return peer, c
+}
+
+// socket is a connection in the form that the backend accepts it in.
+func (r *rig) socket(c net.Conn) loop.Socket {
+	sock := loop.Socket{FD: -1, Conn: c}
+	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		sock.Peer = a.AddrPort()
+	}
+	if r.backend != "goroutine" {
+		sock.FD, sock.Conn = rawFD(r, c), nil
+	}
+	return sock
 }
 
 func pair(t testing.TB, network string) (peer, own net.Conn) {

@@ -32,7 +32,22 @@ func (b *epollBackend) splice(s, dst *Stream) error {
 		return errors.ErrUnsupported
 	}
 	source.to, target.from = dst, s
+	b.byLevel(s)
+	b.byLevel(dst)
 	return nil
+}
+
+// byLevel ends what byEdge reports, for a pump never knows whether it has taken
+// everything. Where receiving is stopped, the peer's end is still waited for.
+func (b *epollBackend) byLevel(s *Stream) {
+	if !byEdge(s) {
+		return
+	}
+	mask := s.mask &^ (unix.EPOLLPRI | unix.EPOLLET)
+	if mask&unix.EPOLLIN != 0 {
+		mask &^= unix.EPOLLRDHUP
+	}
+	b.want(s, mask)
 }
 
 // spliceReady pumps on, or takes the failure of a source that has to wait.
