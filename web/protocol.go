@@ -36,7 +36,9 @@ type Protocol struct {
 	// body is not yet asked for. It may change the limit of the body
 	// ([Request.SetMaxBody]), take the body as it arrives
 	// ([Request.OnBody]), or return false: then the response in w is sent at
-	// once, without reading the body and without calling Handler.
+	// once, without reading the body and without calling Handler. A client that waits
+	// to be asked for its body is asked when OnHead has returned true, ahead of what
+	// that has sent of the response, and is not asked otherwise.
 	OnHead func(w *ResponseWriter, r *Request) (proceed bool)
 
 	// HeaderTimeout is how long a request's head may take from its first

@@ -134,19 +134,26 @@ func (s *serverConn) readHead(c *jay.Conn, b []byte) int {
 	}
 	c.CountRequest()
 	s.state, x.left = inBody, x.req.ContentLength()
-	if x.srv.AskHead && !s.askOnHead(c) {
+	if x.srv.AskHead && !s.askOnHead(c, x.asks(len(b)-n)) {
 		return n
 	}
 	return n + s.beginBody(c, b[n:])
 }
 
-// askOnHead calls App.Head and reports whether the request goes on.
-func (s *serverConn) askOnHead(c *jay.Conn) bool {
+// askOnHead calls App.Head and reports whether the request goes on; asked says
+// whether the client waits to hear that.
+func (s *serverConn) askOnHead(c *jay.Conn, asked bool) bool {
 	x := s.x
 	s.state = handling
+	if asked {
+		x.ahead = &ahead{}
+	}
 	if s.app.Head(x.above) && !x.finished {
 		s.state = inBody
 		return true
+	}
+	if asked {
+		x.goAhead(nil)
 	}
 	s.returned(c)
 	return false

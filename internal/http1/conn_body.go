@@ -30,9 +30,9 @@ func (s *serverConn) beginBody(c *jay.Conn, b []byte) int {
 		return int(length)
 	}
 	x.begin()
-	if x.req.flags&flagContinue != 0 && len(b) == 0 && !x.state.Started {
+	if x.asks(len(b)) {
 		x.req.flags &^= flagContinue
-		_, _ = c.WriteWhole(goOn) // an error has closed the connection
+		x.goAhead(goOn)
 	}
 	return 0
 }

@@ -101,6 +101,9 @@ func (x *Stream) checkLength(n int64) error {
 // has sent. A response whose head was sent is cut short. It reports whether the
 // client can tell what became of the response; if not, only a reset tells.
 func (x *Stream) refuse(e *Error) bool {
+	if x.ahead != nil {
+		x.goAhead(nil)
+	}
 	if x.state.Started {
 		return x.mode != bodyUntilClose // FIN would pass for the end
 	}

@@ -44,10 +44,11 @@ type Stream struct {
 	quiet    uint8         // how often it has made no progress since
 
 	// The response.
-	res  ResponseHead
-	out  jay.Buffer  // of its body, not sent yet
-	file fileRange   // behind that
-	next jay.Handler // takes the connection over after it
+	res   ResponseHead
+	out   jay.Buffer  // of its body, not sent yet
+	file  fileRange   // behind that
+	ahead *ahead      // nil unless App.Head runs and the client waits for 100
+	next  jay.Handler // takes the connection over after it
 	progress
 	state State
 }
@@ -106,6 +107,9 @@ func (x *Stream) reset() {
 	x.req.Reset()
 	x.res.Reset()
 	x.out.Truncate(0) // the memory of a short body stays: it is one of a row, or release frees it
+	if x.ahead != nil {
+		x.dropAhead()
+	}
 	if x.file.f != nil {
 		x.dropFile()
 	}

@@ -39,7 +39,7 @@ func (x *Stream) dropFile() {
 // CloseFile closes f when the response, and the connection, send nothing more of it.
 func (x *Stream) CloseFile(f *os.File) {
 	switch {
-	case f == x.file.f:
+	case f == x.file.f, x.isAhead(f):
 	case x.conn == nil:
 		_ = f.Close() // it was only read
 	default:
@@ -276,6 +276,9 @@ func (x *Stream) send(head, p []byte) error {
 // is bytes of its framing, behind them. While nothing of the response was sent,
 // having no room is an error that another response can tell of.
 func (x *Stream) queue(head []byte, body *jay.Buffer, file *fileRange, p, end []byte) error {
+	if x.ahead != nil {
+		return x.setAside(head, body, file, p, end)
+	}
 	c := x.conn
 	if !x.state.Started {
 		n := len(head) + len(p) + len(end)
