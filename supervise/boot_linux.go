@@ -69,6 +69,10 @@ func takeBoot() (bootInfo, error) {
 	if err := bytejson.Decode([]byte(text), &b); err != nil {
 		return bootInfo{}, fmt.Errorf("%s is set and is not ours: %w", bootVariable, err)
 	}
+	if b.Role == roleWorker || b.Role == roleDescribe {
+		catch(notForWorkers...)
+		sys.LeaveTerminal()
+	}
 	if b.Self != 0 {
 		sys.Close(b.Self)
 	}
@@ -105,7 +109,6 @@ func takeBoot() (bootInfo, error) {
 	case roleWitness:
 		os.Exit(beWitness(b))
 	case roleWorker:
-		catch(notForWorkers...)
 		go leaveWithMaster(b.Ctl, orphanExit)
 	case roleDescribe:
 		go leaveWithMaster(b.Report, 0)

@@ -43,6 +43,7 @@ end
 func kernelServices() map[string]func() *supervise.Options {
 	return map[string]func() *supervise.Options{
 		"children": childOptions, "slow hooks": slowHooks, "commands": commandsOptions, "greedy": greedyOptions, "many": manyOptions, "slow stop": slowStop,
+		"asking": askingOptions, "slow main": slowMain,
 	}
 }
 

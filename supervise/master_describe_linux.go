@@ -47,6 +47,7 @@ type describing struct {
 	output  *logs.Capture
 	expired bool
 	status  syscall.WaitStatus
+	again   int // how often it was started again, as it had ended early
 }
 
 // describe opens the file at the start path and runs it in the role that only
@@ -66,7 +67,7 @@ func (m *master) Describe(token int, kind fleet.CommandKind) {
 				closeAll(file)
 				return
 			case err == nil:
-				err = m.beginDescribe(token, kind, file)
+				err = m.beginDescribe(token, kind, file, 0)
 			}
 			if opened = true; err != nil {
 				fail(err)
@@ -81,7 +82,7 @@ func (m *master) Describe(token int, kind fleet.CommandKind) {
 	})
 }
 
-func (m *master) beginDescribe(token int, kind fleet.CommandKind, file int) error {
+func (m *master) beginDescribe(token int, kind fleet.CommandKind, file, again int) error {
 	resultR, resultW, err := sys.Pipe()
 	if err != nil {
 		sys.Close(file)
@@ -110,7 +111,7 @@ func (m *master) beginDescribe(token int, kind fleet.CommandKind, file int) erro
 		closeAll(file, resultR, outR)
 		return err
 	}
-	d := &describing{token: token, pid: pid, file: file, same: m.sameFile(file), kind: kind}
+	d := &describing{token: token, pid: pid, file: file, same: m.sameFile(file), kind: kind, again: again}
 	d.output = logs.NewCapture(outR, nil, func(line string) {
 		m.sink.Write(logs.OutputLine(m.c.logFormat, "describe", 0, pid, "stderr", line))
 	})
@@ -178,6 +179,13 @@ func (m *master) endDescribe(d *describing, b []byte, readErr error) {
 	m.describes = slices.DeleteFunc(m.describes, func(other *describing) bool { return other == d })
 	ev := fleet.Described{Token: d.token, File: d.file, Same: d.same}
 	ended := ""
+	if len(b) == 0 && endedEarly(d.status) && d.again < startsAgain && m.machine.Phase == fleet.PhaseRunning {
+		if err := m.beginDescribe(d.token, d.kind, d.file, d.again+1); err != nil {
+			ev.Err = fmt.Errorf("new file %s: %w", m.path, scarce(err))
+			m.step(ev)
+		}
+		return
+	}
 	if len(b) == 0 {
 		ended = causeOf(d.status, m.kills.verdict(d.status, m.group), d.output)
 	}

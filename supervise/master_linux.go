@@ -99,6 +99,7 @@ type proc struct {
 	outbox   []part        // of the message that the kernel has begun to take
 	out, err *logs.Capture
 
+	again      int // how often it was started again, see startAgain
 	unanswered int
 	garbled    uint           // messages that were none
 	heard      time.Time      // the last answer

@@ -3,6 +3,7 @@ package supervise
 import (
 	"errors"
 	"maps"
+	"os"
 	"slices"
 	"syscall"
 	"time"
@@ -22,7 +23,12 @@ func (m *master) reap() {
 			m.reapWorker(p)
 		case err != nil:
 			m.lost(p, err)
+		case p.w.State == fleet.WorkerStarting:
+			sys.ContinueStopped(p.w.PID, syscall.SIGTTIN, syscall.SIGTTOU)
 		}
+	}
+	for _, d := range m.describes {
+		sys.ContinueStopped(d.pid, syscall.SIGTTIN, syscall.SIGTTOU)
 	}
 }
 
@@ -44,7 +50,37 @@ func (m *master) reapWorker(p *proc) {
 		m.lost(p, err)
 		return
 	}
-	m.buried(p, status, "")
+	if !m.startAgain(p, status) {
+		m.buried(p, status, "")
+	}
+}
+
+// startsAgain is how often a process is started again that a signal has ended too
+// early. What resets the handlers that it has of us is not started for ever.
+const startsAgain = 20
+
+// endedEarly reports whether a process was ended by a signal that does nothing to it
+// from its boot on. Somebody has sent it to every process of the service, and this one
+// had not come that far.
+func endedEarly(status syscall.WaitStatus) bool {
+	return status.Signaled() && slices.Contains(notForWorkers, os.Signal(status.Signal()))
+}
+
+// startAgain starts the process of a worker once more that has ended early. To the
+// machine it is the worker that it has started.
+func (m *master) startAgain(p *proc, status syscall.WaitStatus) bool {
+	if !endedEarly(status) || p.again == startsAgain {
+		return false
+	}
+	m.discard(p)
+	if !m.machine.StartAgain(p.w) {
+		return false
+	}
+	m.logger.Info("worker started again; a signal had ended it before it could take it",
+		"program", p.w.Program, "slot", p.w.Slot, "worker_pid", p.w.PID, "signal", status.Signal().String())
+	m.procs[p.w.ID].again = p.again + 1
+	m.forget(p.w.ID) // questions to the process before
+	return true
 }
 
 // strangerAge is how long a child may have ended before it is nobody's, where
@@ -128,9 +164,12 @@ func (m *master) bury(pid int) (syscall.WaitStatus, error) {
 	return status, nil
 }
 
-// buried is a worker's process after it has been reaped; unknown says why its
-// status is not known, where it is not.
-func (m *master) buried(p *proc, status syscall.WaitStatus, unknown string) {
+// discard gives back what the master has of a process that has been reaped. A second
+// time it does nothing.
+func (m *master) discard(p *proc) {
+	if m.procs[p.w.ID] != p {
+		return
+	}
 	p.out.Finish()
 	p.err.Finish()
 	p.ctl.Close()
@@ -138,6 +177,12 @@ func (m *master) buried(p *proc, status syscall.WaitStatus, unknown string) {
 	m.retire(p)
 	delete(m.procs, p.w.ID)
 	m.board.clear(p.w.Cell)
+}
+
+// buried is a worker's process after it has been reaped; unknown says why its
+// status is not known, where it is not.
+func (m *master) buried(p *proc, status syscall.WaitStatus, unknown string) {
+	m.discard(p)
 	cause := unknown
 	if cause == "" {
 		verdict := killedBySomebody

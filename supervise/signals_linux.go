@@ -199,8 +199,8 @@ func (in *signalInbox) takeHeld(words *sys.SharedWords) {
 }
 
 // notForWorkers are signals that mean something to a master, or end what writes
-// to a closed pipe, and that a worker may get as well: where somebody sends them to
-// every process of the service, or a terminal hangs up.
+// to a closed pipe, and that workers, and processes that describe a file, may get as
+// well: where somebody sends them to every process of the service.
 var notForWorkers = []os.Signal{syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU}
 
 // catch has signals do nothing. What a process ignores is ignored by the programs

@@ -42,7 +42,10 @@ func (in *signalInbox) exec(path string, info bootInfo, environ []string, keep [
 	}
 	// Without a witness, where the kernel allows none or somebody else traces the
 	// master, the file is executed all the same.
-	w, witnessErr := startWitness(info.State, environ)
+	w, early, witnessErr := startWitness(info.State, environ)
+	for tries := 0; early && tries < startsAgain; tries++ {
+		w, early, witnessErr = startWitness(info.State, environ)
+	}
 	if witnessErr == nil {
 		info.Seen = w
 		keep = append(keep, w.End)
@@ -58,18 +61,19 @@ func (in *signalInbox) exec(path string, info bootInfo, environ []string, keep [
 	return err
 }
 
-// startWitness has a process trace the calling thread.
-func startWitness(state int, environ []string) (w witness, err error) {
+// startWitness has a process trace the calling thread. It reports early where a
+// signal has ended that before it could take it.
+func startWitness(state int, environ []string) (w witness, early bool, err error) {
 	file, err := openSelf()
 	if err != nil {
-		return w, err
+		return w, false, err
 	}
 	defer sys.Close(file)
 	var pipes [4]int
 	for i := 0; i < len(pipes); i += 2 {
 		if pipes[i], pipes[i+1], err = sys.Pipe(); err != nil {
 			closeAll(pipes[:i]...)
-			return w, err
+			return w, false, err
 		}
 	}
 	reportR, reportW, endR, endW := pipes[0], pipes[1], pipes[2], pipes[3]
@@ -81,7 +85,7 @@ func startWitness(state int, environ []string) (w witness, err error) {
 	closeAll(reportW, endR)
 	if err != nil {
 		sys.Close(endW)
-		return w, err
+		return w, false, err
 	}
 	w = witness{PID: pid, End: endW}
 	sys.AllowWitness(pid)
@@ -91,21 +95,22 @@ func startWitness(state int, environ []string) (w witness, err error) {
 		err = errors.New(string(answer))
 	}
 	if err != nil {
-		w.kill()
-		return witness{}, fmt.Errorf("a witness of its signals: %w", err)
+		status := w.kill()
+		return witness{}, status.Signaled() && isHeld(status.Signal()) && status.Signal() != syscall.SIGKILL, fmt.Errorf("a witness of its signals: %w", err)
 	}
-	return w, nil
+	return w, false, nil
 }
 
 // kill ends a witness that is not needed.
-func (w witness) kill() {
+func (w witness) kill() (status syscall.WaitStatus) {
 	if w.PID == 0 {
-		return
+		return 0
 	}
 	sys.KillGroup(w.PID, syscall.SIGKILL)
-	sys.Reap(w.PID, true)
+	_, status, _ = sys.Reap(w.PID, true)
 	sys.Close(w.End)
 	sys.AllowWitness(0)
+	return status
 }
 
 // end lets the witness go and waits until it has, in the new master. What it has

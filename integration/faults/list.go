@@ -95,6 +95,10 @@ func hangs() []fault {
 			name:  "a terminal suspends the service: Ctrl-Z, and output in the background under stty tostop",
 			holds: "it stands still, and goes on after fg or bg as if nothing had been; nothing spins",
 			tests: in(supervised, "TestTerminalSuspends", "TestTerminalForbidsOutput"),
+		}, {
+			name:  "a worker, or a program that it starts, reads from the terminal",
+			holds: "that fails at once: workers have none",
+			tests: in(supervised, "TestWorkerHasNoTerminal"),
 		},
 		{
 			name: "the terminal of a service hangs up", holds: "the service stops; after nohup it goes on and idles",
@@ -290,6 +294,10 @@ func changes() []fault {
 		{
 			name: "a signal to every process of the service, or two within milliseconds", holds: "it cuts off no more than one to the master does",
 			tests: in(supervised, "TestStopOfEveryProcess", "TestOtherSignalsOfEveryProcess", "TestWorkerHeedsSignals"),
+		}, {
+			name:  "signals for workers, and for a new file that says what it is, from their first moment on",
+			holds: "what is no stop signal ends no reload or upgrade",
+			tests: in(supervised, "TestSignalsForNewborns", "TestSignalsForADescription"),
 		},
 		{
 			name: "upgrade and back", holds: "same pid, no request lost, requests in flight are answered", tests: in(supervised, "TestUpgradeAndBack", "TestNothingIsLost"),

@@ -132,6 +132,23 @@ func (m *Machine) start(p *Program, i, generation int) error {
 	return nil
 }
 
+// StartAgain starts the process of a worker once more, which has ended before it could
+// do anything. It reports false, and has changed nothing, where the end of the process is
+// to be told by [Exited]: the worker was ready, is to go, or cannot be started.
+func (m *Machine) StartAgain(w *Worker) bool {
+	fleets := m.fleets()
+	i := slices.IndexFunc(fleets, func(p *Program) bool { return p.Spec.Name == w.Program && p.Build == w.Build })
+	if i < 0 || w.State != WorkerStarting || w.Killed != "" || len(w.Orders) > 0 {
+		return false
+	}
+	pid, err := m.world.Start(w, m.Build(w.Build), m.SocketsOf(fleets[i], w.Sockets))
+	if err != nil {
+		return false
+	}
+	w.PID = pid
+	return true
+}
+
 // SocketsOf are copies of sockets, named as the program names them: the old and
 // the new code may write an address in different ways. While everything stops, those
 // that are closed already are not among them.

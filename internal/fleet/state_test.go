@@ -136,3 +136,25 @@ func TestLookUps(t *testing.T) {
 		t.Error("two of two are ready, and nothing says so")
 	}
 }
+
+// TestStartAgain: a process that has ended too early to do anything is started again
+// while its worker starts, and not when it was ready or has to go.
+func TestStartAgain(t *testing.T) {
+	s, err := newFakeService(Spec{Name: "a", Count: 2, StartTimeout: NoTimeout, StopTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := s.Machine.Workers[0]
+	before := first.PID
+	if !s.Machine.StartAgain(first) || first.PID == before || len(s.Machine.Workers) != 2 {
+		t.Errorf("%d workers, number %d, before %d", len(s.Machine.Workers), first.PID, before)
+	}
+	s.allReady()
+	if s.Machine.StartAgain(first) {
+		t.Error("a worker that was ready is started again")
+	}
+	s.Machine.Step(Command{Kind: CommandStop})
+	if s.Machine.StartAgain(first) {
+		t.Error("a worker that has to go is started again")
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -100,6 +101,16 @@ func Ended(pid int, wait bool) (status syscall.WaitStatus, ended bool, err error
 			return syscall.WaitStatus(info.status | 0x80), true, nil
 		}
 		return syscall.WaitStatus(info.status), true, nil
+	}
+}
+
+// ContinueStopped continues the process group of a child that was stopped by one of
+// the signals.
+func ContinueStopped(pid int, signals ...syscall.Signal) {
+	var info childInfo
+	_, _, errno := unix.Syscall6(unix.SYS_WAITID, unix.P_PID, uintptr(pid), uintptr(unsafe.Pointer(&info)), unix.WSTOPPED|unix.WNOHANG|unix.WNOWAIT, 0, 0)
+	if errno == 0 && info.pid != 0 && slices.Contains(signals, syscall.Signal(info.status)) {
+		KillGroup(pid, syscall.SIGCONT)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,4 +72,32 @@ func startShell(t *testing.T, script string) (pid int) {
 		t.Fatal(err)
 	}
 	return pid
+}
+
+// TestContinueStopped: only whom one of the signals has stopped goes on.
+func TestContinueStopped(t *testing.T) {
+	pid := startShell(t, "read line")
+	defer Reap(pid, true)
+	defer KillGroup(pid, syscall.SIGKILL)
+	stopped := func() bool {
+		var info childInfo
+		_, _, errno := unix.Syscall6(unix.SYS_WAITID, unix.P_PID, uintptr(pid), uintptr(unsafe.Pointer(&info)), unix.WSTOPPED|unix.WNOHANG|unix.WNOWAIT, 0, 0)
+		return errno == 0 && info.pid != 0
+	}
+	await := func(what string, want bool) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); stopped() != want; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal(what)
+			}
+		}
+	}
+	KillGroup(pid, syscall.SIGSTOP)
+	await("SIGSTOP does not stop it", true)
+	ContinueStopped(pid, syscall.SIGTTIN, syscall.SIGTTOU)
+	if !stopped() {
+		t.Error("it goes on, although another signal has stopped it")
+	}
+	ContinueStopped(pid, syscall.SIGTTIN, syscall.SIGSTOP)
+	await("it does not go on", false)
 }

@@ -83,3 +83,14 @@ func setAction(s syscall.Signal, action, old *sigaction) error {
 	}
 	return nil
 }
+
+// LeaveTerminal gives up the controlling terminal of this process, and so of those
+// that it will start, where there is one. The process must not lead its session.
+func LeaveTerminal() {
+	fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return // there is none, or it has hung up
+	}
+	unix.IoctlSetInt(fd, unix.TIOCNOTTY, 0) // fails where it hangs up now
+	unix.Close(fd)
+}
