@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/supervise"
 )
 
 // Conn is one connection. It belongs to its loop: its methods may be called
@@ -242,7 +243,7 @@ func (c *Conn) CountRequest() {
 }
 
 // Draining returns why the worker wants to end, or nil when it does not.
-func (c *Conn) Draining() *Drain {
+func (c *Conn) Draining() *supervise.Drain {
 	c.mine()
 	return c.worker.drain
 }

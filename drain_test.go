@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/supervise"
 )
 
 // TestStopAnswersWhatCame connects many clients, stops the server in the
@@ -85,7 +86,7 @@ func TestReloadDrainKeepsIdle(t *testing.T) {
 		c := p.dial()
 		send(t, c, "a")
 		expect(t, c, "a")
-		cancel(jay.DrainWithin(jay.DrainReload, 30*time.Second))
+		cancel(jay.DrainWithin(supervise.DrainReload, 30*time.Second))
 		send(t, c, "b")
 		expect(t, c, "b")
 		if d := endOf(t, c); d < 28*time.Second || d > 30*time.Second {
@@ -108,7 +109,7 @@ func TestReplaceDrainClosesIdle(t *testing.T) {
 	c := dial(t, receive(t, ready, "Serve").String())
 	send(t, c, "a")
 	expect(t, c, "a")
-	cancel(jay.DrainWithin(jay.DrainReplace, time.Hour))
+	cancel(jay.DrainWithin(supervise.DrainReplace, time.Hour))
 	expectEOF(t, c)
 	c.Close()
 	if err := receive(t, ended, "the end of Serve"); err != nil {
@@ -127,7 +128,7 @@ func TestReplaceDrainServesNewcomers(t *testing.T) {
 	go func() { ended <- s.Serve(ctx) }()
 	c := dial(t, receive(t, ready, "Serve").String())
 	receive(t, connected, "the connection")
-	cancel(jay.DrainWithin(jay.DrainReplace, time.Hour))
+	cancel(jay.DrainWithin(supervise.DrainReplace, time.Hour))
 	send(t, c, "a")
 	expect(t, c, "a")
 	expectEOF(t, c)
@@ -175,16 +176,16 @@ func TestSilentPeerDoesNotHoldUpTheStop(t *testing.T) {
 func TestStopOvertakesReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		p, ended, drains := newPipes(), make(chan error), make(chan *jay.Drain)
+		p, ended, drains := newPipes(), make(chan error), make(chan *supervise.Drain)
 		go func() { ended <- jay.ServeOvertaken(ctx, &jay.Server{Protocol: every(echo{})}, p, drains) }()
 		c := p.dial()
 		send(t, c, "a")
 		expect(t, c, "a")
-		cancel(jay.DrainWithin(jay.DrainReload, time.Hour))
+		cancel(jay.DrainWithin(supervise.DrainReload, time.Hour))
 		time.Sleep(time.Minute)
 		send(t, c, "b")
 		expect(t, c, "b")
-		drains <- jay.DrainWithin(jay.DrainStop, time.Hour)
+		drains <- jay.DrainWithin(supervise.DrainStop, time.Hour)
 		wantBetween(t, "closed", endOf(t, c), 0)
 		if err := <-ended; err != nil {
 			t.Errorf("Serve returned %v", err)

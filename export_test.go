@@ -24,11 +24,11 @@ func ServeAmong(ctx context.Context, s *Server, ln net.Listener, peers func() (c
 }
 
 // ServeOvertaken is ServeOn with a source of drains that overtake the first.
-func ServeOvertaken(ctx context.Context, s *Server, ln net.Listener, drains <-chan *Drain) error {
+func ServeOvertaken(ctx context.Context, s *Server, ln net.Listener, drains <-chan *supervise.Drain) error {
 	return s.run(ctx, testHost(ln, func() (int, int) { return 0, 1 }, drains))
 }
 
-func testHost(ln net.Listener, peers func() (int, int), drains <-chan *Drain) host {
+func testHost(ln net.Listener, peers func() (int, int), drains <-chan *supervise.Drain) host {
 	return host{
 		began:       func([]*Worker) {},
 		incarnation: 7,
@@ -49,7 +49,7 @@ func testHost(ln net.Listener, peers func() (int, int), drains <-chan *Drain) ho
 // testReport is that of a worker whose peers, and whose later drains, are made up.
 type testReport struct {
 	peers  func() (int, int)
-	drains <-chan *Drain
+	drains <-chan *supervise.Drain
 }
 
 func (testReport) Beat()            {}
@@ -60,8 +60,8 @@ func (testReport) OnSockets(func()) {}
 func (testReport) Unlisten()        {}
 func (testReport) End()             {}
 
-func (r testReport) PeerLoad() (int, int)     { return r.peers() }
-func (r testReport) Overtaken() <-chan *Drain { return r.drains }
+func (r testReport) PeerLoad() (int, int)               { return r.peers() }
+func (r testReport) Overtaken() <-chan *supervise.Drain { return r.drains }
 
 // FD returns the connection's descriptor, -1 where the backend has none.
 func (c *Conn) FD() int { return c.stream.FD() }
@@ -96,8 +96,8 @@ func (w *Worker) Report() Figures {
 }
 
 // DrainWithin is a context's cause that asks for a drain.
-func DrainWithin(reason supervise.DrainReason, d time.Duration) *Drain {
-	return &Drain{Reason: reason, Deadline: time.Now().Add(d)}
+func DrainWithin(reason supervise.DrainReason, d time.Duration) *supervise.Drain {
+	return &supervise.Drain{Reason: reason, Deadline: time.Now().Add(d)}
 }
 
 // Connections returns the page that a supervised worker would report.

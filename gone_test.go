@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/supervise"
 )
 
 // told is a handler that records what it is told of each connection's end. It
@@ -181,7 +182,7 @@ func TestReleaseInADrain(t *testing.T) {
 				c := dial(t, addr)
 				send(t, c, "hold\n")
 				ref := receive(t, h.refs, "the request")
-				drain(jay.DrainWithin(jay.DrainReload, time.Minute))
+				drain(jay.DrainWithin(supervise.DrainReload, time.Minute))
 				h.expect(t, "the drain has begun", "drain")
 				want := []string{"drain"}
 				if finished {
@@ -204,7 +205,7 @@ func TestReleaseInADrain(t *testing.T) {
 
 // drainable serves until drain is called, with what it is to say, and then
 // until the connections have gone.
-func drainable(t *testing.T, s *jay.Server, backend string) (addr string, drain func(*jay.Drain)) {
+func drainable(t *testing.T, s *jay.Server, backend string) (addr string, drain func(*supervise.Drain)) {
 	t.Helper()
 	s.Loop, s.Addr = backend, "tcp://127.0.0.1:0"
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -220,5 +221,5 @@ func drainable(t *testing.T, s *jay.Server, backend string) (addr string, drain 
 			t.Errorf("Serve returned %v", err)
 		}
 	})
-	return receive(t, ready, "Serve").String(), func(d *jay.Drain) { drained = true; cancel(d) }
+	return receive(t, ready, "Serve").String(), func(d *supervise.Drain) { drained = true; cancel(d) }
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/supervise"
 )
 
 // shift is a layer that adds one to each byte on the wire. It begins with "hi ",
@@ -350,7 +351,7 @@ func TestBytesBehindAnUpgrade(t *testing.T) {
 // TestLayerDuringDrain: a connection that is not ready when its worker is replaced
 // is served when it is; a stop closes it.
 func TestLayerDuringDrain(t *testing.T) {
-	for reason, serves := range map[jay.DrainReason]bool{jay.DrainReload: true, jay.DrainStop: false} {
+	for reason, serves := range map[supervise.DrainReason]bool{supervise.DrainReload: true, supervise.DrainStop: false} {
 		t.Run(reason.String(), func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, backend string) {
 				ctx, cancel := context.WithCancelCause(context.Background())

@@ -61,6 +61,8 @@ func TestRefuse(t *testing.T) {
 		{"web imports what lies below it", "web/request.go", module + "/internal/http1", true},
 		{"HTTP/1 imports what lies above it", "internal/http1/conn.go", module + "/web", false},
 		{"a web test imports internal", "web/request_test.go", module + "/internal/leak", true},
+		{"a web test drains", "web/request_test.go", module + "/supervise", true},
+		{"web imports supervise", "web/request.go", module + "/supervise", false},
 		{"code imports what is for tests", "conn.go", module + "/internal/leak", false},
 		{"cmd imports a public package", "cmd/jay/main.go", module + "/web", true},
 		{"cmd imports internal", "cmd/jay/main.go", module + "/internal/sys", false},
@@ -129,7 +131,7 @@ func refuse(rows []row, r row, file, imp string) string {
 		internal := strings.HasPrefix(dir, "internal/")
 		target, _ := find(rows, dir)
 		switch {
-		case dir == path.Dir(file), isTest && internal:
+		case dir == path.Dir(file), isTest && (internal || dir == "supervise"):
 			return ""
 		case target.testOnly && !r.testOnly:
 			return dir + " is for tests"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/supervise"
 )
 
 // onLoop runs fn on the worker's loop and waits for it.
@@ -79,7 +80,7 @@ func TestListenInARunningWorker(t *testing.T) {
 // TestOwnListenersAtTheDrain: what waits in the accept queue when the worker
 // drains is served, and the address is free afterwards.
 func TestOwnListenersAtTheDrain(t *testing.T) {
-	for _, reason := range []jay.DrainReason{jay.DrainReload, jay.DrainStop} {
+	for _, reason := range []supervise.DrainReason{supervise.DrainReload, supervise.DrainStop} {
 		t.Run(reason.String(), func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(context.Background())
 			own := make(chan *jay.Listener, 1)

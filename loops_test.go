@@ -114,7 +114,7 @@ func TestServeSeveral(t *testing.T) {
 	if err := receive(t, ended, "the end"); err != nil {
 		t.Error(err)
 	}
-	if cause, ok := receive(t, worked, "the task").(*jay.Drain); !ok || cause.Reason != jay.DrainStop {
+	if cause, ok := receive(t, worked, "the task").(*supervise.Drain); !ok || cause.Reason != supervise.DrainStop {
 		t.Errorf("the task was told %v", cause)
 	}
 	if len(ready) > 0 {

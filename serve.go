@@ -37,8 +37,8 @@ type reporting interface {
 	SetLoad(connections int)
 	PeerLoad() (connections, loops int)
 	OnSockets(fn func())
-	Unlisten()                // nobody will accept any more
-	Overtaken() <-chan *Drain // a drain more urgent than the first
+	Unlisten()                          // nobody will accept any more
+	Overtaken() <-chan *supervise.Drain // a drain more urgent than the first
 	End()
 }
 

@@ -37,7 +37,7 @@ type Worker struct {
 	settled   int         // how many of due were settled
 	nextID    uint64
 	idStep    uint64 // the loops of a process take turns
-	drain     *Drain
+	drain     *supervise.Drain
 	detached  map[*Conn]func(net.Conn, []byte, error)
 	waiting   map[*Conn]*Conn // by an end of a Pipe that is full: the one that has to wait
 	starting  bool            // OnWorkerStart is running
@@ -95,12 +95,6 @@ func (w *Worker) Health(part string, err error) { w.host.health(part, err) }
 // Workers of one process have them in common, so that OnWorkerStart of each
 // may add the same ones. Any goroutine may call it.
 func (w *Worker) Metrics(list ...supervise.Metric) error { return w.host.metrics(list...) }
-
-// Counter and Gauge are figures that a program adds by Worker.Metrics.
-type (
-	Counter = supervise.Counter
-	Gauge   = supervise.Gauge
-)
 
 // Post runs fn on the loop. Any goroutine may call it. It returns ErrBusy when
 // too many funcs wait for the loop already, and ErrStopped once that has ended.

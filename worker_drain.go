@@ -10,29 +10,12 @@ import (
 	"github.com/jay-go/jay/supervise"
 )
 
-// Drain says why and until when a worker drains.
-type Drain = supervise.Drain
-
-// DrainReason says why.
-type DrainReason = supervise.DrainReason
-
-// Why a worker drains. With DrainReload and DrainScale others serve on, and
-// connections may stay until the deadline; with the others nobody serves until
-// this worker has ended, so all ends.
-const (
-	DrainStop       = supervise.Stop
-	DrainReload     = supervise.Reload
-	DrainScale      = supervise.Scale
-	DrainMasterGone = supervise.MasterGone
-	DrainReplace    = supervise.Replace
-)
-
 // drainOf returns why ctx is done: what the supervisor says, or a plain stop.
-func drainOf(ctx context.Context, s *Server) *Drain {
-	if d, ok := errors.AsType[*Drain](context.Cause(ctx)); ok {
+func drainOf(ctx context.Context, s *Server) *supervise.Drain {
+	if d, ok := errors.AsType[*supervise.Drain](context.Cause(ctx)); ok {
 		return d
 	}
-	d := &Drain{Reason: DrainStop}
+	d := &supervise.Drain{Reason: supervise.DrainStop}
 	if t := timeout(cmp.Or(s.StopTimeout, 10*time.Second)); t != none {
 		d.Deadline = time.Now().Add(t)
 	}
@@ -41,7 +24,7 @@ func drainOf(ctx context.Context, s *Server) *Drain {
 
 // awaitDrain drains the worker and returns when nothing is left of it. It runs
 // outside the loop.
-func (w *Worker) awaitDrain(d *Drain) {
+func (w *Worker) awaitDrain(d *supervise.Drain) {
 	_ = w.loop.PostAnyway(func() { w.startDrain(d) })
 	var last, end <-chan time.Time
 	if !d.Deadline.IsZero() {
@@ -68,7 +51,7 @@ func (w *Worker) awaitDrain(d *Drain) {
 // startDrain stops the accepting and tells the connections. What waits in a
 // queue that others accept from is left to them; of sockets that end it is
 // accepted first.
-func (w *Worker) startDrain(d *Drain) {
+func (w *Worker) startDrain(d *supervise.Drain) {
 	w.drain, w.resting = d, false
 	for len(w.own) > 0 {
 		w.own[0].Close()
@@ -87,7 +70,7 @@ func (w *Worker) startDrain(d *Drain) {
 	}
 	if w.emptying {
 		grace := lastHandshakes
-		if d.Reason == DrainStop || d.Reason == DrainMasterGone {
+		if d.Reason == supervise.DrainStop || d.Reason == supervise.DrainMasterGone {
 			grace = 0
 		}
 		w.emptyQueue(w.stats.accepted, grace)
@@ -153,7 +136,7 @@ const firstBytes = 500 * time.Millisecond
 func (c *Conn) isNewcomer() bool {
 	w := c.worker
 	left := firstBytes - c.Age()
-	if w.drain.Reason != DrainReplace || c.bytesIn > 0 || c.via.entry == dialled || left <= 0 {
+	if w.drain.Reason != supervise.DrainReplace || c.bytesIn > 0 || c.via.entry == dialled || left <= 0 {
 		return false
 	}
 	w.loop.AfterFunc(left, func() {
@@ -170,7 +153,6 @@ func (c *Conn) toldToDrain() {
 }
 
 func (c *Conn) tellDrain() {
-	reason := c.worker.drain.Reason
 	h, ok := optional[DrainHandler](c.handler)
 	switch {
 	case c.state == stateLingering:
@@ -178,7 +160,7 @@ func (c *Conn) tellDrain() {
 	case !c.live():
 	case ok:
 		h.Drain(c)
-	case c.holds == 0 && reason != DrainReload && reason != DrainScale:
+	case c.holds == 0 && !c.worker.drain.Overlaps():
 		c.Close()
 	}
 }

@@ -10,24 +10,24 @@ import (
 type DrainReason int
 
 const (
-	Stop       DrainReason = iota + 1 // the whole service stops
-	Reload                            // a new worker has taken over
-	Scale                             // fewer workers are wanted
-	MasterGone                        // the master has died: leave within a second
-	Replace                           // the program is Exclusive: its next worker waits for the end of this one
+	DrainStop       DrainReason = iota + 1 // the whole service stops
+	DrainReload                            // a new worker has taken over
+	DrainScale                             // fewer workers are wanted
+	DrainMasterGone                        // the master has died: leave within a second
+	DrainReplace                           // the program is Exclusive: its next worker waits for the end of this one
 )
 
 func (r DrainReason) String() string {
 	switch r {
-	case Stop:
+	case DrainStop:
 		return "stop"
-	case Reload:
+	case DrainReload:
 		return "reload"
-	case Scale:
+	case DrainScale:
 		return "scale"
-	case MasterGone:
+	case DrainMasterGone:
 		return "master gone"
-	case Replace:
+	case DrainReplace:
 		return "replace"
 	}
 	return fmt.Sprintf("reason %d", int(r))
@@ -48,14 +48,19 @@ type Drain struct {
 // in its queue is this worker's to serve; a second after the drain has begun, or
 // when [Report.Unlisten] is called, the socket refuses clients.
 func (d *Drain) Ends(s Socket) bool {
-	return d.Reason == Stop || d.Reason == MasterGone || slices.Contains(d.ending, s.h)
+	return d.Reason == DrainStop || d.Reason == DrainMasterGone || slices.Contains(d.ending, s.h)
 }
+
+// Overlaps reports whether others serve while this worker drains, so that
+// connections may stay until the deadline. Otherwise nobody serves until it has
+// ended.
+func (d *Drain) Overlaps() bool { return d.Reason == DrainReload || d.Reason == DrainScale }
 
 // overtakes reports whether d is more urgent than an earlier drain: the service
 // stops, or the deadline is sooner. An order that is repeated is not.
 func (d *Drain) overtakes(earlier *Drain) bool {
 	const same = 100 * time.Millisecond // a deadline that went from process to process
-	return d.Reason == Stop && earlier.Reason != Stop ||
+	return d.Reason == DrainStop && earlier.Reason != DrainStop ||
 		!d.Deadline.IsZero() && (earlier.Deadline.IsZero() || d.Deadline.Before(earlier.Deadline.Add(-same)))
 }
 

@@ -86,7 +86,7 @@ func (d *httpDrain) drain(cause error, r *Report, l *httpListeners) {
 	close(d.draining)
 	var how *Drain
 	if !errors.As(cause, &how) {
-		how = &Drain{Reason: Stop}
+		how = &Drain{Reason: DrainStop}
 	}
 	l.empty(how)
 	l.close()
@@ -164,7 +164,7 @@ func (k *drainClock) stop() {
 func (k *drainClock) follow(d *Drain, overtaken <-chan *Drain) {
 	urge := sync.OnceFunc(func() { close(k.urgent) })
 	for {
-		if d.Reason != Reload && d.Reason != Scale {
+		if d.Reason != DrainReload && d.Reason != DrainScale {
 			urge()
 		}
 		var end <-chan time.Time

@@ -116,7 +116,7 @@ func TestListenerIsNotWaitedForEver(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		d := &Drain{Reason: MasterGone, Deadline: time.Now().Add(time.Second)}
+		d := &Drain{Reason: DrainMasterGone, Deadline: time.Now().Add(time.Second)}
 		w.settle(d, settleFor(d))
 	}()
 	select {

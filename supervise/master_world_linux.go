@@ -246,13 +246,13 @@ func (m *master) Drain(w *fleet.Worker, order int, d fleet.Drain) {
 func reasonOf(r fleet.Reason) DrainReason {
 	switch r {
 	case fleet.ReasonStop:
-		return Stop
+		return DrainStop
 	case fleet.ReasonReload:
-		return Reload
+		return DrainReload
 	case fleet.ReasonScale:
-		return Scale
+		return DrainScale
 	case fleet.ReasonReplace:
-		return Replace
+		return DrainReplace
 	}
 	panic("supervise: no reason is called " + string(r))
 }

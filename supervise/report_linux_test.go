@@ -144,15 +144,15 @@ func TestReportDrains(t *testing.T) {
 	a.OnSockets(func() {})
 	b.OnSockets(func() {})
 	for range 5 { // nobody looks, and nobody waits
-		w.overtake(&Drain{Reason: Scale})
+		w.overtake(&Drain{Reason: DrainScale})
 	}
-	w.overtake(&Drain{Reason: Stop})
+	w.overtake(&Drain{Reason: DrainStop})
 	for name, r := range map[string]*Report{"the first": a, "the second": b, "one that came later": mustReport(t, w, Loop{})} {
 		var last *Drain
 		for len(r.Overtaken()) > 0 {
 			last = <-r.Overtaken()
 		}
-		if last == nil || last.Reason != Stop {
+		if last == nil || last.Reason != DrainStop {
 			t.Errorf("%s was told %v last", name, last)
 		}
 	}

@@ -107,7 +107,7 @@ func drainOf(ctx context.Context, p *Program) *Drain {
 	if d, ok := errors.AsType[*Drain](context.Cause(ctx)); ok {
 		return d
 	}
-	d := &Drain{Reason: Stop}
+	d := &Drain{Reason: DrainStop}
 	if t := p.stopTimeout(); t >= 0 {
 		d.Deadline = time.Now().Add(t)
 	}

@@ -102,7 +102,7 @@ func TestServeFailure(t *testing.T) {
 	if !errors.Is(err, boom) || !strings.Contains(err.Error(), "ill") {
 		t.Errorf("run returned %v; want boom, of program ill", err)
 	}
-	if d, ok := errors.AsType[*Drain](cause); !ok || d.Reason != Stop {
+	if d, ok := errors.AsType[*Drain](cause); !ok || d.Reason != DrainStop {
 		t.Errorf("the other was told %v; want a stop", cause)
 	}
 	r.options.Programs[0].Listen = []string{"tcp://256.1.1.1:1"}
@@ -114,7 +114,7 @@ func TestServeFailure(t *testing.T) {
 // TestServeDrain: whoever ends the context may say what drain it is.
 func TestServeDrain(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	want := &Drain{Reason: Reload, Deadline: time.Now().Add(time.Hour)}
+	want := &Drain{Reason: DrainReload, Deadline: time.Now().Add(time.Hour)}
 	o := Options{Programs: []Program{{Run: func(ctx context.Context, _ *Worker) error {
 		cancel(want)
 		<-ctx.Done()

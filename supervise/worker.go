@@ -261,7 +261,7 @@ const lastHandshakes = 200 * time.Millisecond
 // awaitQueues waits until nobody waits in the queues of TCP sockets that end. Of
 // others nobody can tell.
 func awaitQueues(d *Drain, list []*handle, timeout <-chan time.Time) {
-	if len(list) > 0 && d.Reason != Stop && d.Reason != MasterGone {
+	if len(list) > 0 && d.Reason != DrainStop && d.Reason != DrainMasterGone {
 		time.Sleep(lastHandshakes)
 	}
 	for _, h := range list {

@@ -226,7 +226,7 @@ func (l *workerLink) onDrain(m message) {
 	first := l.told == nil
 	l.told = d
 	l.w.cell.setReady(false)
-	if first && (m.Reason == Reload || m.Reason == Replace) && l.program.OnReload != nil {
+	if first && (m.Reason == DrainReload || m.Reason == DrainReplace) && l.program.OnReload != nil {
 		go func() {
 			l.program.OnReload(l.w)
 			if !l.w.draining.Load() { // a stop may have come meanwhile
@@ -247,5 +247,5 @@ func (l *workerLink) masterGone() {
 			s.Close()
 		}
 	})
-	l.drain(&Drain{Reason: MasterGone, Deadline: time.Now().Add(orphanDrain)})
+	l.drain(&Drain{Reason: DrainMasterGone, Deadline: time.Now().Add(orphanDrain)})
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/supervise"
 	"github.com/jay-go/jay/web"
 )
 
@@ -157,7 +158,7 @@ func TestFilesThatWait(t *testing.T) {
 // A file that is being sent when the worker is replaced, or stopped, is sent to its
 // end; what its client asks for next is answered with close, or not at all.
 func TestFileDuringADrain(t *testing.T) {
-	for name, d := range map[string]*jay.Drain{"stop": {Reason: reasonStop}, "reload": {Reason: reasonReload}} {
+	for name, d := range map[string]*supervise.Drain{"stop": {Reason: supervise.DrainStop}, "reload": {Reason: supervise.DrainReload}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d.Deadline = time.Now().Add(30 * time.Second)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jay-go/jay"
 	"github.com/jay-go/jay/internal/reset"
+	"github.com/jay-go/jay/supervise"
 	"github.com/jay-go/jay/web"
 )
 
@@ -115,7 +116,7 @@ func TestMinBodyRate(t *testing.T) {
 }
 
 // drainable is a server that tests drain for a reason.
-func drainable(t *testing.T, s *jay.Server) (addr string, drain func(*jay.Drain)) {
+func drainable(t *testing.T, s *jay.Server) (addr string, drain func(*supervise.Drain)) {
 	s.Addr, s.Loop = "tcp://127.0.0.1:0", cmp.Or(s.Loop, os.Getenv("JAY_LOOP"))
 	ctx, cancel := context.WithCancelCause(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)
@@ -127,7 +128,7 @@ func drainable(t *testing.T, s *jay.Server) (addr string, drain func(*jay.Drain)
 			t.Error(err)
 		}
 	})
-	return soon(t, ready, "the address"), func(d *jay.Drain) { cancel(d) }
+	return soon(t, ready, "the address"), func(d *supervise.Drain) { cancel(d) }
 }
 
 // refused waits until nobody listens any more: the drain has begun.
@@ -144,11 +145,6 @@ func refused(t *testing.T, addr string) {
 		}
 	}
 }
-
-const (
-	reasonStop   = 1
-	reasonReload = 2
-)
 
 // On a stop, connections at rest are closed and requests of which a byte was
 // read are answered, with close.
@@ -177,7 +173,7 @@ func TestStop(t *testing.T) {
 	until(t, inBody, ok)
 	_, _ = io.WriteString(later, strings.Replace(get, "/", "/later", 1))
 	remote := soon(t, waiting, "the request")
-	drain(&jay.Drain{Reason: reasonStop, Deadline: time.Now().Add(patience)})
+	drain(&supervise.Drain{Reason: supervise.DrainStop, Deadline: time.Now().Add(patience)})
 	for name, c := range map[string]net.Conn{"fresh": fresh, "rested": rested} {
 		if got := toTheEnd(t, c); got != "" {
 			t.Errorf("%s: got %q", name, got)
@@ -218,7 +214,7 @@ func TestStopWaitsForAPendingAnswer(t *testing.T) {
 	until(t, inHead, "HTTP/1.1 200 OK|Content-Length: 0|Date: D||")
 	_, _ = io.WriteString(c, strings.Replace(get, "/", "/later", 1))
 	began := soon(t, asked, "the request")
-	drain(&jay.Drain{Reason: reasonStop, Deadline: began.Add(5 * time.Second)})
+	drain(&supervise.Drain{Reason: supervise.DrainStop, Deadline: began.Add(5 * time.Second)})
 	toTheEnd(t, inHead) // at the last call, 1 s before the deadline
 	if got := toTheEnd(t, c); got != "HTTP/1.1 200 OK|Content-Length: 0|Date: D|Connection: close||" {
 		t.Errorf("got %q", got)
@@ -227,7 +223,7 @@ func TestStopWaitsForAPendingAnswer(t *testing.T) {
 
 // An upload that the program has paused goes on after a drain has begun.
 func TestDrainDuringAPausedBody(t *testing.T) {
-	for name, d := range map[string]*jay.Drain{"stop": {Reason: reasonStop}, "reload": {Reason: reasonReload}} {
+	for name, d := range map[string]*supervise.Drain{"stop": {Reason: supervise.DrainStop}, "reload": {Reason: supervise.DrainReload}} {
 		t.Run(name, func(t *testing.T) {
 			d.Deadline = time.Now().Add(patience)
 			paused, resume := make(chan web.BodyPause, 1), make(chan bool)
@@ -279,7 +275,7 @@ func TestReload(t *testing.T) {
 	until(t, rested, "HTTP/1.1 200 OK|Content-Length: 0|Date: D||")
 	_, _ = io.WriteString(streamed, strings.Replace(get, "/", "/stream", 1))
 	remote := soon(t, waiting, "the request")
-	drain(&jay.Drain{Reason: reasonReload, Deadline: time.Now().Add(patience)})
+	drain(&supervise.Drain{Reason: supervise.DrainReload, Deadline: time.Now().Add(patience)})
 	refused(t, addr)
 	time.Sleep(200 * time.Millisecond) // for what must not happen
 	if err := remote.Finish(nil); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/supervise"
 	"github.com/jay-go/jay/websocket"
 )
 
@@ -102,7 +103,7 @@ func TestKeepaliveOfAStalledPeer(t *testing.T) {
 // TestHeldInADrain holds a connection through a reload, and through a stop after
 // the client has finished sending: it goes on, and ends with a Close frame.
 func TestHeldInADrain(t *testing.T) {
-	for name, reason := range map[string]jay.DrainReason{"reload": jay.DrainReload, "stop": jay.DrainStop} {
+	for name, reason := range map[string]supervise.DrainReason{"reload": supervise.DrainReload, "stop": supervise.DrainStop} {
 		t.Run(name, func(t *testing.T) {
 			opened := make(chan *websocket.Conn, 1)
 			h := &websocket.Handler{OnOpen: func(c *websocket.Conn) { c.Conn().Hold(); opened <- c }}
@@ -114,7 +115,7 @@ func TestHeldInADrain(t *testing.T) {
 			p := dial(t, within(t, addrs, "the server"))
 			c := within(t, opened, "OnOpen")
 			ref := c.Ref()
-			cancel(&jay.Drain{Reason: reason, Deadline: time.Now().Add(3 * time.Second)})
+			cancel(&supervise.Drain{Reason: reason, Deadline: time.Now().Add(3 * time.Second)})
 			turns := make(chan bool)
 			for range 3 {
 				_ = ref.Do(func(*websocket.Conn) { turns <- true })

@@ -150,7 +150,7 @@ func (e *events) Drain(jc *jay.Conn) {
 	c := (*Conn)(e)
 	d := jc.Draining()
 	switch {
-	case d.Reason != jay.DrainReload && d.Reason != jay.DrainScale:
+	case !d.Overlaps():
 		if jc.Held() {
 			return // it is told again
 		}

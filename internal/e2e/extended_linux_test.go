@@ -20,7 +20,7 @@ import (
 // says, and counts that. The extension has a command as well.
 func extended() {
 	motto := "none"
-	said := &jay.Counter{Name: "said_total", Help: "How often the motto was said."}
+	said := &supervise.Counter{Name: "said_total", Help: "How often the motto was said."}
 	s := &jay.Server{
 		Name: "extended", Addr: "tcp://127.0.0.1:0", Exclusive: true,
 		OnWorkerStart: func(w *jay.Worker) error { return w.Metrics(said) },

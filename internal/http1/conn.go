@@ -361,7 +361,7 @@ func (s *serverConn) Drain(c *jay.Conn) {
 // stopping reports whether nobody will serve this connection's next request.
 func stopping(c *jay.Conn) bool {
 	d := c.Draining()
-	return d != nil && d.Reason != jay.DrainReload && d.Reason != jay.DrainScale
+	return d != nil && !d.Overlaps()
 }
 
 // Panic responds with 500 if nothing of the response has been sent yet.
