@@ -95,7 +95,7 @@ func (c *Conn) join(b []byte) bool {
 	default:
 		size := nextSize(cap(k.b), need, int(c.need))
 		if err := c.afford(size); err != nil {
-			c.CloseOn(PeerFault, err)
+			c.CloseOn(blamed(err, PeerFault), err)
 			return false
 		}
 		k = pool.grown(k, size)
@@ -117,7 +117,7 @@ func (c *Conn) keep(kept *chunk, b []byte) {
 		c.CloseOn(PeerFault, ErrInputLimit)
 		b = nil
 	case kept == nil && len(b) > 0 && c.afford(takes(len(b))) != nil:
-		c.CloseOn(PeerFault, ErrBudget)
+		c.CloseOn(SystemFault, ErrBudget)
 		b = nil
 	}
 	if len(b) == 0 {

@@ -162,7 +162,7 @@ func (c *Conn) roomFor(unsent, n int) error {
 func (c *Conn) overflow(err error, n int, drop bool) error {
 	c.worker.stats.sendFailures++
 	if !drop {
-		c.AbortOn(PeerFault, fmt.Errorf("%w: %d bytes are unsent, %d more were written", err, c.out.size, n))
+		c.AbortOn(blamed(err, PeerFault), fmt.Errorf("%w: %d bytes are unsent, %d more were written", err, c.out.size, n))
 	}
 	return err
 }

@@ -21,8 +21,8 @@ const (
 	PeerFault Fault = iota
 	// ProgramFault: a handler, a layer or a callback has done what it must not.
 	ProgramFault
-	// SystemFault: what the program relies on has failed: a file, a disk, another
-	// server.
+	// SystemFault: what the program relies on has failed, or is spent: a file, a disk,
+	// another server, memory.
 	SystemFault
 )
 
@@ -33,6 +33,12 @@ type Blamer interface {
 	error
 	Blames() Fault
 }
+
+// budgetError is the type of ErrBudget.
+type budgetError struct{}
+
+func (budgetError) Error() string { return "the worker's memory budget for buffers is spent" }
+func (budgetError) Blames() Fault { return SystemFault }
 
 // blamed returns whose fault err is: what it says itself, or else what is usual
 // where it comes from.
@@ -68,8 +74,9 @@ var (
 	// ErrInputLimit: the handler left more unused than ConnConfig.MaxInput allows.
 	ErrInputLimit = errors.New("input limit reached: a message is longer than allowed")
 	// ErrBudget: the worker's connections hold Server.MaxBuffered bytes, and this
-	// one holds more than its part.
-	ErrBudget = errors.New("the worker's memory budget for buffers is spent")
+	// one holds more than its part. It is a Blamer: nobody is at fault but the system,
+	// which has no more.
+	ErrBudget error = budgetError{}
 	// ErrBusy: too much waits for the loop already.
 	ErrBusy = loop.ErrBusy
 	// ErrStopped: the worker stopped before the connection was done.

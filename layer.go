@@ -145,7 +145,7 @@ func (c *Conn) SetLayer(l Layer) {
 		kept := c.in
 		c.in = nil
 		if err := c.layer.wire.Append(c, kept.b[kept.off:]); err != nil {
-			c.CloseOn(PeerFault, err)
+			c.CloseOn(blamed(err, PeerFault), err)
 		}
 		c.worker.pool.put(kept)
 		(*Under)(c).Wake()
@@ -191,7 +191,7 @@ func (c *Conn) decode(b []byte) {
 		wire, kept := b, l.wire.Len() > 0
 		if kept {
 			if err := l.wire.Append(c, b); err != nil {
-				c.CloseOn(PeerFault, err)
+				c.CloseOn(blamed(err, PeerFault), err)
 				return
 			}
 			wire = l.wire.Bytes()
@@ -235,7 +235,7 @@ func (l *layered) keep(c *Conn, rest []byte, kept bool) {
 	default:
 		var b Buffer
 		if err := b.Append(c, rest); err != nil {
-			c.CloseOn(PeerFault, err)
+			c.CloseOn(blamed(err, PeerFault), err)
 		}
 		l.wire.Free()
 		l.wire = b

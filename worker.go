@@ -50,6 +50,7 @@ type Worker struct {
 	life      context.Context // done when the worker ends
 	die       context.CancelFunc
 	refusing  int            // connections that are being refused
+	faults    faultLogs      // what the log hears of them
 	helpers   sync.WaitGroup // goroutines of help
 
 	current atomic.Pointer[Conn] // whose callback is running; the watchdog reads it

@@ -39,13 +39,6 @@ func (w *Worker) onError(c *Conn, err error) {
 	}
 }
 
-// logFault says by default what was not the peer's fault.
-func (w *Worker) logFault(c *Conn, whose Fault, err error) {
-	if w.server.OnError == nil && whose != PeerFault {
-		w.host.logger.Error("a connection failed", "conn", c.id, "fault", whose.String(), "err", err)
-	}
-}
-
 func (w *Worker) logPanic(c *Conn, err *PanicError) {
 	var id uint64
 	if c != nil {

@@ -159,6 +159,7 @@ func (w *Worker) abandon() {
 
 // stop is the last thing that runs on the loop.
 func (w *Worker) stop() {
+	defer w.endAllFaults() // OnWorkerStop may panic
 	started := w.started
 	w.started = false
 	if on := w.server.OnWorkerStop; on != nil && started {

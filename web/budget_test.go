@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/internal/reset"
 	"github.com/jay-go/jay/web"
 )
 
@@ -81,5 +82,38 @@ func TestBudgetOfOneAfterTheOther(t *testing.T) {
 		if string(got) != fmt.Sprint(each) {
 			t.Fatalf("upload %d: %s, %q", i, resp.Status, got)
 		}
+	}
+}
+
+// TestBudgetIsOneFault: clients that a budget has no room for do not fill the log, and
+// nothing of it is called the program's fault.
+func TestBudgetIsOneFault(t *testing.T) {
+	const clients, each = 20, 2 << 20
+	for name, request := range map[string]string{
+		"body":     fmt.Sprintf("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", each, strings.Repeat("x", each)),
+		"response": "GET /now HTTP/1.1\r\nHost: a\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := captureLog(t)
+			addr, stop := start(t, &jay.Server{Loops: 1, MaxBuffered: 1 << 20, Protocol: web.HandlerFunc(func(w *web.ResponseWriter, r *web.Request) {
+				_, _ = w.Write(make([]byte, each))
+			})})
+			for range clients {
+				c := dial(t, addr)
+				go func() { _, _ = io.WriteString(c, request) }()
+				if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || resp.StatusCode != 503 {
+					t.Errorf("got %v, %v", resp, err)
+				}
+				_ = reset.Close(c)
+			}
+			stop()
+			got := log.String()
+			if lines := strings.Count(got, "\n"); lines > 6 || strings.Contains(got, "program") || !strings.Contains(got, "fault=system") {
+				t.Errorf("the log has %d lines: %.500q", lines, got)
+			}
+			if !strings.Contains(got, " count=") {
+				t.Errorf("the log does not say how many there were: %.500q", got)
+			}
+		})
 	}
 }

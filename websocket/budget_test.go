@@ -32,8 +32,12 @@ func TestBudget(t *testing.T) {
 			if err != nil || f.first != fin|opClose || len(f.payload) < 2 || int(f.payload[0])<<8|int(f.payload[1]) != int(websocket.CloseTryAgain) {
 				t.Errorf("got %v, %v", f, err)
 			}
-			if err := within(t, errs, "OnError"); !errors.Is(err, jay.ErrBudget) {
+			err = within(t, errs, "OnError")
+			if !errors.Is(err, jay.ErrBudget) {
 				t.Errorf("OnError got %v, want ErrBudget", err)
+			}
+			if b, ok := errors.AsType[jay.Blamer](err); !ok || b.Blames() != jay.SystemFault {
+				t.Errorf("%v is called another fault than the system's", err)
 			}
 		})
 	}

@@ -27,10 +27,13 @@ func (e *Error) Error() string {
 }
 
 // Blames returns whose fault it is: the peer's, unless Code says that something went
-// wrong here.
+// wrong here, or that there is too much to do.
 func (e *Error) Blames() jay.Fault {
-	if e.Code == CloseInternal || e.Code == CloseTryAgain {
+	switch e.Code {
+	case CloseInternal:
 		return jay.ProgramFault
+	case CloseTryAgain:
+		return jay.SystemFault
 	}
 	return jay.PeerFault
 }

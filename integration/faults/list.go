@@ -372,6 +372,14 @@ func clients() []fault {
 			tests: both(in(e2e, "TestBudgetOfAWorker"), in(".", "TestBudgetHolds", "TestBudgetOfPanics", "TestRefIsBounded")),
 		},
 		{
+			name: "clients that spend the memory budget again and again, without an OnError", holds: "the log hears of one fault of the system now and then, and how often it was",
+			tests: both(in(".", "TestFaultsDoNotFillTheLog"), in("web", "TestBudgetIsOneFault")),
+		},
+		{
+			name: "clients that wait for 100 Continue, whatever of the response was sent already", holds: "they hear whether their body is wanted ahead of the response, or get that alone",
+			tests: in("web", "TestExpectIsAnswered", "TestExpectIsAnsweredInTheEnd"),
+		},
+		{
 			name:  "connections and Pipes on which nothing can move: nobody reads, and either end has sent FIN or a reset, over TCP and Unix",
 			holds: "the worker uses less than a hundredth of a processor", tests: both(in("examples/tcpproxy", "TestStuckConnectionsCostNothing"), in(".", "TestNothingSpins")),
 		},

@@ -200,7 +200,7 @@ func (s *serverConn) finish(c *jay.Conn) {
 	x := s.x
 	reuse, err := x.end()
 	if err != nil && x.whole() {
-		c.Report(jay.ProgramFault, s.reported(err))
+		c.Report(fault(errPanic, err), s.reported(err))
 		reuse, err = true, nil
 	}
 	x.over = err == nil && !x.lost
@@ -238,12 +238,12 @@ func (s *serverConn) finish(c *jay.Conn) {
 // fail responds to what went wrong, if that is still possible, and closes.
 func (s *serverConn) fail(c *jay.Conn, err error) {
 	e, err := asError(err), s.reported(err)
-	told := s.x.refuse(e)
+	whose, told := fault(e, err), s.x.refuse(e)
 	s.end()
 	if told {
-		c.CloseOn(e.Blames(), err)
+		c.CloseOn(whose, err)
 	} else {
-		c.AbortOn(e.Blames(), err)
+		c.AbortOn(whose, err)
 	}
 }
 

@@ -139,6 +139,15 @@ func (s *serverConn) resumeBody(c *jay.Conn) {
 	}
 }
 
+// fault returns whose fault err is, which is responded to with e: what err says
+// itself, or else what the response means.
+func fault(e *Error, err error) jay.Fault {
+	if b, ok := errors.AsType[jay.Blamer](err); ok {
+		return b.Blames()
+	}
+	return e.Blames()
+}
+
 // asError returns what to respond with to an error of the program or the parser.
 func asError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok && e.Status >= 400 && e.Status <= 599 {
