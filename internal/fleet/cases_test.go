@@ -73,6 +73,8 @@ func exploreCases() []exploreCase {
 			budget: budget{commands: 2, crashes: 2, fails: 1, waits: 1, states: 1000}},
 		{name: "an exclusive program beside another", first: same(one(1, false), exclusive("b", NoTimeout)), next: same(one(1, false), exclusive("b", NoTimeout)),
 			budget: budget{commands: 2, crashes: 1, recycles: 1, states: 1000}},
+		{name: "an exclusive program is exchanged after another", first: same(one(1, false), exclusive("b", NoTimeout)), next: same(one(1, false), exclusive("b", NoTimeout)),
+			before: reloaded(0), budget: budget{commands: 1, crashes: 1, only: CommandReload, states: 1000}, reaches: []milestone{exchanged, settlesAgain}},
 		{name: "an exclusive program that hangs and takes no orders", first: same(exclusive("a", time.Second)), next: same(exclusive("a", time.Second)),
 			budget: budget{commands: 1, crashes: 1, hangs: 1, recycles: 1, losses: 2, states: 1000}},
 		{name: "a program becomes exclusive", first: same(one(2, false)), next: same(exclusive("a", time.Second)), budget: budget{commands: 2, crashes: 1, fails: 1, states: 1000}},

@@ -27,7 +27,7 @@ type change struct {
 	Apart   []string    `json:"apart"` // programs whose new workers cannot live beside the old
 	Order   []string    `json:"order"` // all programs, as the new file declares them
 	From    int         `json:"from"`  // scale: the count before
-	Until   Instant     `json:"until"` // settling ends
+	Until   Instant     `json:"until"` // settling ends; 0: it has not begun, or is over
 }
 
 // begin and end frame a change.
@@ -200,7 +200,7 @@ func (l *leavers) add(p *Program, list []*Worker) {
 	}
 }
 
-// dismissAll ends workers whose slots they are not in any more.
+// dismissAll ends workers that are in no slot any more.
 func (m *Machine) dismissAll(l leavers, reason Reason) {
 	m.endSockets(l.workers)
 	for i, w := range l.workers {
@@ -257,7 +257,7 @@ func (m *Machine) commit() {
 	m.Finish(c.Command.Ops, nil, map[string]any{"generation": m.Generation})
 }
 
-// changeBacklog gives the sockets that a program keeps the queues that it wants now.
+// changeBacklog gives the sockets that a program keeps the backlog that it wants now.
 func (m *Machine) changeBacklog(was, p *Program) {
 	if p.Spec.Backlog == was.Spec.Backlog {
 		return

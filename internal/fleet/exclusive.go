@@ -69,7 +69,7 @@ func (m *Machine) hasTurn(name string) bool {
 // exchange ends the old workers of the programs that are apart.
 func (m *Machine) exchange() {
 	c := m.Change
-	c.Stage = changeExchanging
+	c.Stage, c.Until = changeExchanging, 0
 	for _, name := range c.Apart {
 		if p := findProgram(m.Programs, name); p != nil {
 			m.vacate(p, p.Slots...)

@@ -65,6 +65,9 @@ func TestExclusiveExchange(t *testing.T) {
 	if !old.Drained || len(s.living("store")) != 1 {
 		t.Fatalf("the store drains: %v, %d of them live", old.Drained, len(s.living("store")))
 	}
+	if at := s.Machine.NextDeadline(); at <= s.World.Clock { // the drain ends later
+		t.Errorf("the machine wants to be called at %d, at %d, though it only waits", at, s.World.Clock)
+	}
 	if want := "worker store/0 (pid 2) has to end first"; op.Waits != want {
 		t.Errorf("the reload waits for %q, want %q", op.Waits, want)
 	}

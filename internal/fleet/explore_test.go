@@ -122,7 +122,7 @@ func (e *explorer) visit(first *situation) {
 			after.path = append(after.path, c.name)
 			before := after.readiness()
 			if m := after.Machine; slices.ContainsFunc(m.Queue, func(q *queued) bool { return q.Kind == CommandScale }) {
-				before = nil // a scale may take whom it wants
+				before = readiness{} // a scale may take whom it wants
 			}
 			c.do(after)
 			e.check(after, before, c)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jay-go/jay/control"
@@ -167,6 +168,9 @@ func (f *fakeWorld) give(w *Worker, o fakeOrder) {
 		f.problem("the order %s is given to pid %d, which was reaped before", o.Kind, w.PID)
 		return
 	}
+	if o.Kind == orderSockets && w.State == WorkerDraining {
+		f.problem("pid %d drains, and is told to accept", w.PID)
+	}
 	o.Drain.Dump = false
 	for _, id := range o.Added {
 		if !f.hasSocket(id) {
@@ -211,7 +215,11 @@ func (f *fakeWorld) Open(_ *Spec, key SocketKey, reusePort bool) (*Socket, error
 	}
 	f.NextFD++
 	f.Sockets = append(f.Sockets, fakeSocket{FD: f.NextFD, Key: key, Share: reusePort})
-	return &Socket{ID: f.NextFD, Addr: key.Addr, Given: f.Give}, nil
+	bound := key.Addr
+	if host, isAny := strings.CutSuffix(bound, ":0"); isAny {
+		bound = fmt.Sprintf("%s:%d", host, 40000+f.NextFD)
+	}
+	return &Socket{ID: f.NextFD, Addr: bound, Given: f.Give}, nil
 }
 
 func (f *fakeWorld) Share(id int) error {

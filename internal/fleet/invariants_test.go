@@ -6,24 +6,46 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jay-go/jay/control"
 )
 
-// readiness counts the workers of each program that serve: ready, not told to
-// go, alive.
-func (s *situation) readiness() map[string]int {
-	n := map[string]int{}
+// readiness is how many workers of each program serve: ready, not told to go, alive.
+type readiness struct {
+	all        map[string]int
+	counting   map[string]int // of these, those of the fleet that counts
+	generation int
+	change     *change
+}
+
+func (s *situation) readiness() readiness {
+	r := readiness{all: map[string]int{}, counting: map[string]int{}, generation: s.Machine.Generation, change: s.Machine.Change}
 	for _, w := range s.Machine.Workers {
-		if p := s.World.proc(w.PID); p != nil && p.Ready && !p.Drained && !p.Killed && !p.Hung && w.State == WorkerReady {
-			n[w.Program]++
+		p := s.World.proc(w.PID)
+		if p == nil || !p.Ready || p.Drained || p.Killed || p.Hung || w.State != WorkerReady {
+			continue
+		}
+		r.all[w.Program]++
+		if _, sl, isNext := s.Machine.slotOf(w.ID); sl != nil && !isNext {
+			r.counting[w.Program]++
 		}
 	}
-	return n
+	return r
+}
+
+// least is how many workers of a program have to serve still, after a step. A change
+// that has failed takes its own with it, though one of the fleet that counts has crashed
+// meanwhile and is not ready again.
+func (r readiness) least(m *Machine, program string) int {
+	if r.change != nil && r.change != m.Change && r.generation == m.Generation {
+		return r.counting[program]
+	}
+	return r.all[program]
 }
 
 // check holds a state, and the step that led to it, against the invariants.
-func (e *explorer) check(s *situation, before map[string]int, c choice) {
+func (e *explorer) check(s *situation, before readiness, c choice) {
 	fail := func(format string, args ...any) {
 		e.t.Helper()
 		b, _ := json.MarshalIndent(s.Machine.State, "", " ")
@@ -39,12 +61,15 @@ func (e *explorer) check(s *situation, before map[string]int, c choice) {
 	for _, p := range m.Programs {
 		name := p.Spec.Name
 		scaled := m.Phase != PhaseRunning || m.Held || c.may == name || strings.HasPrefix(c.name, "scale") || leavesFirst(m, p)
-		if !scaled && after[name] < min(before[name], len(p.Slots)) {
-			fail("%s had %d ready workers and has %d", name, before[name], after[name])
+		if !scaled && after.all[name] < min(before.least(m, name), len(p.Slots)) {
+			fail("%s had %d ready workers and has %d", name, before.all[name], after.all[name])
 		}
 	}
 	e.checkProcesses(s, fail)
 	e.checkSockets(s, fail)
+	if at := m.NextDeadline(); at != 0 && at <= s.World.Clock {
+		fail("it wants to be called at %d, which was %v ago, though all that is due is done", at, time.Duration(s.World.Clock-at))
+	}
 	b := deepCopy(&m.State)
 	m.advance()
 	if !bytes.Equal(encodingOf(b), encodingOf(&m.State)) {

@@ -19,6 +19,8 @@ const (
 	waitsForDrain milestone = "a reload waits for a generation that drains"
 	waitsForSlot  milestone = "a scale waits for a worker of a slot that drains"
 	hurried       milestone = "a worker that drains without a limit is hurried"
+	exchanged     milestone = "a change waits for the end of an exclusive worker"
+	settlesAgain  milestone = "a change settles once more, after an exchange"
 	newPath       milestone = "a socket has taken the path of another, which still has a backlog"
 	lostPath      milestone = "a path is lost and cannot be made again"
 	failedBind    milestone = "a change has failed for an address that cannot be bound"
@@ -49,6 +51,8 @@ func (e *explorer) note(s *situation) {
 		}
 		at(besideDrain, c.Stage == changeStarting && c.Command.Kind != CommandScale && len(builds) >= 3)
 		waits := slices.ContainsFunc(c.Command.Ops, func(id string) bool { return m.Operation(id).Waits != "" })
+		at(exchanged, waits && c.Stage == changeExchanging && len(c.beside()) > 0)
+		at(settlesAgain, c.Stage == changeSettling && len(c.Apart) > 0 && len(c.beside()) > 0 && m.allReady(c.Next))
 		at(waitsForDrain, waits && c.Stage == changeWaiting && c.Command.Kind == CommandReload)
 		at(waitsForSlot, waits && c.Stage == changeWaiting && c.Command.Kind == CommandScale)
 	}

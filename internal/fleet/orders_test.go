@@ -120,3 +120,24 @@ func TestDrainThatIsNotTaken(t *testing.T) {
 		}
 	}
 }
+
+// TestSocketsThenDrain: who drains is not told any more from which sockets to accept,
+// though that order was lost as well.
+func TestSocketsThenDrain(t *testing.T) {
+	s := newService(t, one(2, true))
+	s.World.Slow = true
+	s.command(Command{Kind: CommandScale, Program: "a", Count: 1})
+	s.Machine.Step(Command{Kind: CommandStop})
+	p := s.World.Procs[0]
+	if len(p.Orders) != 2 {
+		t.Fatalf("the worker that stayed is told %+v, want its sockets and to drain", p.Orders)
+	}
+	p.Orders = nil
+	s.pass(orderPatience)
+	if len(p.Orders) != 1 || p.Orders[0].Kind != orderDrain || p.Orders[0].Drain.Reason != ReasonStop {
+		t.Errorf("it is told once more %+v, want only to drain", p.Orders)
+	}
+	if s.takeOrders(p); len(s.Machine.Worker(p.ID).Orders) != 0 || s.Machine.Worker(p.ID).Repeated != 0 {
+		t.Errorf("orders are left: %+v", s.Machine.Worker(p.ID))
+	}
+}

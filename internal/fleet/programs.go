@@ -70,7 +70,7 @@ func (m *Machine) newFleet(b *Build, specs []Spec) (fleet []*Program, kept []str
 
 // assignSockets gives every slot its sockets: the shared one, or one of its
 // own. Those of slots that no longer exist go to the slots that do, so that
-// nobody who waits in their queues is lost.
+// nobody who waits in their backlogs is lost.
 func (m *Machine) assignSockets(p *Program) error {
 	for _, sl := range p.Slots {
 		sl.Sockets = nil

@@ -117,3 +117,18 @@ func TestSharedLater(t *testing.T) {
 		}
 	}
 }
+
+// TestAnyPort: the system chooses a port once, and all workers have it.
+func TestAnyPort(t *testing.T) {
+	spec := one(3, true)
+	spec.Listen = []string{"127.0.0.1:0"}
+	s := newService(t, spec)
+	for _, k := range s.Machine.Sockets {
+		if k.Addr != s.Machine.Sockets[0].Addr || k.Key.Addr != "tcp://127.0.0.1:0" {
+			t.Errorf("the socket of slot %d is %s, want %s", k.Key.Slot, k.Addr, s.Machine.Sockets[0].Addr)
+		}
+	}
+	if n := len(s.Machine.Sockets); n != 3 {
+		t.Errorf("%d sockets", n)
+	}
+}

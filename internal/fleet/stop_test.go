@@ -158,3 +158,50 @@ func TestTrial(t *testing.T) {
 		})
 	}
 }
+
+// TestGoBack: a restart whose file does not serve is ended quickly. Who is not ready is
+// not waited for, and who drains without a limit gets one.
+func TestGoBack(t *testing.T) {
+	spec := endless(2)
+	s, err := newFakeService(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.beginTrial()
+	s.Machine.Step(Ready{s.World.Procs[0].ID})
+	s.Machine.Step(GoBack{})
+	ready, starting := s.World.Procs[0], s.World.Procs[1]
+	if ready.Killed || !ready.Drained || !starting.Killed {
+		t.Errorf("of the ready one killed %v, drained %v; of the other killed %v", ready.Killed, ready.Drained, starting.Killed)
+	}
+	if w := s.Machine.Worker(ready.ID); w.Deadline != s.World.Clock.add(forcedDrain+killGrace) {
+		t.Errorf("the ready one has until %d", w.Deadline)
+	}
+	s.endDrained()
+	if s.Machine.Phase != PhaseStopped || !s.Machine.Restart {
+		t.Errorf("it is %s, to be executed again: %v", s.Machine.Phase, s.Machine.Restart)
+	}
+	s.Machine.Step(GoBack{}) // once more does nothing
+}
+
+// TestStopWhileItDrains: who drains already may get less time, and never more.
+func TestStopWhileItDrains(t *testing.T) {
+	for name, tt := range map[string]struct{ was, is, want time.Duration }{
+		"less":              {time.Minute, time.Second, time.Second},
+		"more":              {time.Minute, time.Hour, time.Minute},
+		"a limit after all": {NoTimeout, time.Second, time.Second},
+		"none any more":     {time.Minute, NoTimeout, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := single(1)
+			spec.StopTimeout = tt.was
+			s := newService(t, spec)
+			spec.StopTimeout = tt.is
+			s.reload(spec)
+			s.Machine.Step(Command{Kind: CommandStop})
+			if w := s.Machine.Workers[0]; w.Drain != ReasonStop || w.Deadline != s.World.Clock.add(tt.want+killGrace) {
+				t.Errorf("it drains for %s until %d, want %v from %d", w.Drain, w.Deadline, tt.want, s.World.Clock)
+			}
+		})
+	}
+}

@@ -56,6 +56,7 @@ func (ev Ready) take(m *Machine) {
 	}
 }
 
+// kill ends a worker at once. Its exit says why.
 func (m *Machine) kill(w *Worker, why string) {
 	if w.Killed == "" {
 		w.Killed = why
@@ -64,8 +65,8 @@ func (m *Machine) kill(w *Worker, why string) {
 	m.world.Kill(w)
 }
 
-// drain tells a worker to go. What drains already
-// has its deadline shortened.
+// drain tells a worker to go. One that drains already may get less time, and never
+// more; only a stop tells it again.
 func (m *Machine) drain(w *Worker, reason Reason, limit time.Duration, dump bool) {
 	var deadline Instant
 	if limit >= 0 {
