@@ -43,13 +43,13 @@ test-goroutine:
 # The same packages in a build that overwrites every buffer that is given back:
 # what reads through a view that has outlived its bytes, reads that.
 test-poison:
-	GOFLAGS="$$GOFLAGS -tags=jaypoison" go test . ./loop ./web ./websocket ./framing ./examples/...
+	GOFLAGS="$$GOFLAGS -tags=jaypoison" go test . ./internal/loop ./web ./websocket ./framing ./examples/...
 
 # Connections and protocols in a build whose backends complete as late as they
 # may, and whose pools overwrite what is given back: too early is seen. The tests of loop itself hold the real backends to more than that.
 test-late:
 	GOFLAGS="$$GOFLAGS -tags=jaylate,jaypoison" go test . ./web ./websocket ./framing
-	go test -tags jaylate -run "Late|SendFile|Packets" ./loop
+	go test -tags jaylate -run "Late|SendFile|Packets" ./internal/loop
 
 CONNECTIONS = . ./framing ./web ./websocket
 

@@ -132,7 +132,7 @@ func TestBudgetHolds(t *testing.T) {
 
 func heldBy(t *testing.T, w *jay.Worker) int {
 	held := make(chan int, 1)
-	if err := w.Post(func() { held <- w.Held() }); err != nil {
+	if err := w.Loop().Post(func() { held <- w.Held() }); err != nil {
 		t.Fatal(err)
 	}
 	return receive(t, held, "the loop")
@@ -209,7 +209,7 @@ func TestRefIsBounded(t *testing.T) {
 			return r.Carry(make([]byte, 100_000), func(*jay.Conn, []byte) {})
 		}, []error{jay.ErrBudget, jay.ErrOutputLimit}},
 		"Send": {func(_ *jay.Worker, r jay.Ref) error { return r.Send(make([]byte, 100_000)) }, []error{jay.ErrBudget, jay.ErrOutputLimit}},
-		"Post": {func(w *jay.Worker, _ jay.Ref) error { return w.Post(func() {}) }, []error{jay.ErrBusy}},
+		"Post": {func(w *jay.Worker, _ jay.Ref) error { return w.Loop().Post(func() {}) }, []error{jay.ErrBusy}},
 	} {
 		t.Run(name, func(t *testing.T) { testRefIsBounded(t, tt.post, tt.want) })
 	}
@@ -231,7 +231,7 @@ func testRefIsBounded(t *testing.T, post func(*jay.Worker, jay.Ref) error, want 
 		all = append(all, receive(t, refs, "the connection"))
 	}
 	busy, goOn := make(chan bool), make(chan bool)
-	_ = worker.Post(func() { busy <- true; <-goOn })
+	_ = worker.Loop().Post(func() { busy <- true; <-goOn })
 	receive(t, busy, "the blocked loop")
 	before := heap()
 	for _, r := range all {

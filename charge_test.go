@@ -25,7 +25,7 @@ func TestCharge(t *testing.T) {
 	w := all[0].Worker()
 	on := func(fn func()) {
 		done := make(chan bool, 1)
-		_ = w.Post(func() { fn(); done <- true })
+		_ = w.Loop().Post(func() { fn(); done <- true })
 		receive(t, done, "a turn")
 	}
 	set := func(a *jay.Charge, c *jay.Conn, n int, want error) {

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -66,9 +66,6 @@ func (c *Conn) ID() uint64 { return c.id }
 
 // Worker returns the worker that the connection belongs to.
 func (c *Conn) Worker() *Worker { return c.worker }
-
-// Loop returns the loop that the connection belongs to.
-func (c *Conn) Loop() *loop.Loop { return c.worker.loop }
 
 // Now returns the time at which the loop's present turn began.
 func (c *Conn) Now() time.Time {

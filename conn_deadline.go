@@ -3,7 +3,7 @@ package jay
 import (
 	"time"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // timeouts are the deadlines of a connection. All connections of an endpoint share

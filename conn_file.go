@@ -6,8 +6,8 @@ import (
 	"math"
 	"os"
 
+	"github.com/jay-go/jay/internal/loop"
 	"github.com/jay-go/jay/internal/poison"
-	"github.com/jay-go/jay/loop"
 )
 
 // behind is the part of a connection's unsent output that begins with a range of a

@@ -95,7 +95,7 @@ func TestFileWaitsForLayer(t *testing.T) {
 							t.Error(err)
 						}
 						c.WriteString("tail")
-						loop := c.Loop()
+						loop := c.Worker().Inner()
 						before := loop.Turns()
 						loop.AfterFunc(50*time.Millisecond, func() { turns <- loop.Turns() - before })
 					}),
@@ -170,7 +170,7 @@ func TestLayerPanicsOverFile(t *testing.T) {
 				wantClosed(t, files)
 				check := make(chan int, 1)
 				for end := time.Now().Add(patience); ; {
-					_ = worker.Post(func() { check <- worker.Held() })
+					_ = worker.Loop().Post(func() { check <- worker.Held() })
 					if held := receive(t, check, "a look at the worker"); held == 0 {
 						break
 					} else if time.Now().After(end) {

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
+	"github.com/jay-go/jay/internal/loop"
 	"github.com/jay-go/jay/internal/poison"
-	"github.com/jay-go/jay/loop"
 )
 
 // stamped adds to each byte how many came before it, so that what is encoded in
@@ -242,7 +242,7 @@ func TestWriteFileTakesNoMemory(t *testing.T) {
 			t.Fatalf("after %d bytes: %v", n, err)
 		}
 		check := make(chan bool)
-		_ = conn.Worker().Post(func() {
+		_ = conn.Worker().Loop().Post(func() {
 			defer close(check)
 			if got := conn.Buffered(); got != behind {
 				t.Errorf("Buffered is %d, want the %d bytes that are in memory", got, behind)

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // TestConnLayout: what is touched to send to a connection at rest is in two

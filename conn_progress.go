@@ -3,7 +3,7 @@ package jay
 import (
 	"time"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // Whether a peer is alive is judged by its progress: by what it has acknowledged,

@@ -6,8 +6,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/jay-go/jay/internal/loop"
 	"github.com/jay-go/jay/internal/poison"
-	"github.com/jay-go/jay/loop"
 )
 
 // events is a Conn as its loop sees it; the type keeps the completions out of

@@ -385,7 +385,7 @@ func TestCountIsExact(t *testing.T) {
 		}, backend)
 		count := func() (n int) {
 			got := make(chan int, 1)
-			worker.Load().Post(func() { got <- worker.Load().Len() })
+			worker.Load().Loop().Post(func() { got <- worker.Load().Len() })
 			return receive(t, got, "the count")
 		}
 		rnd := rand.New(rand.NewPCG(1, 2))

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // pipes is a listener of in-memory connections, for tests in virtual time.

@@ -9,7 +9,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // Dialer opens connections from a worker. The zero value works.

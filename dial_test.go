@@ -107,7 +107,7 @@ func TestDialLeavesNothing(t *testing.T) {
 	}
 	eventually(t, "nothing waits for the worker's end", func() bool {
 		n := make(chan int, 1)
-		_ = worker.Post(func() { n <- worker.Waiting() })
+		_ = worker.Loop().Post(func() { n <- worker.Waiting() })
 		return receive(t, n, "the loop") == 0
 	})
 }

@@ -3,12 +3,20 @@ package jay
 import (
 	"errors"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
-// PanicError is a callback that panicked or called runtime.Goexit, with the
-// stack. OnError gets it.
-type PanicError = loop.PanicError
+// PanicError is a callback that panicked or called runtime.Goexit. OnError gets it.
+type PanicError struct {
+	Value  any    // what was passed to panic; nil for Goexit
+	Goexit bool   // runtime.Goexit was called
+	Stack  []byte // as printed by debug.Stack, taken where it happened
+}
+
+func (e *PanicError) Error() string { return (*loop.PanicError)(e).Error() }
+
+// Unwrap returns the panic's value if it is an error.
+func (e *PanicError) Unwrap() error { return (*loop.PanicError)(e).Unwrap() }
 
 // Fault is whose fault it is that something went wrong on a connection. Without a
 // Server.OnError a fault of the program or of the system is logged; one of the peer

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay/control"
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -153,3 +153,6 @@ func (s *Server) Backend(resolved string) string                { return s.backe
 
 // Program is what a master knows of the server.
 func (s *Server) Program() supervise.Program { return s.program() }
+
+// Inner is the loop below the public one.
+func (w *Worker) Inner() *loop.Loop { return w.loop }

@@ -53,8 +53,8 @@ func TestRefuse(t *testing.T) {
 	}{
 		{"standard library", "loop/loop.go", "net/http", true},
 		{"root imports loop", "conn.go", module + "/loop", true},
-		{"loop imports root", "loop/loop.go", module, false},
-		{"loop imports supervise", "loop/loop.go", module + "/supervise", false},
+		{"loop imports root", "internal/loop/loop.go", module, false},
+		{"loop imports supervise", "internal/loop/loop.go", module + "/supervise", false},
 		{"supervise imports loop", "supervise/master.go", module + "/loop", false},
 		{"supervise imports internal", "supervise/master.go", module + "/internal/sys", true},
 		{"web imports other internals", "web/request.go", module + "/internal/sys", false},
@@ -66,10 +66,10 @@ func TestRefuse(t *testing.T) {
 		{"code imports what is for tests", "conn.go", module + "/internal/leak", false},
 		{"cmd imports a public package", "cmd/jay/main.go", module + "/web", true},
 		{"cmd imports internal", "cmd/jay/main.go", module + "/internal/sys", false},
-		{"loop imports x/sys", "loop/epoll_linux.go", "golang.org/x/sys/unix", true},
+		{"loop imports x/sys", "internal/loop/epoll_linux.go", "golang.org/x/sys/unix", true},
 		{"web imports x/sys", "web/request.go", "golang.org/x/sys/unix", false},
 		{"a module nobody may use", "conn.go", "github.com/valyala/fasthttp", false},
-		{"a module whose name begins alike", "loop/loop.go", "golang.org/x/system", false},
+		{"a module whose name begins alike", "internal/loop/loop.go", "golang.org/x/system", false},
 		{"itself, from its x_test", "web/request_test.go", module + "/web", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 func onLoop(t *testing.T, w *jay.Worker, fn func()) {
 	t.Helper()
 	done := make(chan struct{}, 1)
-	w.Post(func() { fn(); done <- struct{}{} })
+	w.Loop().Post(func() { fn(); done <- struct{}{} })
 	receive(t, done, "the loop")
 }
 

@@ -161,7 +161,7 @@ func TestSlowReaders(t *testing.T) {
 func buffers(t *testing.T, w *jay.Worker) (sum, most int) {
 	t.Helper()
 	done := make(chan bool, 1)
-	w.Post(func() {
+	w.Loop().Post(func() {
 		for c := range w.Conns {
 			sum += c.Buffered()
 			most = max(most, c.Buffered())
@@ -209,7 +209,7 @@ func testBroadcast(t *testing.T, backend string, drop bool) {
 		if sent == 500 {
 			t.Fatalf("after %d messages the one who does not read has not met his limit", sent)
 		}
-		worker.Post(func() {
+		worker.Loop().Post(func() {
 			for c := range worker.Conns {
 				_, _ = c.WriteShared(message)
 			}

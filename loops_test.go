@@ -180,7 +180,7 @@ func TestLoopsBudget(t *testing.T) {
 			t.Errorf("the first loop: %v", err)
 		}
 		turn := make(chan bool)
-		_ = first[0].Worker().Post(func() { turn <- true }) // the turn before has ended
+		_ = first[0].Worker().Loop().Post(func() { turn <- true }) // the turn before has ended
 		<-turn
 		write(first[1])
 		if err := receive(t, errs, "the second loop"); !errors.Is(err, jay.ErrBudget) {

@@ -3,7 +3,7 @@ package jay
 import (
 	"net"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // origin is where connections come from: what all of an endpoint's, or one that

@@ -180,7 +180,7 @@ func TestPanicOutsideConnections(t *testing.T) {
 				errs <- err
 			},
 		}, backend)
-		worker.Post(func() { panic("posted") })
+		worker.Loop().Post(func() { panic("posted") })
 		if err := receive(t, errs, "OnError"); !strings.Contains(err.Error(), "posted") {
 			t.Errorf("OnError got %v", err)
 		}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // TestPaused: the time in which this side does not read is counted, whatever

@@ -124,7 +124,7 @@ func TestPipeIsInterfered(t *testing.T) {
 				worker := near.Worker()
 				on := func(fn func()) {
 					done := make(chan bool, 1)
-					worker.Post(func() { fn(); done <- true })
+					worker.Loop().Post(func() { fn(); done <- true })
 					receive(t, done, "a turn")
 				}
 				awaitFull(t, up)
@@ -164,7 +164,7 @@ func awaitFull(t *testing.T, up *jay.Conn) {
 	eventually(t, "the pipe is full", func() bool {
 		time.Sleep(20 * time.Millisecond)
 		in := make(chan uint64, 1)
-		_ = worker.Post(func() { in <- up.BytesIn() })
+		_ = worker.Loop().Post(func() { in <- up.BytesIn() })
 		if n := receive(t, in, "a turn"); n == last && n > 0 {
 			looks++
 		} else {

@@ -155,7 +155,7 @@ func TestReadIdleOfAPipe(t *testing.T) {
 		worker := up.Worker()
 		on := func(fn func()) {
 			done := make(chan bool, 1)
-			_ = worker.Post(func() { fn(); done <- true })
+			_ = worker.Loop().Post(func() { fn(); done <- true })
 			receive(t, done, "a turn")
 		}
 		awaitFull(t, up)

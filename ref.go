@@ -3,7 +3,7 @@ package jay
 import (
 	"math"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // Ref is a connection in the hands of other goroutines. It is a small value,
@@ -30,7 +30,7 @@ func (r Ref) Closed() bool { return r.c == nil || r.c.gone.Load()&refGone != 0 }
 // Do runs fn on the connection's loop, soon. It returns ErrClosed, and fn is
 // never called, when the connection has closed; if it closes before fn's turn
 // comes, fn is not called either. It returns ErrBusy when 65,536 funcs of this
-// connection wait for the loop, as many in all as [loop.Config] allows, or many
+// connection wait for the loop, 524,288 in all, or many
 // while the worker's memory budget is spent.
 func (r Ref) Do(fn func(c *Conn)) error {
 	return r.Carry(nil, func(c *Conn, _ []byte) { fn(c) })

@@ -41,11 +41,11 @@ func TestRefusedWhileEnding(t *testing.T) {
 				ended, turn := make(chan bool), make(chan bool)
 				_ = ref.Do(func(c *jay.Conn) { end(c); close(ended) })
 				receive(t, ended, "the call")
-				worker.Post(func() { close(turn) })
+				worker.Loop().Post(func() { close(turn) })
 				receive(t, turn, "a turn behind it")
 
 				busy, goOn := make(chan bool), make(chan bool)
-				worker.Post(func() { busy <- true; <-goOn })
+				worker.Loop().Post(func() { busy <- true; <-goOn })
 				receive(t, busy, "the blocked loop")
 				for worker.Loop().Post(func() {}) == nil {
 				}

@@ -104,7 +104,7 @@ func TestRefSendIsLimited(t *testing.T) {
 		}, backend)
 		c := dial(t, addr)
 		ref := receive(t, refs, "the connection")
-		worker.Post(func() { busy <- true; <-goOn })
+		worker.Loop().Post(func() { busy <- true; <-goOn })
 		receive(t, busy, "the blocked loop")
 		want := ""
 		for _, tt := range []struct {

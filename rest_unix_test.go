@@ -94,7 +94,7 @@ func newResting(t *testing.T, backend string) *resting {
 func (r *resting) on(fn func()) {
 	r.Helper()
 	done := make(chan bool, 1)
-	r.worker.Post(func() { fn(); done <- true })
+	r.worker.Loop().Post(func() { fn(); done <- true })
 	receive(r.T, done, "a turn")
 }
 
@@ -110,7 +110,7 @@ func (r *resting) build() {
 	r.Helper()
 	var all []*placed
 	for _, c := range cells() {
-		if c.pipe == "spliced" && r.worker.Loop().Backend() != "epoll" {
+		if c.pipe == "spliced" && r.worker.Inner().Backend() != "epoll" {
 			continue
 		}
 		p := &placed{cell: c, client: dialOn(r.T, c.network, r.addrs[c.network])}
@@ -232,12 +232,12 @@ func TestNothingSpins(t *testing.T) {
 		before := used(t)
 		var turns []uint64
 		for _, r := range loops {
-			r.on(func() { turns = append(turns, r.worker.Loop().Turns()) })
+			r.on(func() { turns = append(turns, r.worker.Inner().Turns()) })
 		}
 		time.Sleep(stretch)
 		spent, still := used(t)-before, true
 		for i, r := range loops {
-			r.on(func() { turns[i] = r.worker.Loop().Turns() - turns[i] })
+			r.on(func() { turns[i] = r.worker.Inner().Turns() - turns[i] })
 			still = still && turns[i] < 20
 		}
 		if still && spent < stretch/20 {

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/jay-go/jay/internal/addr"
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 	"github.com/jay-go/jay/supervise"
 )
 

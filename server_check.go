@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/jay-go/jay/internal/addr"
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // check says what is wrong with the server where it would listen on these

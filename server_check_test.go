@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/jay-go/jay"
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // TestWhatIsNotThere: what would serve nobody, or not as it was asked, is

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -82,9 +82,6 @@ func (w *Worker) Slot() int { return w.host.slot }
 // Index returns the worker's place among those of its process, from 0.
 func (w *Worker) Index() int { return w.index }
 
-// Loop returns the loop, for timers and watched descriptors.
-func (w *Worker) Loop() *loop.Loop { return w.loop }
-
 // Logger returns the log of this worker. Any goroutine may call it.
 func (w *Worker) Logger() *slog.Logger { return w.host.logger }
 
@@ -96,18 +93,6 @@ func (w *Worker) Health(part string, err error) { w.host.health(part, err) }
 // Workers of one process have them in common, so that OnWorkerStart of each
 // may add the same ones. Any goroutine may call it.
 func (w *Worker) Metrics(list ...supervise.Metric) error { return w.host.metrics(list...) }
-
-// Post runs fn on the loop. Any goroutine may call it. It returns ErrBusy when
-// too many funcs wait for the loop already, and ErrStopped once that has ended.
-func (w *Worker) Post(fn func()) error {
-	switch w.loop.Post(fn) {
-	case nil:
-		return nil
-	case loop.ErrBusy:
-		return ErrBusy
-	}
-	return ErrStopped
-}
 
 // Len returns the number of live connections.
 func (w *Worker) Len() int { return w.live }

@@ -5,7 +5,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 	"github.com/jay-go/jay/supervise"
 )
 

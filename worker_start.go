@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 	"github.com/jay-go/jay/supervise"
 )
 
@@ -21,7 +21,7 @@ func (p *process) newWorker(ctx context.Context, i, n int) (*Worker, error) {
 	w.conns.next, w.conns.prev = &w.conns, &w.conns
 	w.nextID, w.idStep = firstID(h.incarnation)+uint64(i), uint64(n)
 	var err error
-	w.loop, err = loop.New(loop.Config{Backend: h.backend, TurnEnd: w.turnEnd, Recover: w.recovered, Logger: h.logger})
+	w.loop, err = loop.New(loop.Config{Backend: h.backend, TurnEnd: w.turnEnd, Recover: func(err *loop.PanicError) { w.recovered((*PanicError)(err)) }, Logger: h.logger})
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func ExampleLoop_Watch() {
 		return
 	}
 
-	l, err := loop.New(loop.Config{})
+	l, err := loop.New()
 	if err != nil {
 		fmt.Println(err)
 		return

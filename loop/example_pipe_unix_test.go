@@ -20,7 +20,7 @@ func ExampleWatch() {
 		fmt.Println(err)
 		return
 	}
-	l, err := loop.New(loop.Config{})
+	l, err := loop.New()
 	if err != nil {
 		fmt.Println(err)
 		return

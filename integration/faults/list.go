@@ -388,7 +388,7 @@ func clients() []fault {
 		},
 		{
 			name: "clients that leave, in order or by a reset, while the server does not read", holds: "the handler is told at once, and once; what they sent before is delivered",
-			tests: append(in("loop", "TestGone", "TestResetAfterTheEnd"), both(in(".", "TestGoneWhilePaused", "TestResetWhileHeld"), in("web", "TestLaterIsToldThatTheClientLeaves"))...),
+			tests: append(in("internal/loop", "TestGone", "TestResetAfterTheEnd"), both(in(".", "TestGoneWhilePaused", "TestResetWhileHeld"), in("web", "TestLaterIsToldThatTheClientLeaves"))...),
 		},
 		{
 			name: "a response that the program never gives, an upload that it never resumes", holds: "504, or a response that is cut short, after `ResponseTimeout`; a stream that goes on may last",
@@ -420,7 +420,7 @@ func clients() []fault {
 			tests: in(".", "TestNothingSpins"),
 		},
 		{
-			name: "a descriptor's number used again while events of its last owner are due", holds: "the new connection does not get them", tests: in("loop", "TestStaleGenerationIsDropped", "TestReusedDescriptorGetsNoStaleEvent"),
+			name: "a descriptor's number used again while events of its last owner are due", holds: "the new connection does not get them", tests: in("internal/loop", "TestStaleGenerationIsDropped", "TestReusedDescriptorGetsNoStaleEvent"),
 		},
 	}
 }

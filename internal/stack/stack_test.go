@@ -41,8 +41,8 @@ main.spin(...)
 	/home/me/faults.go:34 +0x1d
 github.com/jay-go/jay/http1.(*serverConn).run(0xc0000)
 	/go/jay/http1/conn.go:112 +0x55
-created by github.com/jay-go/jay/loop.(*Loop).Run in goroutine 1
-	/go/jay/loop/loop.go:150 +0xaa`, "main.spin (faults.go:34)"},
+created by github.com/jay-go/jay/internal/loop.(*Loop).Run in goroutine 1
+	/go/jay/internal/loop/loop.go:150 +0xaa`, "main.spin (faults.go:34)"},
 		{"the outermost of the user's functions", `goroutine 7 [sleep]:
 time.Sleep(0x3b9aca00)
 	/usr/go/src/runtime/time.go:363 +0xf2
@@ -59,18 +59,18 @@ github.com/jay-go/jay/bus.(*Bus).wait(0xc0000)
 	/go/jay/bus/bus.go:48 +0x55
 main.save(0x1)
 	/home/me/save.go:3 +0x1d
-github.com/jay-go/jay/loop.(*Loop).turn(0xc0000)
-	/go/jay/loop/loop.go:188 +0x55`, "main.save (save.go:3)"},
+github.com/jay-go/jay/internal/loop.(*Loop).turn(0xc0000)
+	/go/jay/internal/loop/loop.go:188 +0x55`, "main.save (save.go:3)"},
 		{"the framework alone", `goroutine 7 [syscall]:
 github.com/jay-go/jay/internal/sys.Write(0x7)
 	/go/jay/internal/sys/conn_linux.go:48 +0x55
-github.com/jay-go/jay/loop.(*Loop).turn(0xc0000)
-	/go/jay/loop/loop.go:188 +0x55`, "sys.Write (conn_linux.go:48)"},
+github.com/jay-go/jay/internal/loop.(*Loop).turn(0xc0000)
+	/go/jay/internal/loop/loop.go:188 +0x55`, "sys.Write (conn_linux.go:48)"},
 		{"a name that begins alike", `goroutine 7 [running]:
 github.com/jay-go/jay_test.callback(...)
 	/home/me/x_test.go:1 +0x1d
-github.com/jay-go/jay/loop.(*Loop).turn(0xc0000)
-	/go/jay/loop/loop.go:188 +0x55`, "jay_test.callback (x_test.go:1)"},
+github.com/jay-go/jay/internal/loop.(*Loop).turn(0xc0000)
+	/go/jay/internal/loop/loop.go:188 +0x55`, "jay_test.callback (x_test.go:1)"},
 		{"cut off", "goroutine 7 [running]:\nmain.spin(", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"io"
 	"net"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // shouter answers in capitals. It is loop's lowest level; package jay has

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 	"golang.org/x/sys/unix"
 )
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // A step is what one side does, ahead of or behind the loop's look at the other.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jay-go/jay/internal/loop"
 	"github.com/jay-go/jay/internal/poison"
-	"github.com/jay-go/jay/loop"
 )
 
 // TestLateBuild: in this build a Send takes nothing at once, who changes its bytes

@@ -6,7 +6,7 @@ import (
 	"io"
 	"testing"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // echo sends back what it receives.

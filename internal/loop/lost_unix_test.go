@@ -8,7 +8,7 @@ import (
 	"net"
 	"testing"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 	"golang.org/x/sys/unix"
 )
 

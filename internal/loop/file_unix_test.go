@@ -12,7 +12,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // fileSender sends a head and a range of a file by the contract of SendFile.

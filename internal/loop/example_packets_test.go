@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // parrot sends each packet back to whom it came from. What arrives is valid until

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 )
 
 // A stream is given away in every state of its receiving; the net.Conn has

@@ -12,7 +12,7 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/jay-go/jay/loop"
+	"github.com/jay-go/jay/internal/loop"
 	"golang.org/x/sys/unix"
 )
 
