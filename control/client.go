@@ -30,6 +30,10 @@ type Client struct {
 	// Dir is the run directory; NewClient sets it.
 	Dir string
 
+	// OnWaits is told by Do what the operation waits for, each time that this is
+	// something else. nil is nobody.
+	OnWaits func(Operation)
+
 	http *http.Client
 }
 
@@ -214,8 +218,10 @@ func (c *Client) Do(ctx context.Context, command string, body any) (detail map[s
 		return nil, false, fmt.Errorf("%s: the master answered %q", command, b)
 	}
 	var refused *RefusedError
+	waits := ""
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		b, err := c.Get(ctx, "/v1/operations/"+op.ID)
+		op.Waits = ""
 		switch {
 		case err == nil && bytejson.Decode(b, &op) == nil && op.State == OperationDone:
 			return op.Detail, false, nil
@@ -229,6 +235,10 @@ func (c *Client) Do(ctx context.Context, command string, body any) (detail map[s
 			return nil, false, err
 		case errors.As(err, &refused) && refused.Status == http.StatusNotFound: // another master runs now
 			return nil, true, nil
+		}
+		if op.Waits != "" && op.Waits != waits && c.OnWaits != nil {
+			waits = op.Waits
+			c.OnWaits(op)
 		}
 		time.Sleep(pause)
 	}

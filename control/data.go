@@ -124,8 +124,9 @@ type Status struct {
 	MemoryLimitBytes int64           `json:"memory_limit_bytes"` // of all processes, from which the workers' follow; 0: none
 	Programs         []ProgramStatus `json:"programs"`
 	Workers          []WorkerStatus  `json:"workers"`
-	LogDropped       int64           `json:"log_dropped"` // lines that are in no log, since the start
-	LogError         string          `json:"log_error"`   // why the log cannot be written now
+	Operations       []Operation     `json:"operations,omitempty"` // those that have not ended
+	LogDropped       int64           `json:"log_dropped"`          // lines that are in no log, since the start
+	LogError         string          `json:"log_error"`            // why the log cannot be written now
 }
 
 // ConnectionRow is a connection of some worker.

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,6 +18,8 @@ func (c *config) failure(what string, err error) error {
 	held, lookErr := dir.look()
 	refused := (*control.RefusedError)(nil)
 	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: interrupted; it goes on in the master (status shows it)", what)
 	case errors.As(err, &refused) && refused.Status == http.StatusBadRequest:
 		return usageError{fmt.Errorf("%s: %w", what, err)}
 	case errors.As(err, &refused):

@@ -14,6 +14,7 @@ import (
 	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/bytejson"
 	"github.com/jay-go/jay/internal/fleet"
+	"github.com/jay-go/jay/internal/logs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -138,6 +139,9 @@ func operate(c *config, client *control.Client) error {
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
+	client.OnWaits = func(op control.Operation) {
+		fmt.Fprintf(os.Stderr, "%s: %s waits: %s\n", logs.Printable(c.prog, 500), c.command, logs.Printable(op.Waits, 500))
+	}
 	detail, gone, err := client.Do(ctx, c.command, body)
 	switch {
 	case err != nil:

@@ -52,6 +52,11 @@ func printStatus(w *screen, s control.Status, runDir string) {
 			fmt.Fprintf(w, "%s: %s\n", logs.Printable(p.Name, 120), logs.Printable(problem, 500))
 		}
 	}
+	for _, op := range s.Operations {
+		if op.Waits != "" {
+			fmt.Fprintf(w, "%s waits: %s\n", op.Kind, logs.Printable(op.Waits, 500))
+		}
+	}
 	for _, r := range s.Workers {
 		for _, line := range ailments(r.Program, r.Slot, r.PID, r.Unhealthy) {
 			fmt.Fprintln(w, logs.Printable(line, 500))

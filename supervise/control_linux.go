@@ -246,8 +246,8 @@ func (c *controlServer) operation(w http.ResponseWriter, r *http.Request) {
 	var op *control.Operation
 	if c.m.do(r.Context(), func() {
 		if found := c.m.machine.Operation(r.PathValue("id")); found != nil {
-			copied := *found
-			op = &copied
+			shown := c.m.operation(found)
+			op = &shown
 		}
 	}) != nil {
 		return

@@ -32,7 +32,8 @@ func (m *master) reportStart() {
 // errToldToDrain ends a start whose workers are told to drain before they are ready.
 var errToldToDrain = errors.New("SIGWINCH has told its workers to drain")
 
-// startFailure is why not all workers are ready, where that is decided.
+// startFailure is why not all workers are ready, where that is decided. A worker that
+// may take for ever is not waited for where another has failed.
 func (m *master) startFailure() (failed error, decided bool) {
 	switch {
 	case m.machine.Phase != fleet.PhaseRunning:
@@ -47,6 +48,7 @@ func (m *master) startFailure() (failed error, decided bool) {
 			case w != nil && w.State == fleet.WorkerReady:
 			case sl.Streak > 0:
 				failed = fmt.Errorf("worker %s/%d: %s", p.Spec.Name, i, p.LastExit)
+			case w != nil && w.State == fleet.WorkerStarting && w.Deadline == 0:
 			default:
 				return nil, false
 			}

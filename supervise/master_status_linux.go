@@ -135,7 +135,7 @@ func (m *master) snapshot(q *query) snapshot {
 		Version: m.c.version, Path: m.path, PID: os.Getpid(), Started: m.started.Round(time.Millisecond),
 		UptimeSeconds: seconds(time.Duration(m.Now() - m.began)), Generation: m.machine.Generation,
 		State: m.stateName(), Loop: m.c.loop, MemoryLimitBytes: m.memory.total,
-		Programs: []control.ProgramStatus{}, Workers: []control.WorkerStatus{},
+		Programs: []control.ProgramStatus{}, Workers: []control.WorkerStatus{}, Operations: m.running(),
 	}
 	s.LogDropped, s.LogError = m.sink.Counted()
 	for _, p := range m.machine.Programs {
