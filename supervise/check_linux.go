@@ -61,7 +61,7 @@ func check(c *config) error {
 		return fmt.Errorf("check: %w", err)
 	}
 	k.run()
-	return k.conclude(os.Stdout)
+	return k.conclude(c.out)
 }
 
 // run looks at everything. What others build on comes first.

@@ -46,6 +46,8 @@ type config struct {
 
 	daemon, quiet, noLimit bool
 	coreDumps              bool
+	out                    io.Writer       // of a command
+	own                    map[string]bool // the flags of this package
 	json, watch, follow    bool
 	filter, sort           string
 	lines                  int
@@ -144,6 +146,9 @@ func parseCommandLine(o *Options, argv0 string, args []string, env func(string) 
 			c.args, args = append(c.args, args[0]), args[1:]
 		}
 	}
+	if err := c.checkFlags(o, fs); err != nil {
+		return nil, err
+	}
 	if err := fromEnvironment(fs, env); err != nil {
 		return nil, err
 	}
@@ -192,6 +197,8 @@ func (c *config) flagSet(o *Options, v *flagValues) (*flag.FlagSet, error) {
 	fs.IntVar(&c.lines, "n", 100, "logs: the last `N` lines")
 	fs.StringVar(&c.filter, "program", "", "connections: of program `NAME`")
 	fs.StringVar(&c.sort, "sort", "", "connections: by `COLUMN`")
+	c.own = map[string]bool{}
+	fs.VisitAll(func(f *flag.Flag) { c.own[f.Name] = true })
 	if err := o.addFlags(fs); err != nil {
 		return nil, err
 	}
@@ -225,6 +232,9 @@ func parseFlags(o *Options, fs *flag.FlagSet, args []string) (help bool, err err
 	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !unknown {
 		return false, usageError{err}
+	}
+	if slices.Contains(commands(o), name) {
+		return false, usagef("unknown flag --%s; did you mean the command %s?", name, name)
 	}
 	var names []string
 	fs.VisitAll(func(f *flag.Flag) {

@@ -120,12 +120,7 @@ func printFlags(o *Options, c *config, w io.Writer, names []string) error {
 	if err != nil {
 		return err
 	}
-	special := map[string]bool{} // flags that say something to some commands only
-	for _, info := range builtinCommands() {
-		for _, name := range info.flags {
-			special[name] = true
-		}
-	}
+	special := specialFlags()
 	fs.VisitAll(func(f *flag.Flag) {
 		if !offered(o, f) || names != nil && !slices.Contains(names, f.Name) && (special[f.Name] || !slices.Contains(names, serviceFlags)) {
 			return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -20,18 +21,42 @@ import (
 
 // runCommand carries out the command of the command line.
 func runCommand(o *Options, c *config) error {
+	out := &printed{to: os.Stdout}
+	c.out = out
+	err := carryOut(o, c)
+	if err == nil && out.err != nil {
+		return fmt.Errorf("%s: %w", c.command, out.err)
+	}
+	return err
+}
+
+// printed is standard output that remembers why it could not be written.
+type printed struct {
+	to  io.Writer
+	err error // the first
+}
+
+func (p *printed) Write(b []byte) (int, error) {
+	n, err := p.to.Write(b)
+	if p.err == nil {
+		p.err = err
+	}
+	return n, err
+}
+
+func carryOut(o *Options, c *config) error {
 	if err := c.checkArgs(o); err != nil {
 		return err
 	}
 	switch c.command {
 	case "version":
 		info, _ := debug.ReadBuildInfo() // nil where there is none
-		writeVersion(os.Stdout, c.prog, c.version, info)
+		writeVersion(c.out, c.prog, c.version, info)
 		return nil
 	case "help":
-		return help(o, c, os.Stdout)
+		return help(o, c, c.out)
 	case "completion":
-		return completion(o, c, os.Stdout)
+		return completion(o, c, c.out)
 	}
 	if err := procIsThere(); err != nil {
 		return fmt.Errorf("%s: %w", c.command, err)
@@ -78,7 +103,7 @@ func (c *config) runAdded(command *Command, client *control.Client) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	err := command.Run(ctx, Call{
-		Args: c.args, Client: client, RunDir: c.runDir, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Args: c.args, Client: client, RunDir: c.runDir, Stdin: os.Stdin, Stdout: c.out, Stderr: os.Stderr,
 	})
 	switch {
 	case errors.Is(err, ErrUsage):
@@ -150,7 +175,7 @@ func operate(c *config, client *control.Client) error {
 		return fmt.Errorf("%s: the master has ended meanwhile", c.command)
 	}
 	if !c.quiet {
-		fmt.Println(result(c.command, detail) + problems(detail))
+		fmt.Fprintln(c.out, result(c.command, detail)+problems(detail))
 	}
 	return nil
 }
@@ -205,7 +230,7 @@ func status(c *config, client *control.Client) error {
 	} else {
 		printStatus(out, s, c.runDir)
 	}
-	if _, err := out.WriteTo(os.Stdout); err != nil {
+	if _, err := out.WriteTo(c.out); err != nil {
 		return fmt.Errorf("status: %w", err)
 	}
 	if s.State != "running" && s.State != "reloading" {
@@ -247,13 +272,13 @@ func connections(c *config, client *control.Client) error {
 		if err != nil {
 			return fmt.Errorf("connections: %w", err)
 		}
-		_, err = os.Stdout.Write(append(b, '\n'))
-		return err
+		c.out.Write(append(b, '\n'))
+		return nil
 	}
 	out := screenOf(os.Stdout)
 	printConnections(out, all)
-	_, err := out.WriteTo(os.Stdout)
-	return err
+	out.WriteTo(c.out)
+	return nil
 }
 
 // masterHolds reports whether a master has the run directory.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/logs"
+	"github.com/jay-go/jay/internal/sys"
 )
 
 // showLogs prints the last lines of the log, and with -f those that come, also
@@ -24,12 +25,21 @@ func showLogs(c *config, client *control.Client) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	path := fmt.Sprintf("/v1/logs?n=%d", c.lines)
+	unread := make(chan struct{})
 	if c.follow {
 		path += "&follow=1"
+		go func() { // nothing may come for hours by which a write would find that out
+			if sys.AwaitHangup(1) == nil {
+				close(unread)
+				cancel()
+			}
+		}()
 	}
 	for again := false; ; again = true {
 		body, err := client.Stream(ctx, path)
 		switch {
+		case isClosed(unread):
+			return exitError{code: exitUnread}
 		case again && ctx.Err() != nil:
 			return nil // we have been told to
 		case again && errors.Is(err, control.ErrNotRunning):
@@ -39,15 +49,46 @@ func showLogs(c *config, client *control.Client) error {
 		case err != nil:
 			return c.noAnswer("logs", err)
 		}
-		_, _ = io.Copy(os.Stdout, body)
+		err = copyLog(c.out, body)
 		body.Close()
 		switch {
+		case err != nil:
+			return fmt.Errorf("logs: %w", err)
+		case isClosed(unread):
+			return exitError{code: exitUnread}
 		case !c.follow || ctx.Err() != nil:
 			return nil
 		case !masterHolds(c.runDir):
 			return c.logsEnded()
 		}
 		path = "/v1/logs?n=0&follow=1"
+	}
+}
+
+// exitUnread is what a shell calls the end of a process that writes what nobody reads.
+const exitUnread = 128 + int(syscall.SIGPIPE)
+
+// copyLog prints a log until it ends, however that is. Its error is that it cannot be
+// printed.
+func copyLog(to io.Writer, body io.Reader) error {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := body.Read(buf)
+		if _, failed := to.Write(buf[:n]); failed != nil {
+			return failed
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -86,7 +127,7 @@ func (c *config) logsLeft(notRunning error) error {
 		exit.text += fmt.Sprintf("; its log: %v", err)
 		return exit
 	}
-	os.Stdout.Write(lines)
+	c.out.Write(lines)
 	exit.text += "; these are the last lines of " + logs.Printable(file, 500)
 	return exit
 }

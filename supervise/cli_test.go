@@ -156,3 +156,29 @@ func TestDaemonWhoseWorkersFail(t *testing.T) {
 		t.Errorf("status after stop: exit %d: %s", code, out)
 	}
 }
+
+// TestFlagsThatACommandDoesNotHeed: they are refused, with the commands that do.
+func TestFlagsThatACommandDoesNotHeed(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "http")
+	for args, want := range map[string]string{
+		"reload --workers 3":                 "reload takes no --workers, which is for start, restart, check\n",
+		"--json":                             "start takes no --json, which is for status, connections\n",
+		"--listen 127.0.0.1:0 status":        "status takes no --listen, which is for start, restart, check\n",
+		"scale http=2 -f":                    "scale takes no -f, which is for logs\n",
+		"version --json":                     "version takes no --json, which is for status, connections\n",
+		"stop -d":                            "stop takes no -d, which is for start, restart, check\n",
+		"--version":                          "unknown flag --version; did you mean the command version?\n",
+		"start --stop":                       "unknown flag --stop; did you mean the command stop?\n",
+		"status --jsn":                       "unknown flag --jsn; did you mean --json?\n",
+		"connections --program=http --watch": "connections takes no --watch, which is for status\n",
+	} {
+		if out, code := s.run(strings.Fields(args)...); code != 2 || !strings.HasSuffix(out, ": "+want) {
+			t.Errorf("%s: exit %d: %s; want %s", args, code, out, want)
+		}
+	}
+	s.env = append(s.env, "JAY_WORKERS=1", "JAY_LOG_LEVEL=warn")
+	if out, code := s.run("status"); code != 3 {
+		t.Errorf("with flags in the environment: exit %d: %s", code, out)
+	}
+}

@@ -53,7 +53,9 @@ func watchStatus(c *config, client *control.Client) error {
 		case err != nil:
 			return c.noAnswer(c.command, err)
 		}
-		w.show(s)
+		if err := w.show(s); err != nil {
+			return fmt.Errorf("%s: %w", c.command, err)
+		}
 		if w.wait(ctx, time.NewTimer(time.Second).C) {
 			return nil
 		}
@@ -123,16 +125,17 @@ func (w *watcher) suspend() {
 
 // show prints the status, on a terminal in the place of the last one and as much of it
 // as there is room for.
-func (w *watcher) show(s control.Status) {
+func (w *watcher) show(s control.Status) error {
 	out := screenOf(os.Stdout)
 	printStatus(out, s, w.client.Dir)
 	if !isTerminal(os.Stdout) {
-		out.WriteTo(os.Stdout)
-		return
+		_, err := out.WriteTo(os.Stdout)
+		return err
 	}
 	lines := strings.SplitAfter(out.String(), "\n")
 	if rows, _ := terminalSize(os.Stdout); rows > 2 && len(lines) > rows {
 		lines = append(lines[:rows-2], fmt.Sprintf("… %d lines more: status has them\n", len(lines)-1-(rows-2)))
 	}
-	io.WriteString(os.Stdout, "\x1b[H\x1b[2J"+strings.Join(lines, ""))
+	_, err := io.WriteString(os.Stdout, "\x1b[H\x1b[2J"+strings.Join(lines, ""))
+	return err
 }

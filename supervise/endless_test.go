@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/jay-go/jay/internal/exampletest"
 )
 
 // TestChangeThatMayNeverEnd: where workers have no StartTimeout and one does not become
@@ -27,7 +29,13 @@ func TestChangeThatMayNeverEnd(t *testing.T) {
 			s.must("start", "-d", "-q", "--workers=2", "--start-timeout=-1s")
 			t.Cleanup(openGate) // before that of the service
 			closeGate()
-			result := s.begin(command, step{"said to wait", func(s *service) bool { return len(s.status().Operations) == 1 && s.status().Operations[0].Waits != "" }})
+			said := &exampletest.Output{}
+			cmd := s.command(strings.Fields(command)...)
+			cmd.Stdout, cmd.Stderr = said, said
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the command says that it waits", func() bool { return strings.Contains(said.String(), " waits: ") })
 			pid := 0
 			for _, w := range s.status().Workers {
 				if w.State == "starting" {
@@ -41,9 +49,12 @@ func TestChangeThatMayNeverEnd(t *testing.T) {
 			if !strings.Contains(waits, " is not ready, and has no StartTimeout; kill ") {
 				t.Errorf("it waits for %q", waits)
 			}
+			exit := fmt.Sprintf(" worker_pid=%d ", pid)
 			syscall.Kill(pid, syscall.SIGTERM)
+			eventually(t, "it has ended", func() bool { return strings.Contains(s.log(), exit) })
 			openGate() // for the file before
-			out, code := result()
+			cmd.Wait()
+			out, code := said.String(), cmd.ProcessState.ExitCode()
 			if code != 1 || !strings.Contains(out, want) {
 				t.Errorf("%s: exit %d: %s; want %q", command, code, out, want)
 			}
