@@ -19,7 +19,7 @@ func (c *config) failure(what string, err error) error {
 	refused := (*control.RefusedError)(nil)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("%s: interrupted; it goes on in the master (status shows it)", what)
+		return fmt.Errorf("%s: interrupted", what)
 	case errors.As(err, &refused) && refused.Status == http.StatusBadRequest:
 		return usageError{fmt.Errorf("%s: %w", what, err)}
 	case errors.As(err, &refused):

@@ -169,6 +169,8 @@ func operate(c *config, client *control.Client) error {
 	}
 	detail, gone, err := client.Do(ctx, c.command, body)
 	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: interrupted; it goes on in the master (status shows it)", c.command)
 	case err != nil:
 		return c.failure(c.command, err)
 	case gone && c.command != "stop":
