@@ -29,3 +29,12 @@ func TestNews(t *testing.T) {
 		}
 	}
 }
+
+// TestReasons: a worker is told the reason that the machine has.
+func TestReasons(t *testing.T) {
+	for _, r := range []fleet.Reason{fleet.ReasonStop, fleet.ReasonReload, fleet.ReasonScale, fleet.ReasonReplace} {
+		if got := reasonOf(r).String(); got != string(r) {
+			t.Errorf("%s is told as %s", r, got)
+		}
+	}
+}

@@ -53,6 +53,9 @@ func (e *explorer) choices(s *situation) (list choiceList) {
 	if s.budget.binds > 0 && s.World.FailOpen == 0 {
 		list.add("the next bind fails", "", func(s *situation) { s.budget.binds--; s.World.FailOpen = 1 })
 	}
+	if s.budget.admits > 0 {
+		list.add("a socket that is about to end cannot be had back", "", func(s *situation) { s.budget.admits--; s.World.NoAdmit = true })
+	}
 	if s.budget.commands > 0 {
 		e.commands(&list, s)
 	}
@@ -176,6 +179,9 @@ func (e *explorer) files(list *choiceList, s *situation) {
 	m := s.Machine
 	if len(s.World.Describes) > 0 {
 		list.add("described", "", func(s *situation) { s.described(nil, e.next...) })
+		if s.budget.backs > 0 {
+			list.add("described as at first", "", func(s *situation) { s.budget.backs--; s.described(nil, e.first...) })
+		}
 		list.add("description fails", "", func(s *situation) { s.described(errors.New("exit 1")) })
 	}
 	if m.Trial != nil {

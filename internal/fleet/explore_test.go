@@ -40,17 +40,7 @@ func TestExplore(t *testing.T) {
 			if tt.budget.trials > 0 {
 				s.beginTrial()
 			}
-			e := &explorer{
-				t: t, next: tt.next, drops: len(tt.next[0].Listen) < len(tt.first[0].Listen),
-				seen: map[[sha256.Size]byte]bool{}, reached: map[milestone]int{}, limit: cmp.Or(tt.budget.states, exploreStates),
-			}
-			short := needs.RaceDetector() // it has nothing to find in one goroutine, and takes ten times as long for it
-			if short {
-				e.limit = 400
-			}
-			if n, err := strconv.Atoi(os.Getenv("EXPLORE_STATES")); err == nil {
-				short, e.limit = n < e.limit, n
-			}
+			e, short := newExplorer(t, tt)
 			e.visit(&situation{fakeService: s, budget: tt.budget})
 			t.Logf("%d states, %v", len(e.seen), e.reached)
 			if len(e.seen) < 100 {
@@ -65,6 +55,21 @@ func TestExplore(t *testing.T) {
 	}
 }
 
+// newExplorer also says whether it visits fewer states than are meant to be.
+func newExplorer(t *testing.T, c exploreCase) (e *explorer, short bool) {
+	e = &explorer{
+		t: t, first: c.first, next: c.next, drops: len(c.next[0].Listen) < len(c.first[0].Listen),
+		seen: map[[sha256.Size]byte]bool{}, reached: map[milestone]int{}, limit: cmp.Or(c.budget.states, exploreStates),
+	}
+	if needs.RaceDetector() { // it has nothing to find in one goroutine, and takes ten times as long for it
+		short, e.limit = true, 400
+	}
+	if n, err := strconv.Atoi(os.Getenv("EXPLORE_STATES")); err == nil {
+		short, e.limit = n < e.limit, n
+	}
+	return e, short
+}
+
 // exploreStates are visited in each case that does not say otherwise.
 const exploreStates = 2000
 
@@ -75,6 +80,8 @@ type budget struct {
 	deaf                                             int // processes that take no orders any more; likewise
 	paths                                            int // of Unix sockets that are lost
 	binds                                            int // of addresses that fail
+	backs                                            int // files that say what the first one said
+	admits                                           int // of sockets that cannot be had back
 
 	trials int         // 1: a restart has just executed the file
 	only   CommandKind // "" is all
@@ -94,6 +101,7 @@ func (s *situation) copy() *situation {
 
 type explorer struct {
 	t     *testing.T
+	first []Spec
 	next  []Spec
 	drops bool // next drops an address
 	seen  map[[sha256.Size]byte]bool

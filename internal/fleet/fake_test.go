@@ -24,6 +24,7 @@ type fakeWorld struct {
 	NextFD    int
 	FailStart int  // this many starts fail
 	FailOpen  int  // this many sockets cannot be bound
+	NoAdmit   bool // sockets that refuse newcomers cannot be had back
 	Give      bool // sockets are the service manager's
 	Problems  []string
 	Slow      bool // orders are taken when takeOrders is called, and may be lost; otherwise at once
@@ -70,6 +71,7 @@ type fakeSocket struct {
 	Backlog  int
 	Refusing bool // nobody new comes in
 	Removed  bool // its path is free
+	Admitted bool // after it had refused
 }
 
 type fakeDescribe struct {
@@ -249,8 +251,10 @@ func (f *fakeWorld) fakeSocket(s *Socket, what string) *fakeSocket {
 func (f *fakeWorld) Refuse(s *Socket) { f.fakeSocket(s, "refuses newcomers").Refusing = true }
 
 func (f *fakeWorld) Admit(s *Socket) bool {
-	f.fakeSocket(s, "admits newcomers").Refusing = false
-	return true
+	k := f.fakeSocket(s, "admits newcomers")
+	k.Admitted = k.Refusing && !f.NoAdmit
+	k.Refusing = k.Refusing && f.NoAdmit
+	return !k.Refusing
 }
 
 func (f *fakeWorld) Close(s *Socket) {

@@ -149,10 +149,8 @@ func (m *Machine) collect() {
 	for _, w := range m.Workers {
 		builds[w.Build] = true
 	}
-	for _, fleet := range [][]*Program{m.Programs, m.next()} {
-		for _, p := range fleet {
-			builds[p.Build] = true
-		}
+	for _, p := range m.fleets() {
+		builds[p.Build] = true
 	}
 	if m.Change != nil {
 		builds[m.Change.Build] = true

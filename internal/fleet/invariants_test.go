@@ -93,21 +93,19 @@ func (e *explorer) checkProcesses(s *situation, fail func(string, ...any)) {
 		}
 	}
 	slots := map[uint32]int{}
-	for _, fleet := range [][]*Program{m.Programs, m.next()} {
-		for _, p := range fleet {
-			for i, sl := range p.Slots {
-				for _, id := range []uint32{sl.Worker, sl.Replacement} {
-					if id == 0 {
-						continue
-					}
-					slots[id]++
-					if w := m.Worker(id); w == nil || w.Slot != i || w.Program != p.Spec.Name {
-						fail("slot %s/%d has worker %d, which is %+v", p.Spec.Name, i, id, w)
-					}
+	for _, p := range m.fleets() {
+		for i, sl := range p.Slots {
+			for _, id := range []uint32{sl.Worker, sl.Replacement} {
+				if id == 0 {
+					continue
 				}
-				if sl.Replacement != 0 && m.Worker(sl.Worker) == nil {
-					fail("slot %s/%d has a replacement and nobody to inherit from", p.Spec.Name, i)
+				slots[id]++
+				if w := m.Worker(id); w == nil || w.Slot != i || w.Program != p.Spec.Name {
+					fail("slot %s/%d has worker %d, which is %+v", p.Spec.Name, i, id, w)
 				}
+			}
+			if sl.Replacement != 0 && m.Worker(sl.Worker) == nil {
+				fail("slot %s/%d has a replacement and nobody to replace", p.Spec.Name, i)
 			}
 		}
 	}
@@ -195,14 +193,8 @@ func (e *explorer) checkSockets(s *situation, fail func(string, ...any)) {
 // worker that does not drain.
 func (e *explorer) isHeard(s *situation, fd int) bool {
 	m := s.Machine
-	for _, fleet := range [][]*Program{m.Programs, m.next()} {
-		for _, p := range fleet {
-			for _, sl := range p.Slots {
-				if m.Phase == PhaseRunning && slices.Contains(sl.Sockets, fd) {
-					return true
-				}
-			}
-		}
+	if m.Phase == PhaseRunning && m.programAt(fd) != nil {
+		return true
 	}
 	return slices.ContainsFunc(m.Workers, func(w *Worker) bool {
 		p := s.World.proc(w.PID)

@@ -12,10 +12,8 @@ func (s *situation) key() [sha256.Size]byte {
 	c := s.fakeService.copy()
 	m, w := c.Machine, c.World
 	k := &keyMaker{clock: w.Clock, names: map[string]map[int]int{"worker": {}, "build": {}, "fd": {}}}
-	for _, fleet := range [][]*Program{m.Programs, m.next()} {
-		for _, p := range fleet {
-			k.program(p)
-		}
+	for _, p := range m.fleets() {
+		k.program(p)
 	}
 	for _, worker := range m.Workers {
 		k.worker(worker, w.proc(worker.PID), m.Generation)

@@ -21,6 +21,7 @@ const (
 	hurried       milestone = "a worker that drains without a limit is hurried"
 	exchanged     milestone = "a change waits for the end of an exclusive worker"
 	settlesAgain  milestone = "a change settles once more, after an exchange"
+	hadBack       milestone = "a worker that drains and a new one accept from a socket that was about to end"
 	newPath       milestone = "a socket has taken the path of another, which still has a backlog"
 	lostPath      milestone = "a path is lost and cannot be made again"
 	failedBind    milestone = "a change has failed for an address that cannot be bound"
@@ -55,6 +56,11 @@ func (e *explorer) note(s *situation) {
 		at(settlesAgain, c.Stage == changeSettling && len(c.Apart) > 0 && len(c.beside()) > 0 && m.allReady(c.Next))
 		at(waitsForDrain, waits && c.Stage == changeWaiting && c.Command.Kind == CommandReload)
 		at(waitsForSlot, waits && c.Stage == changeWaiting && c.Command.Kind == CommandScale)
+	}
+	for _, k := range s.World.Sockets {
+		at(hadBack, k.Admitted && m.programAt(k.FD) != nil && slices.ContainsFunc(m.Workers, func(w *Worker) bool {
+			return w.State == WorkerDraining && slices.Contains(w.Sockets, k.FD)
+		}))
 	}
 	for _, k := range m.Sockets {
 		at(newPath, k.Old && !k.Ending)

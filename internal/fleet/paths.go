@@ -66,9 +66,7 @@ func (ev Emptied) take(m *Machine) {
 	m.reassignAll(s.ID)
 }
 
-// fleets are all programs whose slots count.
-func (m *Machine) fleets() []*Program { return append(slices.Clone(m.Programs), m.next()...) }
-
+// programAt finds a program that has a socket, or nil.
 func (m *Machine) programAt(socket int) *Program {
 	for _, p := range m.fleets() {
 		if p.has(socket) {
@@ -78,6 +76,7 @@ func (m *Machine) programAt(socket int) *Program {
 	return nil
 }
 
+// has reports whether a slot of the program has a socket.
 func (p *Program) has(socket int) bool {
 	return slices.ContainsFunc(p.Slots, func(sl *Slot) bool { return slices.Contains(sl.Sockets, socket) })
 }

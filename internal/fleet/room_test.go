@@ -34,6 +34,32 @@ func (s *fakeService) draining() (list []*Worker) {
 	return list
 }
 
+// outlive lets time pass until a worker has ended.
+func (s *fakeService) outlive(t *testing.T, w *Worker) {
+	t.Helper()
+	for s.World.proc(w.PID) != nil {
+		if p := s.World.proc(w.PID); p.Killed {
+			s.Machine.Step(s.World.reap(p))
+		} else if !s.tick() {
+			t.Fatal("nothing comes of it")
+		}
+	}
+}
+
+// goOn lets changes go well that wait, or are in progress.
+func (s *fakeService) goOn(specs ...Spec) {
+	for range 5 {
+		if len(s.World.Describes) > 0 {
+			s.described(nil, specs...)
+		}
+		s.allReady()
+		if s.Machine.Change != nil {
+			s.World.Clock = max(s.World.Clock, s.Machine.Change.Until)
+		}
+		s.Machine.Step(Tick{})
+	}
+}
+
 // TestHurry: where workers drain without a limit, only the oldest is hurried,
 // and only when it is in the way; it is told how long it has, and so is
 // whoever waits. What comes then goes on when it has gone.
@@ -100,24 +126,8 @@ func TestHurry(t *testing.T) {
 			if waits != tt.waiting {
 				t.Errorf("an operation that says what it waits for: %v, want %v", waits, tt.waiting)
 			}
-			for s.World.proc(oldest.PID) != nil {
-				p := s.World.proc(oldest.PID)
-				if p.Killed {
-					s.Machine.Step(s.World.reap(p))
-				} else if !s.tick() {
-					t.Fatal("nothing comes of it")
-				}
-			}
-			for range 5 {
-				if len(s.World.Describes) > 0 {
-					s.described(nil, spec, other)
-				}
-				s.allReady()
-				if s.Machine.Change != nil {
-					s.World.Clock = max(s.World.Clock, s.Machine.Change.Until)
-				}
-				s.Machine.Step(Tick{})
-			}
+			s.outlive(t, oldest)
+			s.goOn(spec, other)
 			for _, op := range s.Machine.Operations {
 				if op.State != control.OperationDone || op.Waits != "" {
 					t.Errorf("operation %s is %s, %q, %q", op.Kind, op.State, op.Error, op.Waits)

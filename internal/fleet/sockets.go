@@ -33,7 +33,7 @@ type SocketKey struct {
 }
 
 // letGoTime is how long a worker that drains may take to accept what waits in
-// the queues of its sockets.
+// the backlogs of its sockets.
 const letGoTime = time.Second
 
 func (ev Unlistened) take(m *Machine) {
@@ -61,12 +61,10 @@ func (m *Machine) slotSockets() map[int]bool {
 	if m.Phase != PhaseRunning {
 		return ids
 	}
-	for _, fleet := range [][]*Program{m.Programs, m.next()} {
-		for _, p := range fleet {
-			for _, sl := range p.Slots {
-				for _, id := range sl.Sockets {
-					ids[id] = true
-				}
+	for _, p := range m.fleets() {
+		for _, sl := range p.Slots {
+			for _, id := range sl.Sockets {
+				ids[id] = true
 			}
 		}
 	}

@@ -111,6 +111,9 @@ func (s *State) next() []*Program {
 	return s.Change.Next
 }
 
+// fleets are the programs of both.
+func (s *State) fleets() []*Program { return append(slices.Clone(s.Programs), s.next()...) }
+
 // slotOf finds the slot that a worker fills or is the replacement of, and whether that
 // is in the new fleet; nil for one that drains.
 func (s *State) slotOf(id uint32) (p *Program, sl *Slot, isNext bool) {
@@ -228,11 +231,9 @@ func (s *State) Postpone(d time.Duration) {
 		later(&w.RepeatAt)
 		later(&w.LetGo)
 	}
-	for _, fleet := range [][]*Program{s.Programs, s.next()} {
-		for _, p := range fleet {
-			for _, sl := range p.Slots {
-				later(&sl.RetryAt)
-			}
+	for _, p := range s.fleets() {
+		for _, sl := range p.Slots {
+			later(&sl.RetryAt)
 		}
 	}
 	for _, c := range s.Queue {
