@@ -196,6 +196,16 @@ func TestIncarnations(t *testing.T) {
 	if !slices.Equal(ids, []uint32{1<<32 - 2, 1<<32 - 1, 1}) || !slices.Equal(cells, []int{0, 1, 2}) {
 		t.Errorf("the workers are %v, in the cells %v", ids, cells)
 	}
+	for _, w := range m.Workers {
+		if m.Worker(w.ID) != w {
+			t.Errorf("worker %d is not found", w.ID)
+		}
+	}
+	for _, id := range []uint32{0, 2, 3, 1 << 31, 1<<32 - 3} {
+		if w := m.Worker(id); w != nil {
+			t.Errorf("worker %d is %+v", id, w)
+		}
+	}
 	s := &fakeService{w, m}
 	s.allReady()
 	s.pass(healthyTime)

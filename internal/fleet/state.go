@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,7 +29,7 @@ type State struct {
 	Generation      int                  `json:"generation"` // of the last completed start, reload or upgrade
 	Builds          []*Build             `json:"builds"`
 	Programs        []*Program           `json:"programs"`
-	Workers         []*Worker            `json:"workers"`
+	Workers         []*Worker            `json:"workers"` // in the order of their starts
 	Sockets         []*Socket            `json:"sockets"`
 	Operations      []*control.Operation `json:"operations"`
 	Queue           []*queued            `json:"queue"`
@@ -55,12 +56,15 @@ const (
 
 // Worker finds a worker; nil: it has been reaped, or never was. 0 is none.
 func (s *State) Worker(id uint32) *Worker {
-	for _, w := range s.Workers {
-		if w.ID == id {
-			return w
-		}
+	if len(s.Workers) == 0 {
+		return nil
 	}
-	return nil
+	first := s.Workers[0].ID // they are in the order of their starts, and so of their IDs, which wrap
+	i, ok := slices.BinarySearchFunc(s.Workers, id-first, func(w *Worker, age uint32) int { return cmp.Compare(w.ID-first, age) })
+	if !ok {
+		return nil
+	}
+	return s.Workers[i]
 }
 
 // Build finds a build that something refers to, or nil.
