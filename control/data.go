@@ -140,8 +140,9 @@ type ConnectionRow struct {
 // ConnectionList is the body of GET /v1/connections.
 type ConnectionList struct {
 	Connections []ConnectionRow `json:"connections"`
-	Next        string          `json:"next"`    // what after= has to be for the next page; "" at the end
-	Missing     []int           `json:"missing"` // pids of workers that did not answer
+	Next        string          `json:"next"`               // what after= has to be for the next page; "" at the end
+	Missing     []int           `json:"missing"`            // pids of workers that did not answer
+	Unlisted    []int           `json:"unlisted,omitempty"` // and of those that cannot tell, which may have some
 }
 
 // Operation is a command in progress, or finished: the body of GET

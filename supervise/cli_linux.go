@@ -262,6 +262,7 @@ func connections(c *config, client *control.Client) error {
 		}
 		all.Connections = append(all.Connections, page.Connections...)
 		all.Missing = mergeMissing(all.Missing, page.Missing)
+		all.Unlisted = mergeMissing(all.Unlisted, page.Unlisted)
 		if after = page.Next; after == "" {
 			break
 		}

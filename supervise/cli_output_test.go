@@ -4,10 +4,15 @@ package supervise_test
 
 import (
 	"bufio"
+	"encoding/json"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/jay-go/jay/control"
 )
 
 // TestOutputThatCannotBeWritten: a command whose output is lost has failed, and says so,
@@ -58,5 +63,22 @@ func TestLogsThatNobodyReads(t *testing.T) {
 	cmd.Wait()
 	if code, want := cmd.ProcessState.ExitCode(), 128+int(syscall.SIGPIPE); code != want {
 		t.Errorf("exit %d, want %d", code, want)
+	}
+}
+
+// TestConnectionsThatNobodyLists: where the workers do not know their connections, the
+// list says so, and does not look like that of a service without any.
+func TestConnectionsThatNobodyLists(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "http") // net/http has them
+	s.must("start", "-d", "-q", "--workers=2")
+	pids := s.pids()
+	slices.Sort(pids)
+	if out, want := s.must("connections"), fmt.Sprintf("keep no list, and may have some: %v\n", pids); !strings.HasSuffix(out, want) {
+		t.Errorf("connections: %s; want %s", out, want)
+	}
+	var list control.ConnectionList
+	if out := s.must("connections", "--json"); json.Unmarshal([]byte(out), &list) != nil || !slices.Equal(list.Unlisted, pids) || len(list.Missing) > 0 {
+		t.Errorf("connections --json: %s; want unlisted %v", out, pids)
 	}
 }

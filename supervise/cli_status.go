@@ -187,6 +187,9 @@ func printConnections(w *screen, l control.ConnectionList) {
 	if len(l.Missing) > 0 {
 		fmt.Fprintf(w, "did not answer: %v\n", l.Missing)
 	}
+	if len(l.Unlisted) > 0 {
+		fmt.Fprintf(w, "keep no list, and may have some: %v\n", l.Unlisted)
+	}
 }
 
 // connectionColumns are what connections can be sorted by.

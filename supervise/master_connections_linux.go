@@ -95,6 +95,9 @@ func (m *master) addToPage(list *control.ConnectionList, p *proc, q *query, limi
 		list.Missing = append(list.Missing, p.w.PID)
 		return
 	}
+	if q.unlisted[p.w.ID] {
+		list.Unlisted = append(list.Unlisted, p.w.PID)
+	}
 	got := q.got[p.w.ID]
 	for _, c := range got {
 		if len(list.Connections) == limit {

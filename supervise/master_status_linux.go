@@ -24,10 +24,11 @@ const maxUnanswered = 3
 
 // query is a question that several workers were asked.
 type query struct {
-	seq     uint64
-	waiting map[uint32]bool // by worker
-	got     map[uint32][]control.ConnectionInfo
-	finish  func(*query) // called once, by the owner
+	seq      uint64
+	waiting  map[uint32]bool // by worker
+	unlisted map[uint32]bool // workers that cannot tell
+	got      map[uint32][]control.ConnectionInfo
+	finish   func(*query) // called once, by the owner
 }
 
 // sample is what rates are computed from.
@@ -43,7 +44,7 @@ type sample struct {
 // when the time is over.
 func (m *master) ask(msg message, to func(*fleet.Worker) bool, finish func(*query)) {
 	m.sequence++
-	q := &query{seq: m.sequence, waiting: map[uint32]bool{}, got: map[uint32][]control.ConnectionInfo{}, finish: finish}
+	q := &query{seq: m.sequence, waiting: map[uint32]bool{}, unlisted: map[uint32]bool{}, got: map[uint32][]control.ConnectionInfo{}, finish: finish}
 	msg.Seq = q.seq
 	for id, p := range m.procs {
 		if !to(p.w) {
@@ -83,6 +84,9 @@ func (m *master) onAnswer(p *proc, msg message) {
 			continue
 		}
 		q.got[p.w.ID] = append(q.got[p.w.ID], msg.Connections...)
+		if msg.Unlisted {
+			q.unlisted[p.w.ID] = true
+		}
 		if !msg.More {
 			m.answered(q, p.w.ID)
 		}

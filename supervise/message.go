@@ -68,6 +68,7 @@ type message struct {
 	LogDropped  int64                    `json:"log_dropped,omitempty"`
 	Query       *ConnectionQuery         `json:"query,omitempty"`
 	Connections []control.ConnectionInfo `json:"connections,omitempty"`
+	Unlisted    bool                     `json:"unlisted,omitempty"` // nobody there knows them
 	More        bool                     `json:"more,omitempty"`
 	Sockets     []socketRole             `json:"sockets,omitempty"`
 	Ending      []int                    `json:"ending,omitempty"` // IDs of sockets that nobody accepts from afterwards

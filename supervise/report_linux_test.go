@@ -183,7 +183,7 @@ func TestReportConnections(t *testing.T) {
 	}
 	var got []string
 	for after := uint64(0); ; {
-		page := w.page(ConnectionQuery{After: after, Limit: 4})
+		page, _ := w.page(ConnectionQuery{After: after, Limit: 4})
 		if len(page) == 0 {
 			break
 		}

@@ -13,8 +13,9 @@ const connectionsInMessage = 100
 // answerConnections sends a page of the worker's connections in parts.
 func (w *Worker) answerConnections(seq uint64, q *ConnectionQuery) {
 	var rows []control.ConnectionInfo
+	listed := false
 	if q != nil {
-		rows = w.page(*q)
+		rows, listed = w.page(*q)
 	}
 	for {
 		part := message{Kind: msgConnections, Seq: seq, Connections: rows[:min(len(rows), connectionsInMessage)]}
@@ -28,6 +29,7 @@ func (w *Worker) answerConnections(seq uint64, q *ConnectionQuery) {
 		}
 		rows = rows[len(part.Connections):]
 		part.More = len(rows) > 0
+		part.Unlisted = !listed
 		w.reply(part)
 		if !part.More {
 			return
@@ -35,8 +37,9 @@ func (w *Worker) answerConnections(seq uint64, q *ConnectionQuery) {
 	}
 }
 
-// page is a page of the connections of all loops, in the order of their ids.
-func (w *Worker) page(q ConnectionQuery) (rows []control.ConnectionInfo) {
+// page is a page of the connections of all loops, in the order of their ids. listed says
+// that there is somebody who knows them.
+func (w *Worker) page(q ConnectionQuery) (rows []control.ConnectionInfo, listed bool) {
 	w.mu.Lock()
 	live := w.reporting()
 	w.mu.Unlock()
@@ -44,6 +47,7 @@ func (w *Worker) page(q ConnectionQuery) (rows []control.ConnectionInfo) {
 		if r.loop.Connections == nil {
 			continue
 		}
+		listed = true
 		for _, row := range r.loop.Connections(q) {
 			if len(live) > 1 {
 				row.Loop = r.loop.Name
@@ -55,7 +59,7 @@ func (w *Worker) page(q ConnectionQuery) (rows []control.ConnectionInfo) {
 	if q.Limit > 0 && len(rows) > q.Limit {
 		rows = rows[:q.Limit]
 	}
-	return rows
+	return rows, listed
 }
 
 // fits reports whether a message of a worker can be sent.
