@@ -33,8 +33,8 @@ type messageKind string
 const (
 	// From the worker.
 	msgReady       messageKind = "ready"
-	msgStats       messageKind = "stats"       // answer, in parts: Stats, Heap, LogDropped, Health, Loops, Metrics, More
-	msgConnections messageKind = "connections" // answer, in parts: Connections, More
+	msgStats       messageKind = "stats"       // response, in parts: Stats, Heap, LogDropped, Health, Loops, Metrics, More
+	msgConnections messageKind = "connections" // response, in parts: Connections, More
 	msgHealth      messageKind = "health"      // Health
 	msgHung        messageKind = "hung"        // Why
 	msgRecovered   messageKind = "recovered"   // hung no more

@@ -135,6 +135,7 @@ func reasons() map[string]string {
 			internal/sys.StaleUnix: golang.org/x/sys/unix.Connect
 			internal/sys.Readable: golang.org/x/sys/unix.Poll
 			internal/sys.Reap: syscall.Wait4
+			internal/sys.ContinueStopped: golang.org/x/sys/unix.Syscall6
 			internal/sys.Ended: golang.org/x/sys/unix.Syscall6
 			internal/sys.Zombies: golang.org/x/sys/unix.Syscall6
 			(internal/sys.Zombie).Reap: golang.org/x/sys/unix.Waitid
