@@ -71,6 +71,7 @@ func takeBoot() (bootInfo, error) {
 	}
 	if b.Role == roleWorker || b.Role == roleDescribe {
 		catch(notForWorkers...)
+		sys.HeedReserved() // the master may have ignored SIGTSTP
 		sys.LeaveTerminal()
 	}
 	if b.Self != 0 {

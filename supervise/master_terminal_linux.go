@@ -20,6 +20,8 @@ type terminal struct {
 	attached bool // it is the controlling terminal, and its signals are meant for us
 	nohup    bool // whoever started us wants us to live on when it hangs up
 
+	suspends chan os.Signal // SIGTSTP; nil where nobody is told of it
+
 	gone   time.Time // when it was first seen to have gone
 	hangup bool      // a SIGHUP waits for the second look
 }
@@ -39,29 +41,34 @@ func (t terminal) jobSignals() []syscall.Signal {
 	return []syscall.Signal{syscall.SIGTTIN, syscall.SIGTTOU}
 }
 
-// forkLimit is how long the owner may leave a signal alone. It does so only while
-// it starts a process: then that has been stopped by the signal as well, before
-// it had a process group of its own.
-const forkLimit = 200 * time.Millisecond
-
 // notifySuspend has the owner told when the user suspends the job.
 func (m *master) notifySuspend() {
 	if !m.terminal.attached {
 		return
 	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTSTP)
+	m.terminal.suspends = make(chan os.Signal, 1)
+	signal.Notify(m.terminal.suspends, syscall.SIGTSTP)
 	go func() { // for the life of the process
-		for range signals {
-			select {
-			case m.suspends <- struct{}{}:
-				continue
-			case <-time.After(forkLimit):
-			}
-			syscall.Kill(0, syscall.SIGCONT)
+		for range m.terminal.suspends {
 			m.suspends <- struct{}{}
 		}
 	}()
+}
+
+// ignoreStops has the signals by which a terminal stops its jobs do nothing here, and
+// in a process that is started, until restore is called: between fork and exec that is
+// still of this job, and stopped there it would hold up this process, all of it, for
+// ever.
+func (t terminal) ignoreStops() (restore func()) {
+	if t.suspends == nil {
+		return func() {}
+	}
+	signal.Ignore(syscall.SIGTSTP) // what is notified has its default action after a fork
+	others := sys.Ignore(syscall.SIGTTIN, syscall.SIGTTOU)
+	return func() {
+		others()
+		signal.Notify(t.suspends, syscall.SIGTSTP)
+	}
 }
 
 // suspend stops the workers and then this process, and continues them when it is

@@ -279,5 +279,8 @@ func (m *master) execState(path string, s savedMaster, info bootInfo) error {
 		m.signals.add(syscall.SIGHUP, 1)
 	}
 	info.Role, info.Path, info.State = roleMaster, m.path, fd
-	return m.signals.exec(path, info, os.Environ(), s.descriptors())
+	restore := m.terminal.ignoreStops() // of the witness
+	err = m.signals.exec(path, info, os.Environ(), s.descriptors())
+	restore()
+	return err
 }

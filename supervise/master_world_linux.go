@@ -133,7 +133,9 @@ func (m *master) spawn(file int, files []int, info bootInfo, env []string) (int,
 	p := sys.Process{
 		Path: fdPath(info.Self), Argv: os.Args, Env: withoutManager(info.with(env)), Files: append(files, file), Credential: m.cred,
 	}
+	restore := m.terminal.ignoreStops()
 	pid, err := m.starter.Start(&p)
+	restore()
 	if err == nil {
 		if err := m.shield.exclude(pid); err != nil {
 			m.logger.Error("a process would never be killed for lack of memory", "worker_pid", pid, "error", err)

@@ -10,9 +10,11 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jay-go/jay/supervise"
 )
@@ -64,5 +66,45 @@ func TestWorkerHasNoTerminal(t *testing.T) {
 		}
 	}
 	idles(t, "the worker", x.pids()[0])
+	x.must("stop")
+}
+
+// TestTerminalSuspendsAtAFork: Ctrl-Z at the moment when a process is started does not
+// stop that before its exec, and with it whoever waits for the exec.
+func TestTerminalSuspendsAtAFork(t *testing.T) {
+	t.Parallel()
+	x := newTTY(t, "http", false)
+	x.write("$SRV start --listen tcp://127.0.0.1:0\n")
+	master := x.started()
+	eventually(t, "the service is ready", func() bool { return strings.Contains(x.output.String(), "\nready\r\n") })
+	for i := range 8 {
+		known := children(master)
+		kind := []string{"upgrade", "reload"}[i%2]
+		done := make(chan string, 1)
+		go func() {
+			out, err := x.command(kind).CombinedOutput()
+			done <- fmt.Sprint(string(out), err)
+		}()
+		signals := i // of the new processes, the first few
+		for waiting := true; waiting; {
+			for _, pid := range children(master) {
+				if !slices.Contains(known, pid) && signals >= 0 {
+					known = append(known, pid)
+					syscall.Kill(-master, syscall.SIGTSTP)
+					signals--
+				}
+			}
+			syscall.Kill(master, syscall.SIGCONT) // as fg does
+			select {
+			case text := <-done:
+				if !strings.Contains(text, kind+" done") {
+					t.Fatalf("%s: %s", kind, text)
+				}
+				waiting = false
+			case <-time.After(50 * time.Microsecond):
+			}
+		}
+	}
+	mustGet(t, x.addr())
 	x.must("stop")
 }

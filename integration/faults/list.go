@@ -94,7 +94,7 @@ func hangs() []fault {
 		{
 			name:  "a terminal suspends the service: Ctrl-Z, and output in the background under stty tostop",
 			holds: "it stands still, and goes on after fg or bg as if nothing had been; nothing spins",
-			tests: in(supervised, "TestTerminalSuspends", "TestTerminalForbidsOutput"),
+			tests: in(supervised, "TestTerminalSuspends", "TestTerminalSuspendsAtAFork", "TestTerminalForbidsOutput"),
 		}, {
 			name:  "a worker, or a program that it starts, reads from the terminal",
 			holds: "that fails at once: workers have none",

@@ -54,11 +54,11 @@ func StopSelf(s syscall.Signal) error {
 // for, which package signal does not for those that stop.
 func DefaultAction(s syscall.Signal) error { return setAction(s, &sigaction{}, nil) }
 
-// HeedReserved gives the signals that C libraries keep for themselves, and Go's
-// runtime leaves alone, their default action where they are ignored: a process that
-// was started by posix_spawn ignores them, and so would all that it starts.
+// HeedReserved gives the signals that C libraries keep for themselves, and SIGTSTP,
+// which Go's runtime leaves alone, their default action where they are ignored: a process
+// that was started by posix_spawn ignores the former, and so would all that it starts.
 func HeedReserved() error {
-	for s := syscall.Signal(32); s <= 34; s++ {
+	for _, s := range []syscall.Signal{syscall.SIGTSTP, 32, 33, 34} {
 		var now sigaction
 		if err := setAction(s, nil, &now); err != nil {
 			return err
@@ -74,6 +74,20 @@ func HeedReserved() error {
 }
 
 const ignored = 1 // SIG_IGN
+
+// Ignore ignores signals, behind the back of package signal, until restore is called.
+// A process that is started meanwhile ignores them as well.
+func Ignore(signals ...syscall.Signal) (restore func()) {
+	before := make([]sigaction, len(signals))
+	for i, s := range signals {
+		setAction(s, &sigaction{handlerWord: ignored}, &before[i]) // fails for what is no signal only
+	}
+	return func() {
+		for i, s := range signals {
+			setAction(s, &before[i], nil)
+		}
+	}
+}
 
 func setAction(s syscall.Signal, action, old *sigaction) error {
 	const setSize = 64 / 8 // of the kernel's set of signals, in bytes
