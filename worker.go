@@ -49,8 +49,8 @@ type Worker struct {
 	stats     counters
 	life      context.Context // done when the worker ends
 	die       context.CancelFunc
-	refusing  int            // connections that are being refused
-	faults    faultLogs      // what the log hears of them
+	refusing  int // connections that are being refused
+	faults    [len(faultKinds)]faultLog
 	helpers   sync.WaitGroup // goroutines of help
 
 	current atomic.Pointer[Conn] // whose callback is running; the watchdog reads it

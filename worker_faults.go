@@ -38,11 +38,3 @@ func (w *Worker) onError(c *Conn, err error) {
 		w.host.logger.Error("the server failed", "err", err)
 	}
 }
-
-func (w *Worker) logPanic(c *Conn, err *PanicError) {
-	var id uint64
-	if c != nil {
-		id = c.id
-	}
-	w.host.logger.Error("a callback panicked", "conn", id, "err", err, "stack", string(err.Stack))
-}
