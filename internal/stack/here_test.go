@@ -29,6 +29,5 @@ func deeper(n int) uintptr {
 	if n == 0 {
 		return stack.Here()
 	}
-	room[n%len(room)] = 1
-	return deeper(n-1) + uintptr(room[0]&0)
+	return deeper(n-1) + uintptr(room[n%len(room)])
 }
