@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,6 +103,54 @@ func TestModules(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNamedFiles: a file that the documents name is there, so that whoever follows
+// them arrives.
+func TestNamedFiles(t *testing.T) {
+	there := map[string]bool{} // by path and by name
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(p, ".go") {
+			there[filepath.ToSlash(p)], there[d.Name()] = true, true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, doc := range append(docs, "README.md", "CONTRIBUTING.md") {
+		text, err := os.ReadFile(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range regexp.MustCompile("`([a-z0-9_./*-]+\\.go)`").FindAllStringSubmatch(string(text), -1) {
+			named++
+			if strings.Contains(name[1], "*") {
+				if !anyMatches(there, name[1]) {
+					t.Errorf("%s names %s, and nothing is called so", doc, name[1])
+				}
+			} else if !there[name[1]] {
+				t.Errorf("%s names %s, which is not there", doc, name[1])
+			}
+		}
+	}
+	if named < 40 {
+		t.Errorf("only %d names were found", named)
+	}
+}
+
+func anyMatches(names map[string]bool, pattern string) bool {
+	for name := range names {
+		if ok, _ := path.Match(pattern, name); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // undeclared returns the modules in a listing of "module package" lines that

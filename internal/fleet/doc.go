@@ -68,7 +68,7 @@
 //
 // # Invariants
 //
-// docs/lifecycle.md states them. TestExplore drives a machine through every order
+// docs/supervision.md states them. TestExplore drives a machine through every order
 // of events that small numbers of workers, crashes, commands and losses allow, and
 // holds each state against them. Who adds an event, a verb or a stage teaches the
 // fake world of the tests what may become of it.

@@ -15,7 +15,7 @@ import (
 
 // TestExplore drives the real machine through every order of events that small
 // numbers of workers, crashes and commands allow, and holds every state against
-// the invariants of docs/lifecycle.md. EXPLORE_STATES is how many states are
+// the invariants of docs/supervision.md. EXPLORE_STATES is how many states are
 // visited in each case, the shortest ways first.
 //
 // Effects may be lost: a fork fails, a socket cannot be bound, an order is lost on its
