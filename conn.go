@@ -246,7 +246,7 @@ func (c *Conn) Draining() *supervise.Drain {
 }
 
 // Hold keeps the connection, after the peer has finished sending, until
-// Release: an answer is still to come. Meanwhile the idle timeout rests.
+// Release: a response is still to come. Meanwhile the idle timeout rests.
 func (c *Conn) Hold() {
 	c.mine()
 	c.holds++

@@ -101,7 +101,7 @@ type Handler interface {
 // The interfaces below are optional for a [Handler].
 
 // EOFHandler is told that the peer has finished sending, which is not yet the
-// end of the connection: an answer still reaches it. Without this method the
+// end of the connection: a response still reaches it. Without this method the
 // connection is closed, once what was written has been sent and every
 // [Conn.Hold] is released.
 type EOFHandler interface{ EOF(c *Conn) }
@@ -127,7 +127,7 @@ type DeadlineHandler interface{ Deadline(c *Conn) }
 // as after EOF, and kept until the deadline when it reloads.
 type DrainHandler interface{ Drain(c *Conn) }
 
-// PanicHandler may write a last answer after a callback of the connection has
+// PanicHandler may write a last response after a callback of the connection has
 // panicked. The connection is then closed.
 type PanicHandler interface {
 	Panic(c *Conn, err *PanicError)

@@ -9,7 +9,7 @@ import (
 // seam out of Conn's exported methods.
 type events Conn
 
-// Open is the beginning: the answer 101 is written.
+// Open is the beginning: the response 101 is written.
 func (e *events) Open(jc *jay.Conn) {
 	c := (*Conn)(e)
 	c.setState(stateOpen)

@@ -89,7 +89,7 @@ func negotiate(d *Deflate, field string) (agreement, string) {
 	}
 }
 
-// accept returns what holds from now on and how the answer says so.
+// accept returns what holds from now on and how the response says so.
 func (d *Deflate) accept(o deflateOffer) (agreement, string) {
 	a := agreement{
 		serverBits:     uint8(windowBits(d.ServerWindowBits)),

@@ -20,7 +20,7 @@ import (
 // For durations and sizes zero means the default and negative means none.
 type Handler struct {
 	// OnUpgrade, if set, is called by Serve for a request that could be
-	// upgraded. Its value becomes Conn.Value. With ok false the answer in w
+	// upgraded. Its value becomes Conn.Value. With ok false the response in w
 	// is sent instead: 403 unless it sets another status (401, 404).
 	OnUpgrade func(w *web.ResponseWriter, r *web.Request) (value any, ok bool)
 
@@ -140,7 +140,7 @@ func limit(n, zero, none int64) int64 {
 func (h *Handler) Serve(w *web.ResponseWriter, r *web.Request) {
 	a, no := h.handshake(r)
 	if no != nil {
-		no.answer(w)
+		no.respond(w)
 		return
 	}
 	var value any
@@ -160,7 +160,7 @@ func (h *Handler) Serve(w *web.ResponseWriter, r *web.Request) {
 func (h *Handler) Upgrade(w *web.ResponseWriter, r *web.Request, value any) bool {
 	a, no := h.handshake(r)
 	if no != nil {
-		no.answer(w)
+		no.respond(w)
 		return false
 	}
 	return h.switchTo(w, r, a, value)
@@ -184,7 +184,7 @@ func (h *Handler) switchTo(w *web.ResponseWriter, r *web.Request, a acceptance, 
 	return true
 }
 
-func (no *refusal) answer(w *web.ResponseWriter) {
+func (no *refusal) respond(w *web.ResponseWriter) {
 	_ = w.SetStatus(no.status)
 	var options []string
 	switch no.status {

@@ -25,7 +25,7 @@ type refusal struct {
 	closes bool
 }
 
-// acceptance is what the answer 101 has to say.
+// acceptance is what the response 101 has to say.
 type acceptance struct {
 	accept      string // Sec-WebSocket-Accept
 	subprotocol string // "": none
