@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/jay-go/jay/internal/bytejson"
@@ -30,21 +31,22 @@ const (
 // bootInfo is what the starter of a process tells it. The descriptors are
 // numbers in the new process.
 type bootInfo struct {
-	Role     role        `json:"role"`
-	Path     string      `json:"path,omitempty"`   // the start path
-	Report   int         `json:"report,omitempty"` // daemon, describe, witness: where the answer goes
-	State    int         `json:"state,omitempty"`  // describe, master, witness: the state's memfd
-	Back     int         `json:"back,omitempty"`   // master: the file to execute where this one cannot continue
-	Failed   string      `json:"failed,omitempty"` // master: why the file that was to continue could not
-	Trace    *traced     `json:"trace,omitempty"`  // witness
-	Seen     witness     `json:"seen,omitzero"`    // master: who has taken its signals
-	Self     int         `json:"self,omitempty"`   // the program's file, which nobody needs any more
-	WorkerFD int         `json:"worker,omitempty"` // worker: a file with its role, which may be too long for a variable
-	Worker   *workerRole `json:"-"`
-	Ctl      int         `json:"ctl,omitempty"`
-	Board    int         `json:"board,omitempty"`
-	Log      int         `json:"log,omitempty"`  // standard error once more, not blocking
-	Hold     int         `json:"hold,omitempty"` // of an exclusive program: a lock that ends with the process
+	Role     role             `json:"role"`
+	Path     string           `json:"path,omitempty"`   // the start path
+	Report   int              `json:"report,omitempty"` // daemon, describe, witness: where the answer goes
+	State    int              `json:"state,omitempty"`  // describe, master, witness: the state's memfd
+	Back     int              `json:"back,omitempty"`   // master: the file to execute where this one cannot continue
+	Failed   string           `json:"failed,omitempty"` // master: why the file that was to continue could not
+	Trace    *traced          `json:"trace,omitempty"`  // witness
+	Seen     witness          `json:"seen,omitzero"`    // master: who has taken its signals
+	Stops    []syscall.Signal `json:"stops,omitempty"`  // master: signals that are ignored for the exec alone
+	Self     int              `json:"self,omitempty"`   // the program's file, which nobody needs any more
+	WorkerFD int              `json:"worker,omitempty"` // worker: a file with its role, which may be too long for a variable
+	Worker   *workerRole      `json:"-"`
+	Ctl      int              `json:"ctl,omitempty"`
+	Board    int              `json:"board,omitempty"`
+	Log      int              `json:"log,omitempty"`  // standard error once more, not blocking
+	Hold     int              `json:"hold,omitempty"` // of an exclusive program: a lock that ends with the process
 }
 
 // boot is taken before main runs, so that neither user code nor what it starts
@@ -105,6 +107,9 @@ func takeBoot() (bootInfo, error) {
 	}
 	switch b.Role {
 	case roleDaemon, roleMaster:
+		for _, s := range b.Stops {
+			sys.DefaultAction(s)
+		}
 		bootInbox = newSignalInbox(newTerminal())
 		b.Seen.end()
 	case roleWitness:

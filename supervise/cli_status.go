@@ -185,10 +185,10 @@ func printConnections(w *screen, l control.ConnectionList) {
 	w.table([]string{"ID", "WORKER", "PID", "TRANS", "PROTOCOL", "RECV-Q", "SEND-Q", "IN", "OUT", "STATE", "AGE", "IDLE", "LOCAL", "REMOTE"}, rows)
 	w.rest("connections --json has all of it")
 	if len(l.Missing) > 0 {
-		fmt.Fprintf(w, "did not answer: %v\n", l.Missing)
+		w.numbers("did not answer:", l.Missing)
 	}
 	if len(l.Unlisted) > 0 {
-		fmt.Fprintf(w, "keep no list, and may have some: %v\n", l.Unlisted)
+		w.numbers("keep no list, and may have some:", l.Unlisted)
 	}
 }
 

@@ -70,6 +70,19 @@ func (s *screen) table(header []string, rows [][]string) {
 	}
 }
 
+// numbers writes a line of text with numbers behind it, or as many lines as these take.
+func (s *screen) numbers(line string, numbers []int) {
+	for _, n := range numbers {
+		next := " " + strconv.Itoa(n)
+		if utf8.RuneCountInString(line)+len(next) > s.width {
+			fmt.Fprintln(s, line)
+			line = ""
+		}
+		line += next
+	}
+	fmt.Fprintln(s, line)
+}
+
 // fit cuts a cell that would not fit beside the first of its row.
 func (s *screen) fit(cell string, beside, column int) string {
 	room := s.width - 2 - beside

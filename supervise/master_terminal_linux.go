@@ -60,15 +60,30 @@ func (m *master) notifySuspend() {
 // still of this job, and stopped there it would hold up this process, all of it, for
 // ever.
 func (t terminal) ignoreStops() (restore func()) {
-	if t.suspends == nil {
+	if !t.attached {
 		return func() {}
 	}
-	signal.Ignore(syscall.SIGTSTP) // what is notified has its default action after a fork
-	others := sys.Ignore(syscall.SIGTTIN, syscall.SIGTTOU)
-	return func() {
-		others()
-		signal.Notify(t.suspends, syscall.SIGTSTP)
+	if t.suspends != nil {
+		signal.Ignore(syscall.SIGTSTP) // what is notified has its default action after a fork
 	}
+	heed := sys.Ignore(syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
+	return func() {
+		heed()
+		if t.suspends != nil {
+			signal.Notify(t.suspends, syscall.SIGTSTP)
+		}
+	}
+}
+
+// stops are the signals of ignoreStops that have their default action otherwise.
+// SIGTSTP has it in any case: see [sys.HeedReserved].
+func (t terminal) stops() (list []syscall.Signal) {
+	for _, s := range []syscall.Signal{syscall.SIGTTIN, syscall.SIGTTOU} {
+		if t.attached && !sys.Ignored(s) {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // suspend stops the workers and then this process, and continues them when it is

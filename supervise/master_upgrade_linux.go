@@ -279,7 +279,8 @@ func (m *master) execState(path string, s savedMaster, info bootInfo) error {
 		m.signals.add(syscall.SIGHUP, 1)
 	}
 	info.Role, info.Path, info.State = roleMaster, m.path, fd
-	restore := m.terminal.ignoreStops() // of the witness
+	info.Stops = m.terminal.stops()
+	restore := m.terminal.ignoreStops() // in the witness, and here until the next master has begun
 	err = m.signals.exec(path, info, os.Environ(), s.descriptors())
 	restore()
 	return err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -106,5 +107,31 @@ func TestTerminalSuspendsAtAFork(t *testing.T) {
 		}
 	}
 	mustGet(t, x.addr())
+	for _, pid := range append(x.pids(), master) { // nor is the job's control lost by it
+		if got := ignoredBy(t, pid); len(got) > 0 {
+			t.Errorf("process %d ignores %v", pid, got)
+		}
+	}
 	x.must("stop")
+}
+
+// ignoredBy returns those of the signals that stop jobs which a process ignores.
+func ignoredBy(t *testing.T, pid int) (list []syscall.Signal) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "\nSigIgn:\t")
+	text, _, _ := strings.Cut(rest, "\n")
+	mask, err := strconv.ParseUint(text, 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []syscall.Signal{syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU} {
+		if mask&(1<<(s-1)) != 0 {
+			list = append(list, s)
+		}
+	}
+	return list
 }

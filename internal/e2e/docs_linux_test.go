@@ -26,7 +26,7 @@ func programs(t *testing.T, file string) (all []string) {
 }
 
 // TestDocumentedPrograms builds every program that the documentation shows,
-// in a module of its own as a user would, and starts it.
+// in a module of its own as a user would, starts it, and uses those that uses names.
 func TestDocumentedPrograms(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("../..")
@@ -41,7 +41,7 @@ func TestDocumentedPrograms(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "go.sum"), string(sum))
 	sources := map[string]string{} // by name
-	for _, doc := range []string{"README.md", "docs/from-workerman.md"} {
+	for _, doc := range []string{"README.md", "docs/programs.md", "docs/from-workerman.md"} {
 		found := programs(t, filepath.Join(root, doc))
 		if len(found) == 0 {
 			t.Errorf("%s shows no program", doc)
@@ -75,12 +75,11 @@ func TestDocumentedPrograms(t *testing.T) {
 			}
 			s := launchBinary(t, bin, runDir(t), args...)
 			s.waitReady()
-			if name == first {
-				p := dial(t, s.addr)
-				p.send(get("/"))
-				if got := p.receive(); !strings.HasSuffix(got, "\r\n\r\nHello, World!\n") {
-					t.Errorf("the program of the README answers %q", got)
-				}
+			if use := uses[name]; use != nil {
+				use(t, s.addr)
+			}
+			if n := strings.Count(source, "\n"); strings.HasPrefix(name, "programs-") && (n >= 120 || uses[name] == nil) {
+				t.Errorf("the program has %d lines, want fewer than 120 and a use", n)
 			}
 		})
 	}

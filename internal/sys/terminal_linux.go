@@ -59,11 +59,7 @@ func DefaultAction(s syscall.Signal) error { return setAction(s, &sigaction{}, n
 // that was started by posix_spawn ignores the former, and so would all that it starts.
 func HeedReserved() error {
 	for _, s := range []syscall.Signal{syscall.SIGTSTP, 32, 33, 34} {
-		var now sigaction
-		if err := setAction(s, nil, &now); err != nil {
-			return err
-		}
-		if now[handlerWord] != ignored {
+		if !Ignored(s) {
 			continue
 		}
 		if err := DefaultAction(s); err != nil {
@@ -74,6 +70,12 @@ func HeedReserved() error {
 }
 
 const ignored = 1 // SIG_IGN
+
+// Ignored reports whether a signal is ignored in this process.
+func Ignored(s syscall.Signal) bool {
+	var now sigaction
+	return setAction(s, nil, &now) == nil && now[handlerWord] == ignored
+}
 
 // Ignore ignores signals, behind the back of package signal, until restore is called.
 // A process that is started meanwhile ignores them as well.
