@@ -71,7 +71,7 @@ func newExplorer(t *testing.T, c exploreCase) (e *explorer, short bool) {
 }
 
 // exploreStates are visited in each case that does not say otherwise.
-const exploreStates = 2000
+const exploreStates = 1250
 
 // budget bounds what may go wrong or be asked for on one path.
 type budget struct {
