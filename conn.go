@@ -78,6 +78,10 @@ func (c *Conn) Now() time.Time {
 // once the connection has closed; its name is empty then.
 func (c *Conn) RemoteAddr() net.Addr {
 	c.mine()
+	return c.peerAddr()
+}
+
+func (c *Conn) peerAddr() net.Addr {
 	if !c.via.unix || c.remote.IsValid() {
 		return net.TCPAddrFromAddrPort(c.remote)
 	}

@@ -123,7 +123,7 @@ func (d *watchdog) warning() {
 	trace, where := d.w.loop.Stack()
 	args := []any{"for", d.seen, "in", where}
 	if c := d.w.current.Load(); c != nil {
-		args = append(args, "conn", c.id, "remote", c.RemoteAddr())
+		args = append(args, "conn", c.id, "remote", c.peerAddr())
 	}
 	d.w.host.logger.Warn("a callback blocks the loop", append(args, "stack", string(trace))...)
 }
