@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/jay-go/jay/control"
 	"github.com/jay-go/jay/internal/bytejson"
 	"github.com/jay-go/jay/internal/fleet"
+	"github.com/jay-go/jay/internal/needs"
 	"github.com/jay-go/jay/internal/sys"
 )
 
@@ -37,9 +39,7 @@ func TestLongestMessage(t *testing.T) {
 	var fds []int
 	for range fleet.MaxSockets {
 		fd, err := sys.DupAbove(a.FD(), 3)
-		if err != nil {
-			t.Skipf("no %d descriptors: %v", fleet.MaxSockets, err)
-		}
+		needs.That(t, err == nil, fmt.Sprintf("%d descriptors: %v", fleet.MaxSockets, err))
 		fds = append(fds, fd)
 	}
 	text, err := message{Kind: msgSockets, Order: 7, Sockets: longest()}.encode(maxMessage)
